@@ -1,12 +1,14 @@
-//! Turns the two tables whose rows the code must name (fields, behaviours) into Rust constants.
+//! Turns the tables whose rows the code must name (fields, behaviours, and which behaviours read a bill) into Rust
+//! constants.
 //!
 //! The index of a row is its stable number: the log and the history write it. Rows are only ever appended.
 
-use std::{env, fmt::Write as _, fs, path::Path};
+use std::{collections::HashSet, env, fmt::Write as _, fs, path::Path};
 
 fn main() {
     println!("cargo:rerun-if-changed=catalogue/fields.csv");
     println!("cargo:rerun-if-changed=catalogue/behaviours.csv");
+    println!("cargo:rerun-if-changed=catalogue/payloads.csv");
     let out = Path::new(&env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("vocabulary.rs");
     let mut code = String::new();
     fields(&mut code);
@@ -62,6 +64,22 @@ fn behaviours(code: &mut String) {
         .unwrap();
     for row in &rows {
         writeln!(code, "    {:?},", &row[0]).unwrap();
+    }
+    code.push_str("];\n");
+    let about_a_bill: HashSet<String> = self::rows("catalogue/payloads.csv")
+        .iter()
+        .filter(|row| &row[1] == "bill_id")
+        .map(|row| row[0].to_owned())
+        .collect();
+    writeln!(
+        code,
+        "/// Whether `payloads.csv` lists `bill_id` for the behaviour, by number: else a bill_id that is sent is read by nobody.\n\
+         pub const BEHAVIOUR_READS_BILL: [bool; {}] = [",
+        rows.len()
+    )
+    .unwrap();
+    for row in &rows {
+        writeln!(code, "    {},", about_a_bill.contains(&row[0])).unwrap();
     }
     code.push_str("];\n/// One constant a behaviour (票据行为), named by its code with `_` for `.`.\n");
     code.push_str("pub mod behaviour {\n    use super::Behaviour;\n");

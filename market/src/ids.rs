@@ -182,6 +182,17 @@ pub struct BillId {
     pub length: u8,
 }
 
+/// 10^0 to 10^38.
+const POWERS_OF_TEN: [u128; 39] = {
+    let mut powers = [1; 39];
+    let mut at = 1;
+    while at < 39 {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
 impl BillId {
     /// Parses 1-38 ASCII digits.
     pub fn parse(text: &str) -> Option<Self> {
@@ -197,6 +208,12 @@ impl BillId {
             digits = digits * 10 + u128::from(byte - b'0');
         }
         Some(BillId { digits, length: bytes.len() as u8 })
+    }
+
+    /// The number of these digits, written with `length` of them; `None` when they do not fit.
+    pub fn from_digits(digits: u128, length: u8) -> Option<Self> {
+        let fits = (1..=38).contains(&length) && digits < POWERS_OF_TEN[usize::from(length)];
+        fits.then_some(BillId { digits, length })
     }
 
     /// First digit: the kind of bill and system (domain.md 2.1).
@@ -359,11 +376,18 @@ impl Code {
 
     /// Parses 1-16 characters of `A-Z 0-9 + - .` (and `_`, which some enumerations use).
     pub fn parse(text: &str) -> Option<Self> {
-        let legal = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"+-._".contains(byte);
-        if text.is_empty() || text.len() > 16 || !text.as_bytes().iter().all(legal) {
+        Self::from_bytes(text.as_bytes())
+    }
+
+    /// As [`Code::parse`], from the bytes of the text.
+    pub fn from_bytes(text: &[u8]) -> Option<Self> {
+        let legal = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.' | b'_');
+        if text.is_empty() || text.len() > 16 || !text.iter().all(legal) {
             return None;
         }
-        Some(Code::of(text))
+        let mut inline = [0; 16];
+        inline[..text.len()].copy_from_slice(text);
+        Some(Code(inline))
     }
 
     /// The code as text.

@@ -3,5 +3,10 @@
 //! Begin with [`fact`] (what goes in), [`bill`] (what a fact does to a bill) and [`reference`] (the plain evaluator that
 //! says what every view must be). See `ARCHITECTURE.md` for the road between them.
 
+#[cfg(test)]
+mod arbitrary;
+pub mod codec;
 pub mod fact;
+pub mod fact_scope;
 pub mod ids;
+pub mod key_group;
