@@ -1,0 +1,83 @@
+//! Every limit of the coordinator in one place: the value, its unit in the name or type, and the reason.
+
+use std::time::Duration;
+
+/// Longest time an epoch stays open (design: closed by time or size). 20 ms keeps answers fresh and amortises the cost of
+/// an epoch on the workers (3-12 us empty).
+pub const EPOCH_INTERVAL: Duration = Duration::from_millis(20);
+/// Records after which an epoch is sealed early: the knee of throughput against epoch size in the prototype.
+pub const EPOCH_RECORDS: u32 = 20_000;
+/// Epochs sent to the workers and not done. 4 gave all of the throughput in the prototype; 8 leaves room for jitter.
+pub const EPOCHS_IN_FLIGHT: u32 = 8;
+/// Bytes of sealed epochs kept in memory for delivery. Workers further behind are fed from the log.
+pub const EPOCHS_RETAINED_BYTES: usize = 128 << 20;
+/// Bytes read from the log at a time while workers catch up.
+pub const CATCH_UP_BYTES: usize = 8 << 20;
+
+/// Records in one ingest batch. Larger batches gain nothing and delay the acknowledgements behind them.
+pub const BATCH_RECORDS: usize = 100_000;
+/// Bytes of one message at the client's door: a batch of 100,000 rich records in columns is near 30 MB.
+pub const MESSAGE_BYTES: usize = 32 << 20;
+/// Bytes of one record in row form (facts.md 1).
+pub const RECORD_BYTES: usize = 64 << 10;
+/// Bytes of batches that are decoded and not yet acknowledged, over all streams. Clients wait beyond it.
+pub const INGEST_BYTES_IN_FLIGHT: usize = 256 << 20;
+/// Batches of one stream that are not yet acknowledged; then the stream is not read.
+pub const BATCHES_IN_FLIGHT: usize = 32;
+/// Ingest streams at once: each may hold a decoded batch.
+pub const INGEST_STREAMS: usize = 256;
+/// Batches waiting for the sequencer, over all streams.
+pub const SEQUENCER_QUEUE: usize = 64;
+/// Sequence gaps listed in one answer; the first ones. All are counted.
+pub const GAPS_LISTED: usize = 100;
+/// Longest value shown in a refusal, in characters.
+pub const REFUSED_VALUE_CHARS: usize = 200;
+
+/// Bytes of a log segment before the next is begun: small enough to copy and check, large enough to be few.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// Bytes that one group commit gathers at most: bounds the time to the fsync.
+pub const GROUP_COMMIT_BYTES: usize = 16 << 20;
+/// Frames waiting for the log writer.
+pub const LOG_QUEUE: usize = 256;
+/// Bytes in one answer of `ReadLog`.
+pub const READ_LOG_BYTES: usize = 1 << 20;
+
+/// Letters or alerts in a page when the client does not say.
+pub const PAGE_DEFAULT: usize = 100;
+/// Letters or alerts in a page at most.
+pub const PAGE_MOST: usize = 1_000;
+
+/// Worker processes of a cluster.
+pub const PROCESSES_MOST: u32 = 64;
+/// Bytes of one message between coordinator and workers: an epoch of reference data at the most, with room.
+pub const WORKER_MESSAGE_BYTES: usize = 256 << 20;
+/// Messages waiting for one worker process. Epochs are bounded by [`EPOCHS_IN_FLIGHT`]; the rest are questions.
+pub const WORKER_QUEUE: usize = 1_024;
+/// A worker that registered must build its mesh and restore its checkpoint within this time.
+pub const READY_WITHIN: Duration = Duration::from_secs(600);
+/// Time between checkpoints: bounds the log that a restart replays.
+pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
+/// Committed checkpoints that are kept.
+pub const CHECKPOINTS_KEPT: usize = 2;
+
+/// Questions in flight to the workers; beyond it clients are told to come back.
+pub const QUESTIONS_IN_FLIGHT: usize = 64;
+/// A question without answer after this time is given up.
+pub const QUESTION_WITHIN: Duration = Duration::from_secs(30);
+/// Dumps and checkpoints of a large state take longer.
+pub const LONG_QUESTION_WITHIN: Duration = Duration::from_secs(600);
+/// Subscriptions to cells or alerts at once.
+pub const WATCHES: usize = 256;
+/// Answers waiting for one subscriber; a slower one is cut off and may subscribe again.
+pub const WATCH_QUEUE: usize = 1_024;
+
+/// HTTP/2 keepalive: a silent peer is noticed within the sum of the two.
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Time within which a keepalive must be answered.
+pub const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// HTTP/2 window of one stream. 1 MiB gave the full rate on loopback; more did not help.
+pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// HTTP/2 window of one connection.
+pub const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
+/// Time that open calls have to end at shutdown.
+pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);
