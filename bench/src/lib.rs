@@ -1,1 +1,3 @@
+//! Market simulator, load generator, benchmarks.
 
+pub mod client;
