@@ -5,8 +5,11 @@
 
 #[cfg(test)]
 mod arbitrary;
+pub mod buckets;
 pub mod codec;
 pub mod fact;
 pub mod fact_scope;
 pub mod ids;
+pub mod items;
 pub mod key_group;
+pub mod names;
