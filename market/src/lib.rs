@@ -6,9 +6,11 @@
 #[cfg(test)]
 mod arbitrary;
 pub mod buckets;
+pub mod catalogue;
 pub mod codec;
 pub mod fact;
 pub mod fact_scope;
+pub mod field_set;
 pub mod ids;
 pub mod items;
 pub mod key_group;
