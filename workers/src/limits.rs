@@ -1,0 +1,38 @@
+//! Limits of a worker process, with units in their names and the reason beside each.
+
+use std::time::Duration;
+
+/// Commands that may wait for one worker thread. Epochs in flight are bounded by the coordinator; this is the second bound,
+/// so that a coordinator at fault cannot fill the memory of a worker.
+pub const COMMANDS_IN_FLIGHT: usize = 64;
+
+/// Longest time that mates are waited for while the mesh is built: they start within seconds of each other, and the
+/// coordinator begins another generation when one is missing.
+pub const MESH_BUILD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Longest time that a mate may take to say its hello once the socket is open.
+pub const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause between two attempts to reach a mate that does not listen yet.
+pub const CONNECT_RETRY: Duration = Duration::from_millis(50);
+
+/// Most bytes of a hello: two names and some numbers. More is not a mate.
+pub const HELLO_BYTES_MAX: u32 = 4_096;
+
+/// Longest sleep of a worker thread. It is woken by its mates and by the feeder; this only bounds a lost wake-up.
+pub const PARK_MAX: Duration = Duration::from_millis(50);
+
+/// Rows in one exchanged container: large enough that a message costs nothing a row, small enough to stay in cache.
+pub const PARCEL_ROWS: usize = 16_384;
+
+/// Rows of a dump in one part of an answer: about 1 MiB of text, far below gRPC's 4 MiB.
+pub const DUMP_ROWS_PER_PART: usize = 8_192;
+
+/// Bytes of rows in one part of an answer, below gRPC's default limit of 4 MiB.
+pub const ANSWER_BYTES_PER_PART: usize = 2 << 20;
+
+/// Facts of one explanation: a person reads them.
+pub const EXPLAIN_FACTS_MAX: usize = 10_000;
+
+/// Checkpoints kept on disk: the last two committed ones (ARCHITECTURE.md).
+pub const CHECKPOINTS_KEPT: usize = 2;
