@@ -7,6 +7,7 @@
 mod arbitrary;
 pub mod buckets;
 pub mod catalogue;
+pub mod bill;
 pub mod codec;
 pub mod fact;
 pub mod fact_scope;
