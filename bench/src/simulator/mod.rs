@@ -1,0 +1,305 @@
+//! The market simulator: a whole bill market from one seed, as a stream of records in event-time order.
+//!
+//! What it keeps:
+//! - **Deterministic**: the same [`Settings`] give the same records, byte for byte; all chance comes from [`dice`].
+//! - **Streaming**: memory follows the bills under way, never the number of facts.
+//! - **Valid**: every fact of normal trade has the form of facts.md and the fields of payloads.csv, and the fold applies
+//!   it. Statistics follow domain.md 12.4. What could make honest trade look like a pattern is left out on purpose.
+//! - **Complete**: lives run to their end, sources number their records from 1 without gaps and send watermarks.
+//!
+//! Begin with [`Simulator`]; a bill's life as facts is in [`life`], normal trade in [`trade`], who takes part in
+//! [`world`]. The one thing that clean trade cannot avoid are concentration rules without a minimum (P106, P109, P112)
+//! while a bank has accepted only a few bills.
+
+pub mod agenda;
+pub mod deals;
+pub mod dice;
+pub mod draft;
+pub mod life;
+pub mod lot;
+pub mod price;
+pub mod redemption;
+pub mod reference;
+pub mod tables;
+pub mod trade;
+mod trade_bank;
+mod trade_due;
+pub mod world;
+
+use std::collections::VecDeque;
+
+use billwatch_market::fact::{Control, ControlKind, Fact, Record, SOURCES, Source};
+use billwatch_market::ids::Day;
+
+use lot::Slots;
+use price::{CLASSES, TENORS};
+use reference::{Opening, total_assets};
+use trade::{Trade, What};
+use world::member;
+
+/// Facts that one bill of normal trade has on average (measured over a full market, with its disclosures).
+const FACTS_PER_BILL: u64 = 19;
+/// Facts between two rounds of watermarks.
+const WATERMARK_EVERY: u64 = 1_000;
+/// Below this size the curve is published once a week: daily points would outnumber the trade.
+const DAILY_CURVE_FROM: u64 = 200_000;
+/// After the last fact the clock runs on so far that every timer has fallen due, days.
+const CLOSING_DAYS: i32 = 40;
+
+/// Sources that send facts in this market; the others report themselves idle at the start.
+const ACTIVE: [Source; 7] =
+    [Source::Refd, Source::Preg, Source::Ngbs, Source::Scbp, Source::Cpes, Source::Clrs, Source::Disc];
+
+/// What market to simulate.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// About how many facts of normal trade, reference data included (10 thousand to 100 million; hit within 5 %).
+    pub facts: u64,
+    /// All chance comes from it.
+    pub seed: u64,
+    /// Day on which the reference data come; trade begins on the next business day.
+    pub start: Day,
+    /// Calendar days on which bills are issued; their lives go on for half a year more.
+    pub days: u32,
+    /// Adds labelled misbehaviour and near misses, on parties of their own and on top of `facts`.
+    pub misbehaviour: bool,
+    /// Share of the facts that are replaced later by a correction which changes nothing that is judged (0 to 1).
+    pub share_corrected: f64,
+}
+
+impl Settings {
+    /// Half a year of issues from January 2025, without misbehaviour or corrections.
+    pub fn new(facts: u64, seed: u64) -> Self {
+        Settings {
+            facts,
+            seed,
+            start: Day::from_ymd(2025, 1, 6).expect("a day"),
+            days: 182,
+            misbehaviour: false,
+            share_corrected: 0.0,
+        }
+    }
+}
+
+/// The market, record by record in the order of event time.
+pub struct Simulator {
+    settings: Settings,
+    trade: Trade,
+    opening: Option<Opening>,
+    out: VecDeque<Record>,
+    /// Facts that are made before their time, by slot.
+    planned: Slots<Fact>,
+    /// Last number and last watermark of each source, by rank.
+    sequences: [(u64, i64); SOURCES.len()],
+    since_watermark: u64,
+    /// Bills still to be issued and the days' weights still to come.
+    bills_left: u64,
+    weights_left: u64,
+    finished: bool,
+}
+
+impl Simulator {
+    /// A market that has not begun.
+    pub fn new(settings: Settings) -> Self {
+        let publications = if settings.facts >= DAILY_CURVE_FROM { 250 } else { 52 };
+        let points = publications * (CLASSES.len() * TENORS.len()) as u64;
+        let bills = (settings.facts.saturating_sub(points) * 10 / (FACTS_PER_BILL * 10 + 3)).max(50);
+        let trade = Trade::new(settings.seed, bills, settings.start);
+        let last = settings.start.plus(settings.days as i32);
+        let weights_left =
+            (settings.start.0 + 1..=last.0).map(|day| trade.calendar.busyness(Day(day))).sum::<u64>().max(1);
+        let mut simulator = Simulator {
+            opening: Some(Opening::new(settings.start)),
+            trade,
+            out: VecDeque::new(),
+            planned: Slots::new(),
+            sequences: [(0, i64::MIN); SOURCES.len()],
+            since_watermark: 0,
+            bills_left: bills,
+            weights_left,
+            finished: false,
+            settings,
+        };
+        for source in SOURCES.into_iter().filter(|source| !ACTIVE.contains(source)) {
+            simulator.control(source, ControlKind::Idle);
+        }
+        simulator
+    }
+
+    /// Lots under way now: what the memory follows.
+    pub fn live_lots(&self) -> usize {
+        self.trade.live_lots()
+    }
+
+    /// One step of the market; adds to `out` or moves the time on.
+    fn advance(&mut self) {
+        if let Some(opening) = &mut self.opening {
+            match opening.next(&self.trade.world, &mut self.trade.registry, &self.trade.curve) {
+                Some(fact) => self.send(fact),
+                None => self.opening = None,
+            }
+            return;
+        }
+        let Some(entry) = self.trade.agenda.next() else {
+            self.next_day();
+            return;
+        };
+        match entry.what {
+            What::Birth => self.trade.birth(entry.at),
+            What::Lot(slot) => self.trade.step(entry.at, slot),
+            What::Disclose(slot) => self.trade.disclose(entry.at, slot),
+            What::Curve => self.publish_curve(entry.at),
+            What::Planned(slot) => {
+                let fact = self.planned.take(slot);
+                self.send(fact);
+            }
+        }
+        for at in 0..self.trade.out.len() {
+            // The step's facts are moved out; the list keeps its memory for the next step.
+            let fact = std::mem::replace(&mut self.trade.out[at], empty_fact());
+            self.send(fact);
+        }
+        self.trade.out.clear();
+    }
+
+    fn publish_curve(&mut self, at: i64) {
+        self.trade.curve.step(&mut self.trade.dice);
+        for class in 1..=CLASSES.len() {
+            for tenor in 0..TENORS.len() {
+                let rate = self.trade.curve.point(class, tenor);
+                let fact = self.trade.registry.curve_point(at, class, tenor, rate);
+                self.trade.out.push(fact);
+            }
+        }
+    }
+
+    /// Midnight: watermarks of the day that ends, then what the new day brings.
+    fn next_day(&mut self) {
+        let ended = self.trade.agenda.day();
+        if self.trade.agenda.len() == 0 && ended >= self.settings.start.plus(self.settings.days as i32) {
+            self.watermarks(ended.plus(CLOSING_DAYS).end_ms() - 1);
+            self.finished = true;
+            return;
+        }
+        if self.since_watermark >= 64 || ended.weekday() == 6 {
+            self.watermarks(ended.end_ms() - 1);
+        }
+        self.trade.agenda.next_day();
+        self.trade.begin_day();
+        let today = self.trade.agenda.day();
+        if !self.trade.calendar.is_business_day(today) {
+            return;
+        }
+        let weekly = self.settings.facts < DAILY_CURVE_FROM;
+        let monday = today.plus(-((today.weekday()) as i32));
+        let first_of_week = self.trade.calendar.roll(monday) == today;
+        if !weekly || first_of_week {
+            self.trade.agenda.add(today.start_ms() + 30_600_000, What::Curve);
+        }
+        if self.trade.calendar.roll(today.month_start()) == today {
+            self.balance_sheets(today);
+        }
+        self.births(today);
+    }
+
+    /// MST.FIN of every member on the first business day of a month, 8:00.
+    fn balance_sheets(&mut self, today: Day) {
+        let at = today.start_ms() + 28_800_000;
+        for place in 0..self.trade.world.institutions.len() {
+            let (legal, inst_type) = {
+                let known = &self.trade.world.institutions[place];
+                (known.legal, known.inst_type)
+            };
+            let report = today.month_start().plus(-1);
+            let when = at + place as i64;
+            let fact = self.trade.registry.balance_sheet(when, member(legal, 1), report, total_assets(inst_type));
+            self.plan(fact);
+        }
+    }
+
+    fn births(&mut self, today: Day) {
+        if today > self.settings.start.plus(self.settings.days as i32) {
+            return;
+        }
+        let weight = self.trade.calendar.busyness(today);
+        let bills = (u128::from(self.bills_left) * u128::from(weight) / u128::from(self.weights_left.max(1))) as u64;
+        self.bills_left -= bills;
+        self.weights_left -= weight;
+        for _ in 0..bills {
+            let at = self.trade.office_time(today);
+            self.trade.agenda.add(at, What::Birth);
+        }
+    }
+
+    /// Keeps a fact until its time.
+    fn plan(&mut self, fact: Fact) {
+        let at = fact.event_time;
+        let slot = self.planned.keep(fact);
+        self.trade.agenda.add(at, What::Planned(slot));
+    }
+
+    /// A fact leaves: it gets its place in the sequence of its source and the stamp of replay mode.
+    fn send(&mut self, mut fact: Fact) {
+        let at = fact.event_time;
+        let (sequence, watermark) = &mut self.sequences[usize::from(fact.source.rank())];
+        *sequence += 1;
+        fact.source_seq = *sequence;
+        fact.stamp.source_watermark = *watermark;
+        self.out.push_back(Record::Fact(fact));
+        self.since_watermark += 1;
+        if self.since_watermark >= WATERMARK_EVERY {
+            // More facts of this very millisecond may follow.
+            self.watermarks(at - 1);
+        }
+    }
+
+    fn watermarks(&mut self, time: i64) {
+        self.since_watermark = 0;
+        for source in ACTIVE {
+            if self.sequences[usize::from(source.rank())].1 < time {
+                self.control(source, ControlKind::Watermark(time));
+                self.sequences[usize::from(source.rank())].1 = time;
+            }
+        }
+    }
+
+    fn control(&mut self, source: Source, kind: ControlKind) {
+        let sequence = &mut self.sequences[usize::from(source.rank())].0;
+        *sequence += 1;
+        self.out.push_back(Record::Control(Control { source, source_seq: *sequence, kind }));
+    }
+}
+
+impl Iterator for Simulator {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        loop {
+            if let Some(record) = self.out.pop_front() {
+                return Some(record);
+            }
+            if self.finished {
+                return None;
+            }
+            self.advance();
+        }
+    }
+}
+
+/// A fact without fields, which owns no memory.
+fn empty_fact() -> Fact {
+    use billwatch_market::fact::{Behaviour, Range, Stamp};
+    Fact {
+        event_id: 0,
+        behaviour: Behaviour(0),
+        event_time: 0,
+        biz_date: Day(0),
+        source: Source::Simu,
+        source_seq: 0,
+        stamp: Stamp::default(),
+        bill_id: None,
+        range: Range::WHOLE,
+        correction: None,
+        fields: Vec::new(),
+    }
+}
