@@ -128,7 +128,7 @@ impl Registry {
             .text(Field::Uscc, credit_code(company.province, number))
             .text(Field::Name, name_of(company.party.id))
             .code(Field::Province, company.province)
-            .value(Field::IndustrySection, Value::Code(letter(company.section)))
+            .value(Field::IndustrySection, Value::Code(super::tables::section(company.section)))
             .value(Field::IndustryDivision, Value::Code(two_digits(company.division)))
             .code(Field::Size, size_of(company.capital_fen))
             .code(Field::Ownership, ["OW04", "OW04", "OW04", "OW02", "OW01", "OW06"][(mix(number) % 6) as usize])
@@ -224,10 +224,6 @@ fn with_group(draft: Draft, group: Option<PartyId>) -> Draft {
         Some(group) => draft.value(Field::GroupId, Value::Party(group)),
         None => draft,
     }
-}
-
-fn letter(section: u8) -> Code {
-    Code::parse(std::str::from_utf8(&[section]).unwrap_or_default()).expect("a section is one capital letter")
 }
 
 fn two_digits(number: u8) -> Code {

