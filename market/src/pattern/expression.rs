@@ -1,0 +1,210 @@
+//! Expressions of rules: a typed tree, evaluated exactly and with missing data as a third truth.
+//!
+//! A rule's filter, key, amount and condition are written in a small language with the syntax of CEL (see `parser`). Here is
+//! what they mean. A leaf asks the [`Scope`]: a fact being folded, a key being judged, or a lot. Missing data makes the value
+//! missing; `&&` and `||` still decide when the other side decides alone. A missing condition means: the rule is skipped.
+
+use super::{
+    number::Number,
+    vocabulary::{History, Lookup, Pure, Variable, Window},
+};
+use crate::{fact::Behaviour, ids::Day};
+
+/// What leaves of an expression mean where it is evaluated.
+pub trait Scope {
+    /// A variable; `None` when the fact, bill or reference data has no such value.
+    fn variable(&self, variable: &Variable) -> Option<Number>;
+    /// A parameter of the rule, by its place in the rule.
+    fn parameter(&self, place: usize) -> Option<Number>;
+    /// A function of a window of features: place of the window in the rule, and the other arguments.
+    fn window(&self, function: Window, window: usize, arguments: &[Number]) -> Option<Number>;
+    /// A function of the bill's own past.
+    fn history(&self, function: History, behaviours: &[Behaviour], arguments: &[Number]) -> Option<Number>;
+    /// A function of reference data.
+    fn lookup(&self, function: Lookup, arguments: &[Number]) -> Option<Number>;
+}
+
+/// A binary operator on numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operator {
+    /// `+`
+    Plus,
+    /// `-`
+    Minus,
+    /// `*`
+    Times,
+    /// `/`, exact
+    Over,
+    /// `==`
+    Equal,
+    /// `!=`
+    Unequal,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+/// A node of the tree.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Node {
+    /// A literal.
+    Constant(Number),
+    /// A name.
+    Variable(Variable),
+    /// A parameter of the rule.
+    Parameter(usize),
+    /// `!x`
+    Not(Box<Node>),
+    /// `-x`
+    Negate(Box<Node>),
+    /// `a && b`
+    And(Box<Node>, Box<Node>),
+    /// `a || b`
+    Or(Box<Node>, Box<Node>),
+    /// `a + b`, `a < b`, ...
+    Binary(Operator, Box<Node>, Box<Node>),
+    /// `c ? a : b`
+    Choose(Box<Node>, Box<Node>, Box<Node>),
+    /// `x in [a, b]`
+    In(Box<Node>, Vec<Node>),
+    /// A function of numbers only.
+    Pure(Pure, Vec<Node>),
+    /// A function of a window.
+    Window(Window, usize, Vec<Node>),
+    /// A function of the bill's past.
+    History(History, Vec<Behaviour>, Vec<Node>),
+    /// A function of reference data.
+    Lookup(Lookup, Vec<Node>),
+}
+
+impl Node {
+    /// Its value; `None` when data is missing or a number leaves 128 bits.
+    pub fn value(&self, scope: &impl Scope) -> Option<Number> {
+        match self {
+            Node::Constant(number) => Some(*number),
+            Node::Variable(variable) => scope.variable(variable),
+            Node::Parameter(place) => scope.parameter(*place),
+            Node::Not(inner) => Some((!inner.value(scope)?.is_true()).into()),
+            Node::Negate(inner) => inner.value(scope)?.negate(),
+            Node::And(left, right) => decide(left, right, scope, false),
+            Node::Or(left, right) => decide(left, right, scope, true),
+            Node::Binary(operator, left, right) => binary(*operator, left.value(scope)?, right.value(scope)?),
+            Node::Choose(condition, yes, no) => {
+                if condition.value(scope)?.is_true() {
+                    yes.value(scope)
+                } else {
+                    no.value(scope)
+                }
+            }
+            Node::In(inner, list) => {
+                let value = inner.value(scope)?;
+                Some(list.iter().any(|item| item.value(scope) == Some(value)).into())
+            }
+            Node::Pure(function, arguments) => pure(*function, arguments, scope),
+            Node::Window(function, window, arguments) => {
+                scope.window(*function, *window, &values(arguments, scope)?)
+            }
+            Node::History(function, behaviours, arguments) => {
+                scope.history(*function, behaviours, &values(arguments, scope)?)
+            }
+            Node::Lookup(function, arguments) => scope.lookup(*function, &values(arguments, scope)?),
+        }
+    }
+
+    /// Its truth; `None` when data is missing.
+    pub fn truth(&self, scope: &impl Scope) -> Option<bool> {
+        Some(self.value(scope)?.is_true())
+    }
+
+    /// Calls `each` for this node and all below.
+    pub fn walk(&self, each: &mut impl FnMut(&Node)) {
+        each(self);
+        match self {
+            Node::Constant(_) | Node::Variable(_) | Node::Parameter(_) => {}
+            Node::Not(inner) | Node::Negate(inner) => inner.walk(each),
+            Node::And(left, right) | Node::Or(left, right) | Node::Binary(_, left, right) => {
+                left.walk(each);
+                right.walk(each);
+            }
+            Node::Choose(condition, yes, no) => {
+                condition.walk(each);
+                yes.walk(each);
+                no.walk(each);
+            }
+            Node::In(inner, list) => {
+                inner.walk(each);
+                list.iter().for_each(|item| item.walk(each));
+            }
+            Node::Pure(_, arguments)
+            | Node::Window(_, _, arguments)
+            | Node::History(_, _, arguments)
+            | Node::Lookup(_, arguments) => arguments.iter().for_each(|argument| argument.walk(each)),
+        }
+    }
+}
+
+fn values(nodes: &[Node], scope: &impl Scope) -> Option<smallvec::SmallVec<[Number; 4]>> {
+    nodes.iter().map(|node| node.value(scope)).collect()
+}
+
+/// Kleene's `&&` (`decider` false) and `||` (`decider` true).
+fn decide(left: &Node, right: &Node, scope: &impl Scope, decider: bool) -> Option<Number> {
+    let first = left.truth(scope);
+    if first == Some(decider) {
+        return Some(decider.into());
+    }
+    let second = right.truth(scope);
+    if second == Some(decider) {
+        return Some(decider.into());
+    }
+    (first.is_some() && second.is_some()).then_some((!decider).into())
+}
+
+fn binary(operator: Operator, left: Number, right: Number) -> Option<Number> {
+    Some(match operator {
+        Operator::Plus => left.plus(right)?,
+        Operator::Minus => left.minus(right)?,
+        Operator::Times => left.times(right)?,
+        Operator::Over => left.over(right)?,
+        Operator::Equal => (left == right).into(),
+        Operator::Unequal => (left != right).into(),
+        Operator::Less => (left < right).into(),
+        Operator::LessOrEqual => (left <= right).into(),
+        Operator::Greater => (left > right).into(),
+        Operator::GreaterOrEqual => (left >= right).into(),
+    })
+}
+
+fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> Option<Number> {
+    if function == Pure::Present {
+        return Some(arguments[0].value(scope).is_some().into());
+    }
+    let values = values(arguments, scope)?;
+    match function {
+        Pure::Present => None,
+        Pure::Absolute => values[0].abs(),
+        Pure::Least => values.iter().min().copied(),
+        Pure::Greatest => values.iter().max().copied(),
+        Pure::Round => values[0].round_half_up().map(Number::whole),
+        Pure::AddMonths => {
+            let day = Day(i32::try_from(values[0].as_whole()?).ok()?);
+            Some(Number::from(i64::from(day.add_months(i32::try_from(values[1].as_whole()?).ok()?).0)))
+        }
+        Pure::Remainder => {
+            let divisor = values[1].as_whole().filter(|divisor| *divisor > 0)?;
+            Some(Number::whole(values[0].as_whole()?.rem_euclid(divisor)))
+        }
+        Pure::FirstDigit => {
+            let mut value = values[0].as_whole().filter(|value| *value > 0)?;
+            while value >= 10 {
+                value /= 10;
+            }
+            Some(Number::whole(value))
+        }
+    }
+}

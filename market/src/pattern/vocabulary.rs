@@ -1,0 +1,299 @@
+//! The words that rules may use: variables, roles and functions, by the names of the domain tables.
+//!
+//! One place says what exists. `sight` gives bill-scope words their value, `judge` those of keyed rules. A word that a scope
+//! does not know has no value there, so a rule that uses it is skipped; the test `rules_use_only_words_of_their_scope` in
+//! `rules` finds such a slip.
+
+use crate::{
+    fact::{FIELD_NAMES, FIELDS, Field},
+    ids::Code,
+};
+
+use super::number::Number;
+
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal $(/ $arity:expr)?,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum $name { $($(#[$doc])* $variant,)* }
+
+        impl $name {
+            /// All, in order.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// As written in rules.
+            pub const fn text(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+
+            /// The word of a text.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|word| word.text() == text)
+            }
+        }
+
+        words!(@arity $name $($variant $($arity)?,)*);
+    };
+    (@arity $name:ident $($variant:ident $arity:expr,)+) => {
+        impl $name {
+            /// How many arguments it takes (least, most), not counting a window's name or behaviours.
+            pub const fn arity(self) -> (usize, usize) {
+                match self { $($name::$variant => $arity,)* }
+            }
+        }
+    };
+    (@arity $name:ident $($variant:ident,)+) => {};
+}
+
+words! {
+    /// A party by its part in the fact, the bill or the key.
+    Role {
+        /// drawer_id of the bill header.
+        Drawer = "drawer",
+        /// acceptor_id of the bill header.
+        Acceptor = "acceptor",
+        /// payee_id of the bill header.
+        Payee = "payee",
+        /// Sender of the fact.
+        Initiator = "initiator",
+        /// Other side of the fact.
+        Counterparty = "counterparty",
+        /// role.endorser
+        Endorser = "endorser",
+        /// role.endorsee
+        Endorsee = "endorsee",
+        /// role.applicant of a discount
+        Applicant = "applicant",
+        /// role.discounter
+        Discounter = "discounter",
+        /// role.seller
+        Seller = "seller",
+        /// role.buyer
+        Buyer = "buyer",
+        /// role.repo_seller
+        RepoSeller = "repo_seller",
+        /// role.repo_buyer
+        RepoBuyer = "repo_buyer",
+        /// role.debtor of recourse
+        Debtor = "debtor",
+        /// role.creditor of recourse
+        Creditor = "creditor",
+        /// Holder of the lot (stock scope only).
+        Holder = "holder",
+        /// Subject of a master-data fact: ent_id, else legal_inst_id.
+        Subject = "subject",
+        /// First party of the key being judged.
+        Key = "key",
+        /// Second party of the key being judged.
+        OtherKey = "other_key",
+    }
+}
+
+words! {
+    /// Derived values that are neither a raw field, a party nor an attribute of a party.
+    Derived {
+        /// Range length in fen, or amount_fen as sent.
+        Amount = "amount_fen",
+        /// Business date of the fact, or the day judged.
+        Date = "biz_date",
+        /// ms since 1970-01-01T00:00Z.
+        Time = "event_time",
+        /// face_fen of the bill header.
+        Face = "face_fen",
+        /// bill_kind of the header.
+        Kind = "bill_kind",
+        /// medium of the header.
+        Medium = "medium",
+        /// issue_date of the header.
+        IssueDate = "issue_date",
+        /// due_date of the header.
+        DueDate = "due_date",
+        /// bill.price_class: BCL1..BCL7.
+        PriceClass = "price_class",
+        /// price.days
+        PriceDays = "price_days",
+        /// curve_e4 at the bill's own price class and price.days.
+        CurveE4 = "curve_e4",
+        /// curve_e4 of class BCL1 at price.days.
+        BankCurveE4 = "bank_curve_e4",
+        /// interest_expected_fen
+        ExpectedInterest = "interest_expected_fen",
+        /// Event id of the fact.
+        EventId = "event_id",
+        /// Bill id, as one number that distinguishes bills.
+        BillId = "bill_id",
+        /// discounter_inst as the branch of a discount.
+        DiscounterBranch = "discounter_branch",
+        /// 1 when the amount's first party of the unordered pair of the feature sends, else 0 (direction of a pair).
+        Direction = "direction",
+        /// Lot length in fen (stock scope).
+        LotFen = "lot_fen",
+        /// status of the lot (stock scope): 'CS03'.
+        LotStatus = "lot_status",
+        /// circulation flag of the lot (stock scope): 'TF0305'.
+        LotFlag = "lot_flag",
+        /// 1 when lot.overdue (stock scope).
+        LotOverdue = "lot_overdue",
+        /// 1 when the lot is out on pledged or buyout repo of its holder (stock scope).
+        LotOnRepo = "lot_on_repo",
+        /// Instant judged, ms: end of the bucket.
+        Now = "now",
+    }
+}
+
+words! {
+    /// Functions of numbers alone.
+    Pure {
+        /// `present(x)`: 1 when x has a value.
+        Present = "present" / (1, 1),
+        /// `abs(x)`
+        Absolute = "abs" / (1, 1),
+        /// `min(a, b, ...)`
+        Least = "min" / (1, 9),
+        /// `max(a, b, ...)`
+        Greatest = "max" / (1, 9),
+        /// `round(x)`: halves up
+        Round = "round" / (1, 1),
+        /// `add_months(day, n)`
+        AddMonths = "add_months" / (2, 2),
+        /// `remainder(x, n)`
+        Remainder = "remainder" / (2, 2),
+        /// `first_digit(x)`: 1..9
+        FirstDigit = "first_digit" / (1, 1),
+    }
+}
+
+words! {
+    /// Functions of a window of features; the first argument is the window's name.
+    Window {
+        /// `count(w)`: facts.
+        Count = "count" / (0, 0),
+        /// `sum(w)`: sum of amounts.
+        Sum = "sum" / (0, 0),
+        /// `distinct(w)`: members with at least one fact.
+        Distinct = "distinct" / (0, 0),
+        /// `largest(w)`, `largest(w, n)`: sum of the n largest member sums.
+        Largest = "largest" / (0, 1),
+        /// `least(w)`: smallest member sum.
+        LeastSum = "least" / (0, 0),
+        /// `least_count(w)`: smallest member count.
+        LeastCount = "least_count" / (0, 0),
+        /// `largest_member(w)`: the member with the largest sum; ties by id.
+        LargestMember = "largest_member" / (0, 0),
+        /// `member_count(w, m)`: facts of one member.
+        MemberCount = "member_count" / (1, 1),
+        /// `sum_between(w, from, to)`: sum of members with from <= member <= to.
+        SumBetween = "sum_between" / (2, 2),
+        /// `first_among(w, other, n)` is written `first_among(w, n)`: one of the members in the judged bucket of `w` is
+        /// among the first n members of the window that follows `w` in the rule.
+        FirstAmong = "first_among" / (1, 1),
+        /// `log_jump(w, n, floor)`: z-score of ln(1 + sum) of the judged bucket against the n buckets before.
+        LogJump = "log_jump" / (2, 2),
+        /// `weekday_jump(w, n, floor)`: z-score of the judged day against the same weekday of the n business days before.
+        WeekdayJump = "weekday_jump" / (2, 2),
+        /// `benford(w)`: chi-square of member counts 1..9 against Benford's law.
+        Benford = "benford" / (0, 0),
+        /// `triangle(w, min_fen, balance)`: the judged edge closes a triangle (collective).
+        Triangle = "triangle" / (2, 2),
+    }
+}
+
+words! {
+    /// Functions of the bill's past up to and including the fact; only applied facts, unless said otherwise.
+    History {
+        /// `day('A', 'B')`: business date of the latest such fact on the range.
+        DayOf = "day" / (0, 0),
+        /// `seen('A', 'B')`: such a fact came before on the range.
+        Seen = "seen" / (0, 0),
+        /// `count_within(ms, 'A')`: such facts on the lineage in (t - ms, t].
+        CountWithin = "count_within" / (1, 1),
+        /// `count_on_day('A')`: such facts on the lineage with the same business date.
+        CountOnDay = "count_on_day" / (0, 0),
+        /// `holders()`: distinct holders on the lineage from the payee on.
+        Holders = "holders" / (0, 0),
+        /// `return_days(n)`: days since the new holder first held, when at least n others held between.
+        ReturnDays = "return_days" / (1, 1),
+        /// `round_trip(days, bp)`: the buyer sold this range within days at a price within bp of now.
+        RoundTrip = "round_trip" / (2, 2),
+        /// `recourse_depth()`: changes of holder through recourse.
+        RecourseDepth = "recourse_depth" / (0, 0),
+        /// `shell_run(days)`: longest run of consecutive young, capital-less or tiny holders that ends now.
+        ShellRun = "shell_run" / (1, 1),
+        /// `provinces(days)`: distinct provinces of those who became holders in (t - days, t].
+        Provinces = "provinces" / (1, 1),
+        /// `against_trade_run()`: consecutive endorsements up to now with trade weight 0.
+        AgainstTradeRun = "against_trade_run" / (0, 0),
+        /// `flag_before('TF0303')`: some lot in the range had this circulation flag before the fact.
+        FlagBefore = "flag_before" / (1, 4),
+        /// `risk_before('RS01', ...)`: some lot in the range had this risk before the fact.
+        RiskBefore = "risk_before" / (1, 4),
+        /// `pay_state_before('REFUSED_ALL', ...)`: some lot in the range had this pay_state before the fact.
+        PayStateBefore = "pay_state_before" / (1, 4),
+        /// `pledged_to_other(p)`: some lot in the range was pledged (TF0304) to another than p before the fact.
+        PledgedToOther = "pledged_to_other" / (1, 1),
+        /// `effect('ILLEGAL_STATE')`: the fact has this effect.
+        Effect = "effect" / (1, 4),
+    }
+}
+
+words! {
+    /// Functions of reference data at the instant of the fact, or at the end of the judged bucket.
+    Lookup {
+        /// `related(a, b)` of derived.csv.
+        Related = "related" / (2, 2),
+        /// `known(p)`: the party is registered.
+        Known = "known" / (1, 1),
+        /// `trade_weight(buyer, supplier)` of trade_matrix.csv; unknown section: 1.
+        TradeWeight = "trade_weight" / (2, 2),
+        /// `watch_listed(p)`: on an active MST.BLK list.
+        WatchListed = "watch_listed" / (1, 1),
+        /// `business_day(day, n)`: the n-th business day after a day.
+        BusinessDay = "business_day" / (2, 2),
+    }
+}
+
+/// A name of an expression that stands for one value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Variable {
+    /// A raw field of the fact.
+    Field(Field),
+    /// A derived value.
+    Derived(Derived),
+    /// A party.
+    Party(Role),
+    /// Master or financial data of a party: `drawer.reg_date`, `key.total_assets_fen`.
+    Attribute(Role, Field),
+}
+
+impl Variable {
+    /// The variable of a name; derived names win over raw fields of the same name.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(derived) = Derived::parse(text) {
+            return Some(Variable::Derived(derived));
+        }
+        if let Some(role) = Role::parse(text) {
+            return Some(Variable::Party(role));
+        }
+        if let Some((role, field)) = text.split_once('.') {
+            return Some(Variable::Attribute(Role::parse(role)?, field_named(field)?));
+        }
+        field_named(text).map(Variable::Field)
+    }
+}
+
+fn field_named(name: &str) -> Option<Field> {
+    FIELD_NAMES.iter().position(|known| *known == name).map(|at| FIELDS[at])
+}
+
+/// A code as a number of an expression: its bytes, which are ASCII and at most 16, so the number is never negative.
+pub fn code_number(code: &Code) -> Number {
+    text_number(code.as_str())
+}
+
+/// A short ASCII text as a number, as [`code_number`].
+pub fn text_number(text: &str) -> Number {
+    let mut bytes = [0u8; 16];
+    let length = text.len().min(16);
+    bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+    Number::whole(i128::from_be_bytes(bytes))
+}

@@ -1,0 +1,216 @@
+//! Features: keyed, bucketed totals that many rules share, and how judges read them.
+//!
+//! A cell holds (count, sum) of one feature, key, bucket and member. Cells are linear in the facts, so a bucket's content never
+//! depends on order. A day bucket is the business date of the fact; a narrower bucket is a stated fraction of the window
+//! (rules name it), by event time. A stock (balance) is the sum of all cells up to a bucket.
+//!
+//! [`Windows`] is what a judge may read. The plain evaluator uses [`PlainWindows`]; the engine brings its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::alert::Key;
+use crate::ids::Day;
+
+/// Place of a feature in the loaded rule set ([`super::Patterns::features`]).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct FeatureIndex(pub u16);
+
+/// What one member adds to a bucket: a party, bill, day, digit or event as a number; 0 for features without members.
+pub type Member = u128;
+
+/// How time is cut for a feature.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum BucketWidth {
+    /// One bucket a business date; the bucket is `Day::0`.
+    Day,
+    /// One bucket this many ms of event time; the bucket is `event_time / width`, rounded down.
+    Millis(i64),
+}
+
+impl BucketWidth {
+    /// The bucket of a fact.
+    pub fn bucket(self, biz_date: Day, event_time: i64) -> i64 {
+        match self {
+            BucketWidth::Day => i64::from(biz_date.0),
+            BucketWidth::Millis(width) => event_time.div_euclid(width),
+        }
+    }
+
+    /// The business date on which a bucket lies.
+    pub fn date(self, bucket: i64) -> Day {
+        match self {
+            BucketWidth::Day => Day(bucket as i32),
+            BucketWidth::Millis(width) => Day::of_time(bucket.saturating_mul(width)),
+        }
+    }
+
+    /// Last instant of a bucket, ms.
+    pub fn last_ms(self, bucket: i64) -> i64 {
+        match self {
+            BucketWidth::Day => Day(bucket as i32).end_ms() - 1,
+            BucketWidth::Millis(width) => bucket.saturating_add(1).saturating_mul(width) - 1,
+        }
+    }
+}
+
+/// A change of one cell.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct FeatureDelta {
+    /// Which feature.
+    pub feature: FeatureIndex,
+    /// Whose cell.
+    pub key: Key,
+    /// When, in buckets of the feature.
+    pub bucket: i64,
+    /// 0 for features without members.
+    pub member: Member,
+    /// Facts (or lots) added.
+    pub count: i64,
+    /// Added amount: fen, or the product that the feature's amount says.
+    pub sum: i64,
+}
+
+/// Content of a cell, or of many.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Cell {
+    /// Facts (or lots).
+    pub count: i64,
+    /// Sum of amounts.
+    pub sum: i128,
+}
+
+impl Cell {
+    /// Nothing left.
+    pub fn is_empty(self) -> bool {
+        self.count == 0 && self.sum == 0
+    }
+
+    /// Adds another cell.
+    pub fn add(&mut self, other: Cell) {
+        self.count += other.count;
+        self.sum += other.sum;
+    }
+}
+
+/// What judges may read. Empty cells are never shown.
+pub trait Windows {
+    /// Calls `each(bucket, member, cell)` for the cells with `from <= bucket <= to`, ascending by (bucket, member).
+    fn cells(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, each: &mut dyn FnMut(i64, Member, Cell));
+
+    /// Calls `each` for every key of the feature that has cells, ascending. Only collective rules ask.
+    fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key));
+
+    /// Total of the cells with `from <= bucket <= to`.
+    fn total(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> Cell {
+        let mut total = Cell::default();
+        self.cells(feature, key, from, to, &mut |_, _, cell| total.add(cell));
+        total
+    }
+
+    /// Totals by member, ascending by member, without those that come to nothing.
+    fn members(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> Vec<(Member, Cell)> {
+        let mut totals: BTreeMap<Member, Cell> = BTreeMap::new();
+        self.cells(feature, key, from, to, &mut |_, member, cell| totals.entry(member).or_default().add(cell));
+        totals.into_iter().filter(|(_, cell)| !cell.is_empty()).collect()
+    }
+}
+
+/// Plain windows: one ordered map.
+#[derive(Clone, Default, Debug, PartialEq, Eq)]
+pub struct PlainWindows {
+    cells: BTreeMap<(FeatureIndex, Key, i64, Member), Cell>,
+}
+
+impl PlainWindows {
+    /// Adds a change.
+    pub fn add(&mut self, delta: &FeatureDelta) {
+        let place = (delta.feature, delta.key, delta.bucket, delta.member);
+        let cell = self.cells.entry(place).or_default();
+        cell.add(Cell { count: delta.count, sum: delta.sum.into() });
+        if cell.is_empty() {
+            self.cells.remove(&place);
+        }
+    }
+
+    /// Puts a cell in place, as a baseline stated by evidence.
+    pub fn set(&mut self, feature: FeatureIndex, key: Key, bucket: i64, member: Member, cell: Cell) {
+        self.cells.insert((feature, key, bucket, member), cell);
+    }
+
+    /// Every bucket in which the feature has a cell for the key, ascending.
+    pub fn buckets(&self, feature: FeatureIndex, key: Key) -> BTreeSet<i64> {
+        let mut buckets = BTreeSet::new();
+        self.cells(feature, key, i64::MIN, i64::MAX, &mut |bucket, _, _| {
+            buckets.insert(bucket);
+        });
+        buckets
+    }
+}
+
+impl Windows for PlainWindows {
+    fn cells(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, each: &mut dyn FnMut(i64, Member, Cell)) {
+        if from > to {
+            return;
+        }
+        for ((_, _, bucket, member), cell) in
+            self.cells.range((feature, key, from, Member::MIN)..=(feature, key, to, Member::MAX))
+        {
+            each(*bucket, *member, *cell);
+        }
+    }
+
+    fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key)) {
+        let mut from = (feature, Key(0, 0), i64::MIN, Member::MIN);
+        while let Some(((found, key, _, _), _)) = self.cells.range(from..).next() {
+            if *found != feature {
+                return;
+            }
+            each(*key);
+            let next = match (key.0, key.1.checked_add(1)) {
+                (first, Some(second)) => Key(first, second),
+                (first, None) if first < u64::MAX => Key(first + 1, 0),
+                _ => return,
+            };
+            from = (feature, next, i64::MIN, Member::MIN);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delta(key: u64, bucket: i64, member: Member, count: i64, sum: i64) -> FeatureDelta {
+        FeatureDelta { feature: FeatureIndex(3), key: Key(key, 0), bucket, member, count, sum }
+    }
+
+    #[test]
+    fn totals_are_linear_and_leave_nothing_behind() {
+        let mut windows = PlainWindows::default();
+        let deltas = [delta(1, 5, 7, 1, 100), delta(1, 6, 7, 1, 50), delta(1, 6, 8, 1, 1), delta(2, 6, 0, 1, 9)];
+        deltas.iter().for_each(|delta| windows.add(delta));
+        assert_eq!(windows.total(FeatureIndex(3), Key(1, 0), 6, 9), Cell { count: 2, sum: 51 });
+        let members = windows.members(FeatureIndex(3), Key(1, 0), 5, 6);
+        assert_eq!(members, [(7, Cell { count: 2, sum: 150 }), (8, Cell { count: 1, sum: 1 })]);
+        let mut keys = Vec::new();
+        windows.keys(FeatureIndex(3), &mut |key| keys.push(key));
+        assert_eq!(keys, [Key(1, 0), Key(2, 0)]);
+        for delta in deltas {
+            windows.add(&FeatureDelta { count: -delta.count, sum: -delta.sum, ..delta });
+        }
+        assert_eq!(windows, PlainWindows::default());
+    }
+
+    #[test]
+    fn buckets_of_a_day_and_below() {
+        let day = Day::parse("2025-10-08").unwrap();
+        assert_eq!(BucketWidth::Day.bucket(day, 0), i64::from(day.0));
+        assert_eq!(BucketWidth::Day.last_ms(i64::from(day.0)), day.end_ms() - 1);
+        let five_minutes = BucketWidth::Millis(300_000);
+        let bucket = five_minutes.bucket(day, day.start_ms() + 299_999);
+        assert_eq!(five_minutes.date(bucket), day);
+        assert_eq!(five_minutes.last_ms(bucket), day.start_ms() + 299_999);
+    }
+}
