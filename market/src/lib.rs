@@ -16,3 +16,4 @@ pub mod ids;
 pub mod items;
 pub mod key_group;
 pub mod names;
+pub mod pattern;

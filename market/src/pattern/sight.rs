@@ -5,82 +5,52 @@
 
 use super::{number::Number, vocabulary::Role};
 use crate::{
-    fact::{EventId, Fact, Field, Range},
-    ids::{BillId, Code, Day, InstId, PartyId},
+    bill::{Bill, Header, Lot, Outcome},
+    fact::{Fact, Field, Range},
+    ids::{Code, Day, InstId, PartyId},
 };
 
-/// Header of a bill: the effective ISS.REG or PPR.ACC.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Header {
-    /// Package number.
-    pub bill_id: BillId,
-    /// `BAB`, `CAB` or `FAB`.
-    pub kind: Code,
-    /// `ELEC` or `PAPER`.
-    pub medium: Option<Code>,
-    /// Fen.
-    pub face_fen: i64,
-    /// Issue date.
-    pub issue_date: Day,
-    /// Due date.
-    pub due_date: Day,
-    /// Drawer.
-    pub drawer: PartyId,
-    /// Acceptor.
-    pub acceptor: PartyId,
-    /// Payee.
-    pub payee: PartyId,
-}
-
-/// A lot as far as rules read it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LotView {
-    /// `WHOLE` for an indivisible bill.
-    pub range: Range,
-    /// Fen.
-    pub length_fen: i64,
-    /// Present holder; the last one of an ended lot.
-    pub holder: PartyId,
-    /// `CS01`..`CS06`.
-    pub status: Code,
-    /// `TF0101`..`TF0501`.
-    pub flag: Code,
-    /// `RS00`..`RS03`.
-    pub risk: Code,
-    /// lot.pay_state.
-    pub pay_state: Code,
-    /// Pledgee, while and after a pledge.
-    pub pledgee: Option<PartyId>,
-    /// lot.overdue.
-    pub overdue: bool,
-    /// Who has it out on repo, when it is (the repo seller), and whether that is a buyout repo.
-    pub repo_seller: Option<PartyId>,
-}
-
-/// One folded fact.
+/// One folded fact, with the bill after it.
 pub trait Sight {
     /// The fact.
     fn fact(&self) -> &Fact;
-    /// Its root id: that of the fact which corrections and variants are about (facts.md 5).
-    fn root_id(&self) -> EventId {
-        self.fact().event_id
-    }
-    /// Its effect, by the name in facts.md 4.2.
-    fn effect(&self) -> &'static str;
-    /// Header of the bill after the fact; `None` while the bill is unknown, and for facts without bill.
-    fn header(&self) -> Option<Header>;
+    /// What it did. Reference facts: INFORMATIONAL.
+    fn outcome(&self) -> &Outcome;
+    /// The bill after the fact; `None` for facts without a bill.
+    fn bill(&self) -> Option<&Bill>;
     /// Who plays a role in the fact (derived.csv `role.*`).
     fn role(&self, role: Role) -> Option<PartyId>;
-    /// The branch through which a role acts, when the fact names it.
+    /// The branch through which a role acts, when the fact or header names it.
     fn branch(&self, role: Role) -> Option<InstId>;
-    /// Lots that overlap the range of the fact, as they were before it.
-    fn lots_before(&self, each: &mut dyn FnMut(&LotView));
-    /// Lots that the fact changed: `each(before, -1)` and `each(after, +1)`. Lots cut by the fact count as changed.
-    fn changes(&self, each: &mut dyn FnMut(&LotView, i64));
     /// Amount that the fact moves, fen: as sent, else the length of its range or the face.
     fn amount_fen(&self) -> Option<i64>;
     /// bill.price_class.
     fn price_class(&self) -> Option<Code>;
+
+    /// The face of the bill.
+    fn header(&self) -> Option<&Header> {
+        self.bill()?.header.as_ref()
+    }
+
+    /// Calls `each` for the lots that overlap the range of the fact, as they were before it.
+    fn lots_before(&self, each: &mut dyn FnMut(&Lot)) {
+        if self.outcome().is_applied() {
+            self.outcome().changes.iter().filter_map(|change| change.before.as_ref()).for_each(each);
+        } else if let Some(bill) = self.bill() {
+            let range = self.fact().range;
+            bill.lots.iter().filter(|lot| overlap(lot.range, range)).for_each(each);
+        }
+    }
+
+    /// Calls `each` for the lots that an applied fact acted on, as they are after it.
+    fn lots_after(&self, each: &mut dyn FnMut(&Lot)) {
+        self.outcome().acted().map(|change| &change.after).for_each(each);
+    }
+}
+
+/// True when two ranges of one bill have a sub-bill in common; `WHOLE` is all of it.
+pub fn overlap(left: Range, right: Range) -> bool {
+    left == Range::WHOLE || right == Range::WHOLE || (left.start <= right.end && right.start <= left.end)
 }
 
 /// What is known about parties, the calendar and the curves. All instants are ms; data counts from its effective time.
