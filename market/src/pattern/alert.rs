@@ -8,7 +8,6 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::number::Number;
 use crate::{
     fact::EventId,
     ids::{BillId, Day, InstId, PartyId},
@@ -197,11 +196,6 @@ impl Key {
     pub fn second_party(self) -> PartyId {
         PartyId::from_bits(self.1)
     }
-}
-
-/// A party as a whole number of an expression.
-pub fn party_number(party: PartyId) -> Number {
-    Number::whole(i128::from(party.bits()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use super::{
     number::Number,
-    vocabulary::{History, Lookup, Pure, Variable, Window},
+    vocabulary::{History, Lookup, Peer, Pure, Variable, Window},
 };
 use crate::{fact::Behaviour, ids::Day};
 
@@ -22,6 +22,8 @@ pub trait Scope {
     fn history(&self, function: History, behaviours: &[Behaviour], arguments: &[Number]) -> Option<Number>;
     /// A function of reference data.
     fn lookup(&self, function: Lookup, arguments: &[Number]) -> Option<Number>;
+    /// A comparison with peers.
+    fn peer(&self, function: Peer, arguments: &[Number]) -> Option<Number>;
 }
 
 /// A binary operator on numbers.
@@ -80,6 +82,8 @@ pub enum Node {
     History(History, Vec<Behaviour>, Vec<Node>),
     /// A function of reference data.
     Lookup(Lookup, Vec<Node>),
+    /// A comparison with peers.
+    Peer(Peer, Vec<Node>),
 }
 
 impl Node {
@@ -106,13 +110,12 @@ impl Node {
                 Some(list.iter().any(|item| item.value(scope) == Some(value)).into())
             }
             Node::Pure(function, arguments) => pure(*function, arguments, scope),
-            Node::Window(function, window, arguments) => {
-                scope.window(*function, *window, &values(arguments, scope)?)
-            }
+            Node::Window(function, window, arguments) => scope.window(*function, *window, &values(arguments, scope)?),
             Node::History(function, behaviours, arguments) => {
                 scope.history(*function, behaviours, &values(arguments, scope)?)
             }
             Node::Lookup(function, arguments) => scope.lookup(*function, &values(arguments, scope)?),
+            Node::Peer(function, arguments) => scope.peer(*function, &values(arguments, scope)?),
         }
     }
 
@@ -143,7 +146,8 @@ impl Node {
             Node::Pure(_, arguments)
             | Node::Window(_, _, arguments)
             | Node::History(_, _, arguments)
-            | Node::Lookup(_, arguments) => arguments.iter().for_each(|argument| argument.walk(each)),
+            | Node::Lookup(_, arguments)
+            | Node::Peer(_, arguments) => arguments.iter().for_each(|argument| argument.walk(each)),
         }
     }
 }

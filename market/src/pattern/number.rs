@@ -3,7 +3,7 @@
 //! Rules compare sums of fen with shares such as 0.15, and must hold exactly at equality. So a value is a reduced fraction;
 //! nothing is rounded. An operation that leaves 128 bits gives `None`, which a rule treats like missing data.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, fmt};
 
 /// A reduced fraction; also carries truth (0 or 1), days, parties and codes, which are whole numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,6 +11,12 @@ pub struct Number {
     top: i128,
     /// Always above 0.
     bottom: i128,
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.bottom == 1 { write!(f, "{}", self.top) } else { write!(f, "{}/{}", self.top, self.bottom) }
+    }
 }
 
 impl From<i64> for Number {

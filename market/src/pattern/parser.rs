@@ -8,7 +8,7 @@ use std::fmt;
 use super::{
     expression::{Node, Operator},
     number::Number,
-    vocabulary::{History, Lookup, Pure, Variable, Window, text_number},
+    vocabulary::{History, Lookup, Peer, Pure, Variable, Window, text_number},
 };
 use crate::{fact::Behaviour, ids::Day};
 
@@ -74,7 +74,8 @@ fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ParseError> {
         } else if first.is_ascii_digit() {
             let length = run(|c| c.is_ascii_digit() || c == '.');
             let number = Number::parse(&rest[..length]);
-            let number = number.ok_or_else(|| ParseError { at, what: format!("`{}` is no number", &rest[..length]) })?;
+            let number =
+                number.ok_or_else(|| ParseError { at, what: format!("`{}` is no number", &rest[..length]) })?;
             found.push((at, Token::Number(number)));
             at += length;
         } else if first.is_ascii_alphabetic() {
@@ -259,9 +260,20 @@ impl Parser<'_> {
             let arguments = self.arguments(start, name, function.arity())?;
             return Ok(Node::Lookup(function, arguments));
         }
+        if let Some(function) = Peer::parse(name) {
+            let arguments = self.arguments(start, name, function.arity())?;
+            return Ok(Node::Peer(function, arguments));
+        }
         if let Some(function) = Window::parse(name) {
             let window = self.window_name()?;
             self.take(",");
+            if function == Window::FirstAmong {
+                let all = Node::Constant(Number::whole(self.window_name()? as i128));
+                self.expect(",")?;
+                let count = self.choice()?;
+                self.expect(")")?;
+                return Ok(Node::Window(function, window, vec![all, count]));
+            }
             let arguments = self.arguments(start, name, function.arity())?;
             return Ok(Node::Window(function, window, arguments));
         }

@@ -26,6 +26,8 @@ pub trait Sight {
     fn amount_fen(&self) -> Option<i64>;
     /// bill.price_class.
     fn price_class(&self) -> Option<Code>;
+    /// The fact's id was accepted with other content too (facts.md 7, P174).
+    fn has_variants(&self) -> bool;
 
     /// The face of the bill.
     fn header(&self) -> Option<&Header> {
@@ -70,6 +72,14 @@ pub trait Registry {
     fn trade_weight(&self, buyer: PartyId, supplier: PartyId, at: i64) -> i64;
     /// Business day of calendar.csv.
     fn is_business_day(&self, day: Day) -> bool;
+    /// A code of the fact is not in enums.csv (P178).
+    fn has_unknown_code(&self, fact: &Fact) -> bool;
+    /// A field that payloads.csv calls mandatory is missing (P179). The header serves conditions "of the bill".
+    fn misses_field(&self, fact: &Fact, header: Option<&Header>) -> bool;
+    /// The bill number is malformed (P176).
+    fn has_bad_bill_number(&self, fact: &Fact, check_digit: bool) -> bool;
+    /// The check character of uscc is wrong (P186).
+    fn has_bad_credit_code(&self, fact: &Fact) -> bool;
 
     /// The n-th business day after a day.
     fn business_day_after(&self, day: Day, count: i64) -> Day {

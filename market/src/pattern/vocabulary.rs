@@ -98,6 +98,8 @@ words! {
         Date = "biz_date",
         /// ms since 1970-01-01T00:00Z.
         Time = "event_time",
+        /// When the fact was accepted, ms.
+        IngestTime = "ingest_time",
         /// face_fen of the bill header.
         Face = "face_fen",
         /// bill_kind of the header.
@@ -124,20 +126,16 @@ words! {
         BillId = "bill_id",
         /// discounter_inst as the branch of a discount.
         DiscounterBranch = "discounter_branch",
-        /// 1 when the amount's first party of the unordered pair of the feature sends, else 0 (direction of a pair).
-        Direction = "direction",
         /// Lot length in fen (stock scope).
         LotFen = "lot_fen",
         /// status of the lot (stock scope): 'CS03'.
         LotStatus = "lot_status",
         /// circulation flag of the lot (stock scope): 'TF0305'.
         LotFlag = "lot_flag",
-        /// 1 when lot.overdue (stock scope).
-        LotOverdue = "lot_overdue",
         /// 1 when the lot is out on pledged or buyout repo of its holder (stock scope).
         LotOnRepo = "lot_on_repo",
-        /// Instant judged, ms: end of the bucket.
-        Now = "now",
+        /// First day on which the lot counts as overdue, when its facts so far make it so (stock scope).
+        LotOverdueFrom = "lot_overdue_from",
     }
 }
 
@@ -184,9 +182,8 @@ words! {
         MemberCount = "member_count" / (1, 1),
         /// `sum_between(w, from, to)`: sum of members with from <= member <= to.
         SumBetween = "sum_between" / (2, 2),
-        /// `first_among(w, other, n)` is written `first_among(w, n)`: one of the members in the judged bucket of `w` is
-        /// among the first n members of the window that follows `w` in the rule.
-        FirstAmong = "first_among" / (1, 1),
+        /// `first_among(w, all, n)`: a member in the judged bucket of `w` is among the first n members that `all` ever had.
+        FirstAmong = "first_among" / (2, 2),
         /// `log_jump(w, n, floor)`: z-score of ln(1 + sum) of the judged bucket against the n buckets before.
         LogJump = "log_jump" / (2, 2),
         /// `weekday_jump(w, n, floor)`: z-score of the judged day against the same weekday of the n business days before.
@@ -199,12 +196,10 @@ words! {
 }
 
 words! {
-    /// Functions of the bill's past up to and including the fact; only applied facts, unless said otherwise.
+    /// Functions of the fact and of the bill's past up to and including it.
     History {
-        /// `day('A', 'B')`: business date of the latest such fact on the range.
+        /// `day('A')`: business date of the latest such fact on the bill.
         DayOf = "day" / (0, 0),
-        /// `seen('A', 'B')`: such a fact came before on the range.
-        Seen = "seen" / (0, 0),
         /// `count_within(ms, 'A')`: such facts on the lineage in (t - ms, t].
         CountWithin = "count_within" / (1, 1),
         /// `count_on_day('A')`: such facts on the lineage with the same business date.
@@ -233,6 +228,16 @@ words! {
         PledgedToOther = "pledged_to_other" / (1, 1),
         /// `effect('ILLEGAL_STATE')`: the fact has this effect.
         Effect = "effect" / (1, 4),
+        /// `variants()`: the fact's id came with several contents.
+        Variants = "variants" / (0, 0),
+        /// `unknown_code()`: a code is not in enums.csv.
+        UnknownCode = "unknown_code" / (0, 0),
+        /// `missing_field()`: a field that payloads.csv calls mandatory is missing.
+        MissingField = "missing_field" / (0, 0),
+        /// `bad_bill_number(check_digit)`: the bill number is malformed.
+        BadBillNumber = "bad_bill_number" / (1, 1),
+        /// `bad_credit_code()`: the check character of uscc is wrong.
+        BadCreditCode = "bad_credit_code" / (0, 0),
     }
 }
 
@@ -249,6 +254,22 @@ words! {
         WatchListed = "watch_listed" / (1, 1),
         /// `business_day(day, n)`: the n-th business day after a day.
         BusinessDay = "business_day" / (2, 2),
+    }
+}
+
+words! {
+    /// What a peer rule asks about the subject and the others of its group; the subject is never among them (facts.md 9.7).
+    Peer {
+        /// `metric()`: the subject's own value.
+        Metric = "metric" / (0, 0),
+        /// `quantile(q)`: nearest rank over the others.
+        Quantile = "quantile" / (1, 1),
+        /// `median()` over the others.
+        Median = "median" / (0, 0),
+        /// `mad()`: median distance of the others from their median.
+        Deviation = "mad" / (0, 0),
+        /// `peers()`: how many others there are.
+        Peers = "peers" / (0, 0),
     }
 }
 

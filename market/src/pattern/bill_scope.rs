@@ -1,0 +1,332 @@
+//! Expressions on one folded fact: variables, the bill's past, reference data at the instant of the fact.
+//!
+//! Serves bill-scope rules, filters of features and timers. For a stock the same words are asked about a lot; master data are
+//! then read as of the acceptance of the bill, which never changes, so that a balance is taken away exactly as it was added.
+
+use super::{
+    expression::Scope,
+    number::Number,
+    sight::{Registry, Sight},
+    vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window, code_number, text_number},
+};
+use crate::{
+    bill::{Flag, Lot, Step},
+    fact::{Behaviour, Field, Value, behaviour},
+    ids::{Code, Day, PartyId},
+};
+
+const BANK_CLASS: Code = Code::of("BCL1");
+
+/// Words of one fact, or of one lot that it changed.
+pub(super) struct BillScope<'a, S, R> {
+    pub sight: &'a S,
+    pub registry: &'a R,
+    pub parameters: &'a [Number],
+    /// The party that role `key` stands for.
+    pub key: Option<PartyId>,
+    /// The lot, in stock scope.
+    pub lot: Option<&'a Lot>,
+}
+
+pub(super) fn party_number(party: PartyId) -> Number {
+    Number::whole(party.bits().into())
+}
+
+fn day_number(day: Day) -> Number {
+    i64::from(day.0).into()
+}
+
+fn as_party(number: Number) -> Option<PartyId> {
+    Some(PartyId::from_bits(u64::try_from(number.as_whole()?).ok()?))
+}
+
+fn as_day(number: Number) -> Option<Day> {
+    Some(Day(i32::try_from(number.as_whole()?).ok()?))
+}
+
+fn as_i64(number: Number) -> Option<i64> {
+    i64::try_from(number.as_whole()?).ok()
+}
+
+impl<S: Sight, R: Registry> BillScope<'_, S, R> {
+    /// Instant as of which master data are read.
+    fn at(&self) -> i64 {
+        match self.lot {
+            Some(_) => self.sight.header().map_or(self.sight.fact().event_time, |header| {
+                header.accepted.map_or(header.registered_at, |(_, at)| at)
+            }),
+            None => self.sight.fact().event_time,
+        }
+    }
+
+    pub fn party(&self, role: Role) -> Option<PartyId> {
+        match role {
+            Role::Key => self.key,
+            Role::OtherKey => None,
+            Role::Holder => self.lot.map(|lot| lot.holder),
+            _ => self.sight.role(role),
+        }
+    }
+
+    fn derived(&self, derived: Derived) -> Option<Number> {
+        let fact = self.sight.fact();
+        let header = self.sight.header();
+        match derived {
+            Derived::Amount => self.sight.amount_fen().map(Number::from),
+            Derived::Date => Some(day_number(fact.biz_date)),
+            Derived::Time => Some(fact.event_time.into()),
+            Derived::IngestTime => Some(fact.stamp.ingest_time.into()),
+            Derived::Face => Some(header?.face_fen.into()),
+            Derived::Kind => Some(text_number(header?.kind.code())),
+            Derived::Medium => Some(code_number(&header?.medium)),
+            Derived::IssueDate => Some(day_number(header?.issue_date)),
+            Derived::DueDate => Some(day_number(header?.due_date)),
+            Derived::PriceClass => Some(code_number(&self.sight.price_class()?)),
+            Derived::PriceDays => Some(self.price_days()?.into()),
+            Derived::CurveE4 => Some(self.curve(self.sight.price_class()?)?.into()),
+            Derived::BankCurveE4 => Some(self.curve(BANK_CLASS)?.into()),
+            Derived::ExpectedInterest => {
+                let per_day = Number::from(self.sight.amount_fen()?).times(fact.int(Field::RateE4)?.into())?;
+                let interest = per_day.times(self.price_days()?.into())?.over(Number::whole(360_000_000))?;
+                interest.round_half_up().map(Number::whole)
+            }
+            Derived::EventId => i128::try_from(fact.event_id).ok().map(Number::whole),
+            Derived::BillId => i128::try_from(fact.bill_id?.digits).ok().map(Number::whole),
+            Derived::DiscounterBranch => Some(i64::from(self.sight.branch(Role::Discounter)?.0).into()),
+            Derived::LotFen => Some(self.lot_fen()?.into()),
+            Derived::LotStatus => Some(text_number(self.lot?.status.code())),
+            Derived::LotFlag => Some(text_number(self.lot?.flag.code())),
+            Derived::LotOnRepo => Some(self.lot?.repo().is_some().into()),
+            Derived::LotOverdueFrom => {
+                let lot = self.lot?;
+                let from = lot.overdue_since.or(lot.answer_due).filter(|_| lot.is_live());
+                from.map(day_number)
+            }
+        }
+    }
+
+    fn lot_fen(&self) -> Option<i64> {
+        let length = self.lot?.range.length();
+        if length == 0 { Some(self.sight.header()?.face_fen) } else { i64::try_from(length).ok() }
+    }
+
+    /// price.days: from settlement (absent: the business date) to the due date, rolled to a business day.
+    fn price_days(&self) -> Option<i64> {
+        let fact = self.sight.fact();
+        let settled = fact.date(Field::SettleDate).unwrap_or(fact.biz_date);
+        Some(i64::from(self.registry.rolled(self.sight.header()?.due_date).0 - settled.0))
+    }
+
+    fn curve(&self, class: Code) -> Option<i64> {
+        self.registry.curve_e4(class, self.price_days()?, self.sight.fact().event_time)
+    }
+
+    fn field(&self, field: Field) -> Option<Number> {
+        let fact = self.sight.fact();
+        match fact.get(field)? {
+            Value::Int(value) => Some((*value).into()),
+            Value::Bool(value) => Some((*value).into()),
+            Value::Date(day) => Some(day_number(*day)),
+            Value::Code(code) => Some(code_number(code)),
+            Value::Party(party) => Some(party_number(*party)),
+            Value::Inst(inst) => Some(i64::from(inst.0).into()),
+            Value::Id(_) | Value::Text(_) | Value::Codes(_) => None,
+        }
+    }
+
+    /// The most that `measure` finds on the lineages of the lots acted on; `None` when it finds nothing on any.
+    fn on_lineages(&self, measure: impl Fn(&[Step]) -> Option<i64>) -> Option<Number> {
+        let mut most: Option<i64> = None;
+        self.sight.lots_after(&mut |lot| most = most.max(measure(&lot.lineage)));
+        most.map(Number::from)
+    }
+
+    fn before(&self, accept: impl Fn(&Lot) -> bool) -> Option<Number> {
+        let mut found = false;
+        self.sight.lots_before(&mut |lot| found |= accept(lot));
+        Some(found.into())
+    }
+
+    fn is_shell(&self, party: PartyId, max_age: i64) -> bool {
+        let (fact, at) = (self.sight.fact(), self.at());
+        let attribute = |field| self.registry.attribute(party, None, field, at);
+        let age = attribute(Field::RegDate).and_then(as_day).map(|day| i64::from(fact.biz_date.0 - day.0));
+        age.is_some_and(|age| age <= max_age)
+            || attribute(Field::PaidCapitalFen) == Some(Number::ZERO)
+            || attribute(Field::Employees).is_some_and(|employees| employees <= 3.into())
+    }
+
+    fn provinces(&self, steps: &[Step], days: i64) -> i64 {
+        let fact = self.sight.fact();
+        let recent = steps.iter().filter(|step| i64::from(fact.biz_date.0 - step.biz_date.0) < days);
+        let mut provinces: Vec<i128> = recent
+            .filter_map(|step| self.registry.attribute(step.holder, None, Field::Province, self.at()))
+            .filter_map(Number::as_whole)
+            .collect();
+        provinces.sort_unstable();
+        provinces.dedup();
+        provinces.len() as i64
+    }
+
+    /// Endorsements up to now, without a gap, that the trade matrix gives weight 0.
+    fn against_trade_run(&self, steps: &[Step]) -> i64 {
+        let mut run = 0;
+        for pair in steps.windows(2).rev() {
+            let weight = || self.registry.trade_weight(pair[0].holder, pair[1].holder, self.at());
+            if pair[1].behaviour != behaviour::END_SGN || weight() != 0 {
+                break;
+            }
+            run += 1;
+        }
+        run
+    }
+}
+
+/// Steps from the payee on: the drawer's own holding at registration does not count.
+fn from_payee(steps: &[Step]) -> &[Step] {
+    let drawn = steps.iter().take_while(|step| step.behaviour == behaviour::ISS_REG).count();
+    &steps[drawn..]
+}
+
+fn distinct_holders(steps: &[Step]) -> i64 {
+    let mut holders: Vec<PartyId> = steps.iter().map(|step| step.holder).collect();
+    holders.sort_unstable();
+    holders.dedup();
+    holders.len() as i64
+}
+
+/// Days since the newest holder first held, when at least `between` other parties held since.
+fn return_days(steps: &[Step], between: i64) -> Option<i64> {
+    let (newest, earlier) = from_payee(steps).split_last()?;
+    let first = earlier.iter().position(|step| step.holder == newest.holder)?;
+    let others: Vec<Step> = earlier[first..].iter().filter(|step| step.holder != newest.holder).copied().collect();
+    (distinct_holders(&others) >= between).then(|| i64::from(newest.biz_date.0 - earlier[first].biz_date.0))
+}
+
+/// The newest buyer held the range before and sold it within `days`, at a rate within `bp` of the present one.
+fn round_trip(steps: &[Step], days: i64, bp: i64) -> bool {
+    let Some((newest, earlier)) = steps.split_last() else { return false };
+    earlier.windows(2).any(|pair| {
+        let sold = pair[0].holder == newest.holder && pair[1].behaviour == behaviour::IBT_SET;
+        let (Some(then), Some(now)) = (pair[1].rate_e4(), newest.rate_e4()) else { return false };
+        sold && pair[1].holder != newest.holder
+            && i64::from(newest.biz_date.0 - pair[1].biz_date.0) <= days
+            && (i64::from(now) - i64::from(then)).abs() <= bp * 100
+    })
+}
+
+impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
+    fn variable(&self, variable: &Variable) -> Option<Number> {
+        match variable {
+            Variable::Derived(derived) => self.derived(*derived),
+            Variable::Party(role) => self.party(*role).map(party_number),
+            Variable::Field(field) => self.field(*field),
+            Variable::Attribute(role, field) => {
+                self.registry.attribute(self.party(*role)?, self.sight.branch(*role), *field, self.at())
+            }
+        }
+    }
+
+    fn parameter(&self, place: usize) -> Option<Number> {
+        self.parameters.get(place).copied()
+    }
+
+    fn history(&self, function: History, behaviours: &[Behaviour], arguments: &[Number]) -> Option<Number> {
+        let fact = self.sight.fact();
+        let argument = |place: usize| arguments.get(place).copied().and_then(as_i64);
+        let listed = |code: &str| arguments.contains(&text_number(code));
+        match function {
+            History::DayOf => {
+                let journal = &self.sight.bill()?.journal;
+                behaviours.iter().filter_map(|kind| journal.get(*kind)).map(|seen| seen.last_on).max().map(day_number)
+            }
+            History::CountWithin => {
+                let after = fact.event_time.saturating_sub(argument(0)?);
+                self.on_lineages(|steps| {
+                    let counted = |step: &&Step| behaviours.contains(&step.behaviour) && step.event_time > after;
+                    Some(steps.iter().filter(counted).count() as i64)
+                })
+            }
+            History::CountOnDay => self.on_lineages(|steps| {
+                let counted = |step: &&Step| behaviours.contains(&step.behaviour) && step.biz_date == fact.biz_date;
+                Some(steps.iter().filter(counted).count() as i64)
+            }),
+            History::Holders => self.on_lineages(|steps| Some(distinct_holders(from_payee(steps)))),
+            History::ReturnDays => {
+                let between = argument(0)?;
+                // The soonest return decides: the rule asks for at most so many days.
+                let mut least: Option<i64> = None;
+                self.sight.lots_after(&mut |lot| {
+                    let days = return_days(&lot.lineage, between);
+                    least = [least, days].into_iter().flatten().min();
+                });
+                // No return at all: known not to be one, rather than missing.
+                Some(least.map_or(Number::whole(i128::from(i64::MAX)), Number::from))
+            }
+            History::RoundTrip => {
+                let (days, bp) = (argument(0)?, argument(1)?);
+                self.on_lineages(|steps| Some(round_trip(steps, days, bp).into()))
+            }
+            History::RecourseDepth => {
+                let mut depth = 0;
+                self.sight.lots_after(&mut |lot| depth = depth.max(lot.recourse_depth()));
+                Some(Number::whole(depth as i128))
+            }
+            History::ShellRun => {
+                let age = argument(0)?;
+                self.on_lineages(|steps| {
+                    let run = from_payee(steps).iter().rev().take_while(|step| self.is_shell(step.holder, age));
+                    Some(run.count() as i64)
+                })
+            }
+            History::Provinces => {
+                let days = argument(0)?;
+                self.on_lineages(|steps| Some(self.provinces(steps, days)))
+            }
+            History::AgainstTradeRun => self.on_lineages(|steps| Some(self.against_trade_run(steps))),
+            History::FlagBefore => self.before(|lot| listed(lot.flag.code())),
+            History::RiskBefore => self.before(|lot| listed(lot.risk.code())),
+            History::PayStateBefore => self.before(|lot| listed(lot.pay_state.code())),
+            History::PledgedToOther => {
+                let party = arguments.first().copied().and_then(as_party)?;
+                self.before(|lot| lot.flag == Flag::Pledged && lot.pledgee() != Some(party))
+            }
+            History::Effect => Some(listed(self.sight.outcome().effect.name()).into()),
+            History::Variants => Some(self.sight.has_variants().into()),
+            History::UnknownCode => Some(self.registry.has_unknown_code(fact).into()),
+            History::MissingField => Some(self.registry.misses_field(fact, self.sight.header()).into()),
+            History::BadBillNumber => {
+                let check_digit = arguments.first()?.is_true();
+                Some(self.registry.has_bad_bill_number(fact, check_digit).into())
+            }
+            History::BadCreditCode => Some(self.registry.has_bad_credit_code(fact).into()),
+        }
+    }
+
+    fn lookup(&self, function: Lookup, arguments: &[Number]) -> Option<Number> {
+        lookup(self.registry, self.at(), function, arguments)
+    }
+
+    fn window(&self, _: Window, _: usize, _: &[Number]) -> Option<Number> {
+        None
+    }
+
+    fn peer(&self, _: Peer, _: &[Number]) -> Option<Number> {
+        None
+    }
+}
+
+/// Functions of reference data, as of an instant.
+pub(super) fn lookup(registry: &impl Registry, at: i64, function: Lookup, arguments: &[Number]) -> Option<Number> {
+    let party = |place: usize| arguments.get(place).copied().and_then(as_party);
+    Some(match function {
+        Lookup::Related => registry.related(party(0)?, party(1)?, at)?.into(),
+        Lookup::Known => registry.known(party(0)?, at).into(),
+        Lookup::TradeWeight => registry.trade_weight(party(0)?, party(1)?, at).into(),
+        Lookup::WatchListed => registry.watch_listed(party(0)?, at).into(),
+        Lookup::BusinessDay => {
+            let day = as_day(*arguments.first()?)?;
+            day_number(registry.business_day_after(day, as_i64(*arguments.get(1)?)?))
+        }
+    })
+}

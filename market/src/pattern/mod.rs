@@ -1,0 +1,622 @@
+//! Risk patterns: data over shared features, judged by a handful of interpreters.
+//!
+//! **What a pattern is.** patterns.csv says what it means, its severity and default parameters; `pattern_rules.json` says how it
+//! is judged. Each rule has one of five scopes, which together serve the twelve engine families:
+//!
+//! | scope | families | judged |
+//! |---|---|---|
+//! | bill | lifecycle-sequence, lineage cycles and chains, price-deviation, related-party, data-quality | at each fact of a bill |
+//! | keyed | windowed-threshold, ratio-vs-reference, statistical-deviation, pair cycles, fans, concentration | on windows of a key |
+//! | peer | peer-group | on all keys of a day at once |
+//! | timer | absence-timer | by the market clock |
+//! | orphan | data-quality P184 | by the market clock |
+//!
+//! **Laws.** Everything here is pure. Hits and feature deltas carry a weight, so whatever a fact added is taken away by the
+//! same call with weight −1. The plain evaluator ([`plain`]) and the engine call the same judges.
+//!
+//! **The engine's part**, for each bill fact, before (−1) and after (+1) a refold, or +1 on the fast path:
+//! 1. [`Patterns::observe`] → hits (bill scope) and feature deltas (keyed scope);
+//! 2. [`Patterns::time`] extends the bill's [`BillTimers`]; [`Patterns::due`] lists what they make due, each with the instant that
+//!    the clock must have passed;
+//! 3. add deltas to windows; for each [`Patterns::readers`] of a changed feature judge again the buckets that
+//!    [`Patterns::judged_buckets`] finds between the changed bucket and its reach, as far as [`Patterns::ripe_at`] lies not
+//!    behind the clock; store what [`Patterns::judge`] says for (rule, key, bucket), and emit the difference as hits ±1.
+//!
+//! Begin with [`Patterns`], then `rules` (the data), `expression` (what a condition means), `judge`.
+
+pub mod alert;
+mod bill_scope;
+mod expression;
+mod judge;
+mod number;
+mod parameters;
+mod parser;
+mod rules;
+mod sight;
+mod statistics;
+mod timer;
+mod vocabulary;
+mod windows;
+
+use smallvec::SmallVec;
+
+pub use self::{
+    alert::{AlertId, AlertKey, AlertSet, Hit, HitCount, Key, LEVELS, Level, PatternIndex},
+    judge::Judgement,
+    parameters::Parameters,
+    rules::{Judged, KeyForm, RuleError},
+    sight::{Registry, Sight, overlap},
+    timer::{Answer, BillTimers, Started},
+    vocabulary::Role,
+    windows::{BucketWidth, Cell, FeatureDelta, FeatureIndex, Member, PlainWindows, Windows},
+};
+use self::{
+    bill_scope::BillScope,
+    expression::Node,
+    number::Number,
+    rules::{BillKey, BillRule, Compiled, Emit, KeyedRule, Rule, Scope, TimerRule, TimerSide, by_behaviour},
+    timer::Waiting,
+    vocabulary::{Derived, Variable},
+};
+use crate::{
+    bill::Lot,
+    fact::{CorrectionKind, Fact, Field},
+    ids::{Day, PartyId},
+};
+
+/// The table of meanings, as embedded.
+pub const PATTERNS_CSV: &str = include_str!("../../catalogue/patterns.csv");
+/// The rules, as embedded.
+pub const RULES_JSON: &str = include_str!("../../catalogue/pattern_rules.json");
+
+/// What bill-scope judging of one fact gives.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Output {
+    /// Hits with their weights.
+    pub hits: Vec<(Hit, i32)>,
+    /// Changes of feature cells, weights included.
+    pub deltas: Vec<FeatureDelta>,
+    /// Rules that were skipped for missing data, with weights: feeds `skipped_no_ref`.
+    pub skipped: Vec<(PatternIndex, i32)>,
+}
+
+/// A rule that reads a feature.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reader {
+    /// The rule.
+    pub pattern: PatternIndex,
+    /// Judgements from the changed bucket up to this many buckets later may change; `None`: all later ones.
+    pub reach: Option<i64>,
+    /// The rule reads other keys: judge again what [`Patterns::neighbours`] names.
+    pub collective: bool,
+    /// The rule is judged for all keys of a bucket at once: [`Patterns::judge_group`].
+    pub group: bool,
+}
+
+/// The compiled rule set. Immutable; share it behind an `Arc`.
+pub struct Patterns {
+    compiled: Compiled,
+    version: u32,
+    /// Bill rules to judge, by behaviour.
+    bill_rules: Vec<Box<[u16]>>,
+    /// Flow emits (feature, place in it), by behaviour.
+    flows: Vec<Box<[(u16, u8)]>>,
+    /// Stock emits.
+    stocks: Box<[(u16, u8)]>,
+    /// Rules of timers, by timer number.
+    timers: Box<[PatternIndex]>,
+    starts: Vec<Box<[u16]>>,
+    answers: Vec<Box<[u16]>>,
+    readers: Vec<Vec<Reader>>,
+    orphan: Option<PatternIndex>,
+}
+
+impl Patterns {
+    /// The embedded rules with default parameters.
+    pub fn embedded() -> Self {
+        Self::compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).expect("the embedded rules are tested")
+    }
+
+    /// Compiles rules under parameters. The error names the pattern and the column.
+    pub fn compile(patterns_csv: &str, rules_json: &str, parameters: &Parameters) -> Result<Self, RuleError> {
+        let compiled = rules::compile(patterns_csv, rules_json, parameters)?;
+        let rules = &compiled.rules;
+        let none: &[crate::fact::Behaviour] = &[crate::fact::Behaviour(u16::MAX)];
+        let bill_rules = by_behaviour(rules.iter().map(|rule| match &rule.scope {
+            Scope::Bill(bill) => bill.on.as_slice(),
+            _ => none,
+        }));
+        let (mut places, mut lists, mut stocks) = (Vec::new(), Vec::new(), Vec::new());
+        for (feature, emits) in compiled.features.iter().map(|feature| &feature.emits).enumerate() {
+            for (place, emit) in emits.iter().enumerate() {
+                let at = (feature as u16, place as u8);
+                if emit.on.is_empty() {
+                    stocks.push(at);
+                } else {
+                    places.push(at);
+                    lists.push(emit.on.as_slice());
+                }
+            }
+        }
+        let flows = by_behaviour(lists.into_iter());
+        let flows = flows.iter().map(|list| list.iter().map(|at| places[usize::from(*at)]).collect()).collect();
+        let timer_rules: Vec<(PatternIndex, &TimerRule)> = rules
+            .iter()
+            .enumerate()
+            .filter_map(|(place, rule)| match &rule.scope {
+                Scope::Timer(timer) => Some((PatternIndex(place as u16), timer)),
+                _ => None,
+            })
+            .collect();
+        let starts = by_behaviour(timer_rules.iter().map(|(_, timer)| timer.start.on.as_slice()));
+        let answers = by_behaviour(timer_rules.iter().map(|(_, timer)| timer.answers.on.as_slice()));
+        let timers = timer_rules.iter().map(|(index, _)| *index).collect();
+        let readers = (0..compiled.features.len()).map(|at| readers(rules, FeatureIndex(at as u16))).collect();
+        let orphan = rules.iter().position(|rule| matches!(rule.scope, Scope::Orphan));
+        let orphan = orphan.map(|place| PatternIndex(place as u16));
+        let version = parameters.version;
+        let stocks = stocks.into();
+        Ok(Patterns { compiled, version, bill_rules, flows, stocks, timers, starts, answers, readers, orphan })
+    }
+
+    /// Version of the parameters: goes onto every alert.
+    pub fn parameters_version(&self) -> u32 {
+        self.version
+    }
+
+    /// Number of rules: pattern indices are below.
+    pub fn rule_count(&self) -> usize {
+        self.compiled.rules.len()
+    }
+
+    /// Number of features: feature indices are below.
+    pub fn feature_count(&self) -> usize {
+        self.compiled.features.len()
+    }
+
+    /// Id of a rule, such as `P013`.
+    pub fn id(&self, pattern: PatternIndex) -> &str {
+        &self.rule(pattern).id
+    }
+
+    /// engine_family of a rule.
+    pub fn family(&self, pattern: PatternIndex) -> &str {
+        &self.rule(pattern).family
+    }
+
+    /// The rule of a pattern id.
+    pub fn find(&self, id: &str) -> Option<PatternIndex> {
+        rules::index_of(&self.compiled.rules, id)
+    }
+
+    /// Parameters of a rule with their values in force, as text.
+    pub fn parameters(&self, pattern: PatternIndex) -> impl Iterator<Item = (&str, String)> {
+        let rule = self.rule(pattern);
+        rule.parameter_names.iter().map(String::as_str).zip(rule.parameters.iter().map(|value| value.to_string()))
+    }
+
+    fn rule(&self, pattern: PatternIndex) -> &Rule {
+        &self.compiled.rules[usize::from(pattern.0)]
+    }
+
+    /// Bucket width of a feature.
+    pub fn width(&self, feature: FeatureIndex) -> BucketWidth {
+        self.compiled.features[usize::from(feature.0)].width
+    }
+
+    /// Judges one folded fact (bill scope) and says what it adds to features. With weight −1 the same is taken away.
+    ///
+    /// Reference facts (no bill) go through here too. Where they are replicated, only one worker may keep their output.
+    pub fn observe(&self, sight: &impl Sight, registry: &impl Registry, weight: i32, out: &mut Output) {
+        let behaviour = usize::from(sight.fact().behaviour.0);
+        let counts = sight.outcome().effect.counts();
+        for place in &self.bill_rules[behaviour] {
+            let index = PatternIndex(*place);
+            if let Scope::Bill(bill) = &self.rule(index).scope
+                && (counts || bill.any_effect)
+            {
+                self.judge_fact(index, bill, sight, registry, weight, out);
+            }
+        }
+        if !counts {
+            return;
+        }
+        for (feature, place) in &self.flows[behaviour] {
+            let index = FeatureIndex(*feature);
+            let emit = &self.compiled.features[usize::from(*feature)].emits[usize::from(*place)];
+            let scope = BillScope { sight, registry, parameters: &[], key: None, lot: None };
+            let fact = sight.fact();
+            let bucket = self.width(index).bucket(fact.biz_date, fact.event_time);
+            out.deltas.extend(contribution(index, emit, &scope, bucket, i64::from(weight)));
+        }
+        if !sight.outcome().changes.is_empty() {
+            self.stocks(sight, registry, weight, out);
+        }
+    }
+
+    fn judge_fact(
+        &self,
+        index: PatternIndex,
+        bill: &BillRule,
+        sight: &impl Sight,
+        registry: &impl Registry,
+        weight: i32,
+        out: &mut Output,
+    ) {
+        let rule = self.rule(index);
+        let mut parties: SmallVec<[Option<PartyId>; 4]> = SmallVec::new();
+        for role in &bill.for_each {
+            let party = sight.role(*role);
+            if party.is_some() && !parties.contains(&party) {
+                parties.push(party);
+            }
+        }
+        if bill.for_each.is_empty() {
+            parties.push(None);
+        }
+        for key in parties {
+            let scope = BillScope { sight, registry, parameters: &rule.parameters, key, lot: None };
+            let truth = |node: &Option<Node>| node.as_ref().and_then(|node| node.truth(&scope));
+            let alert = truth(&rule.when);
+            let level = match alert {
+                Some(true) => rule.level,
+                _ if truth(&rule.warn) == Some(true) => rule.level.lower(),
+                Some(false) => continue,
+                None => {
+                    out.skipped.push((index, weight));
+                    continue;
+                }
+            };
+            if let Some(key) = alert_key(bill.key, &scope) {
+                out.hits.push((Hit { pattern: index, key, date: sight.fact().biz_date, level }, weight));
+            }
+        }
+    }
+
+    /// What the changed lots take from and add to balances; what stays the same is not said.
+    fn stocks(&self, sight: &impl Sight, registry: &impl Registry, weight: i32, out: &mut Output) {
+        let date = i64::from(sight.fact().biz_date.0);
+        for (feature, place) in &self.stocks {
+            let index = FeatureIndex(*feature);
+            let emit = &self.compiled.features[usize::from(*feature)].emits[usize::from(*place)];
+            let mut cells: SmallVec<[FeatureDelta; 4]> = SmallVec::new();
+            let mut put = |lot: &Lot, sign: i64| {
+                let scope = BillScope { sight, registry, parameters: &[], key: None, lot: Some(lot) };
+                let Some(delta) = contribution(index, emit, &scope, date, sign) else { return };
+                let same = |cell: &&mut FeatureDelta| {
+                    (cell.key, cell.bucket, cell.member) == (delta.key, delta.bucket, delta.member)
+                };
+                match cells.iter_mut().find(same) {
+                    Some(cell) => {
+                        cell.count += delta.count;
+                        cell.sum += delta.sum;
+                    }
+                    None => cells.push(delta),
+                }
+            };
+            for change in &sight.outcome().changes {
+                change.before.iter().for_each(|lot| put(lot, -1));
+                put(&change.after, 1);
+            }
+            let changed = cells.into_iter().filter(|cell| cell.count != 0 || cell.sum != 0);
+            let weight = i64::from(weight);
+            out.deltas.extend(changed.map(|cell| FeatureDelta {
+                count: cell.count * weight,
+                sum: cell.sum * weight,
+                ..cell
+            }));
+        }
+    }
+
+    /// Extends the timers of a bill by one folded fact; facts come in the order of the fold. On a refold begin with an empty
+    /// [`BillTimers`].
+    pub fn time(&self, sight: &impl Sight, registry: &impl Registry, timers: &mut BillTimers) {
+        let fact = sight.fact();
+        if self.orphan.is_some() {
+            timers.learn(fact.event_id);
+            if let Some(wanted) = fact.id(Field::RefEventId) {
+                timers.want(Waiting { event: fact.event_id, wanted, at: fact.event_time });
+            }
+        }
+        if !sight.outcome().effect.counts() {
+            return;
+        }
+        let behaviour = usize::from(fact.behaviour.0);
+        for number in &self.starts[behaviour] {
+            let (rule, timer) = self.timer(*number as u8);
+            let scope = BillScope { sight, registry, parameters: &rule.parameters, key: None, lot: None };
+            let limit = timer.limit.value(&scope).and_then(Number::as_whole).and_then(|day| i32::try_from(day).ok());
+            let (Some(limit), true, Some(key)) = (limit, applies(&timer.start, &scope), alert_key(timer.key, &scope))
+            else {
+                continue;
+            };
+            for range in acted_ranges(sight) {
+                let limit = Day(limit);
+                timers.started.push(Started {
+                    timer: *number as u8,
+                    range,
+                    at: fact.event_time,
+                    limit,
+                    key: key.clone(),
+                });
+            }
+        }
+        let mut answered = 0u32;
+        for number in &self.answers[behaviour] {
+            let (rule, timer) = self.timer(*number as u8);
+            let scope = BillScope { sight, registry, parameters: &rule.parameters, key: None, lot: None };
+            if applies(&timer.answers, &scope) {
+                answered |= 1 << number;
+            }
+        }
+        if answered != 0 {
+            for range in acted_ranges(sight) {
+                timers.answers.push(Answer { timers: answered, range, at: fact.event_time });
+            }
+        }
+    }
+
+    fn timer(&self, number: u8) -> (&Rule, &TimerRule) {
+        let rule = self.rule(self.timers[usize::from(number)]);
+        match &rule.scope {
+            Scope::Timer(timer) => (rule, timer),
+            _ => unreachable!("`timers` holds rules of timers only"),
+        }
+    }
+
+    /// Every alert that the timers of a bill make due, each with the last instant of its limit (ms): the alert is there once
+    /// `clock >= instant`. Pure; call it after the bill changed and keep what it says.
+    pub fn due(&self, timers: &BillTimers) -> Vec<(i64, Hit)> {
+        let early = |number| self.timer(number).1.early_answers;
+        let mut due: Vec<(i64, Hit)> = timers
+            .unanswered(early)
+            .map(|started| {
+                let pattern = self.timers[usize::from(started.timer)];
+                let hit =
+                    Hit { pattern, key: started.key.clone(), date: started.limit, level: self.rule(pattern).level };
+                (started.limit.end_ms() - 1, hit)
+            })
+            .collect();
+        due.extend(timers.waiting().filter_map(|waiting| self.orphan_hit(waiting.event, waiting.at)));
+        due
+    }
+
+    /// P184 for corrections: `records` are all accepted records of one bill (or one reference subject) as they came.
+    /// As [`Patterns::due`].
+    pub fn orphan_corrections(&self, records: &[Fact]) -> Vec<(i64, Hit)> {
+        let is_unknown = |record: &&Fact| {
+            let target = record.correction.map(|(_, target): (CorrectionKind, _)| target);
+            target.is_some_and(|target| records.iter().all(|other| other.event_id != target))
+        };
+        let orphans = records.iter().filter(is_unknown);
+        let recorded = |record: &Fact| record.int(Field::RecordedTime).unwrap_or(record.event_time);
+        orphans.filter_map(|record| self.orphan_hit(record.event_id, recorded(record))).collect()
+    }
+
+    fn orphan_hit(&self, event: u128, at: i64) -> Option<(i64, Hit)> {
+        let pattern = self.orphan?;
+        let rule = self.rule(pattern);
+        let minutes = rule.parameters.first().and_then(|minutes| minutes.as_whole()).unwrap_or(0);
+        let due = at.saturating_add(i64::try_from(minutes).ok()?.saturating_mul(60_000));
+        let hit = Hit { pattern, key: AlertKey::Event(event), date: Day::of_time(due), level: rule.level };
+        Some((due, hit))
+    }
+
+    /// The rules to judge again when a cell of a feature changed.
+    pub fn readers(&self, feature: FeatureIndex) -> &[Reader] {
+        &self.readers[usize::from(feature.0)]
+    }
+
+    /// Rules that read reference data of their key at judgement: judge again all buckets of a key from the instant on at which
+    /// its data changed. (Data read at a fact is part of the fact's observation and comes through a refold.)
+    pub fn reference_readers(&self) -> impl Iterator<Item = PatternIndex> {
+        let reads = |(place, rule): (usize, &Rule)| {
+            let keyed = keyed_of(rule)?;
+            keyed.reads_reference.then_some(PatternIndex(place as u16))
+        };
+        self.compiled.rules.iter().enumerate().filter_map(reads)
+    }
+
+    /// Features whose keys a rule is judged for.
+    pub fn triggers(&self, pattern: PatternIndex) -> &[FeatureIndex] {
+        keyed_of(self.rule(pattern)).map_or(&[], |keyed| &keyed.trigger)
+    }
+
+    /// When a rule is judged; `None` for bill scope, timers and orphans.
+    pub fn judged(&self, pattern: PatternIndex) -> Option<Judged> {
+        keyed_of(self.rule(pattern)).map(|keyed| keyed.judged)
+    }
+
+    /// Last instant (ms) that the market clock must have reached before a bucket is judged; `i64::MIN`: at once.
+    pub fn ripe_at(&self, pattern: PatternIndex, bucket: i64) -> i64 {
+        keyed_of(self.rule(pattern)).map_or(i64::MIN, |keyed| judge::ripe_at(keyed, bucket))
+    }
+
+    /// The buckets in `from..=to` at which a rule is to be judged for a key, ascending. Bound `to` by the clock's day for
+    /// [`Judged::EachDay`]: every later day would be listed.
+    pub fn judged_buckets(
+        &self,
+        pattern: PatternIndex,
+        key: Key,
+        from: i64,
+        to: i64,
+        windows: &impl Windows,
+    ) -> Vec<i64> {
+        let Some(keyed) = keyed_of(self.rule(pattern)) else { return Vec::new() };
+        judged_buckets(keyed, key, from, to, windows)
+    }
+
+    /// Judges a keyed rule for one key at one bucket.
+    pub fn judge(
+        &self,
+        pattern: PatternIndex,
+        key: Key,
+        bucket: i64,
+        windows: &impl Windows,
+        registry: &impl Registry,
+    ) -> Judgement {
+        let rule = self.rule(pattern);
+        match &rule.scope {
+            Scope::Keyed(keyed) => judge::judge_key(pattern, rule, keyed, (key, bucket), windows, registry),
+            _ => Judgement::default(),
+        }
+    }
+
+    /// Judges a peer rule for all keys at one bucket.
+    pub fn judge_group(
+        &self,
+        pattern: PatternIndex,
+        bucket: i64,
+        windows: &impl Windows,
+        registry: &impl Registry,
+    ) -> Judgement {
+        let rule = self.rule(pattern);
+        match &rule.scope {
+            Scope::Peer(peer) => judge::judge_group(pattern, rule, peer, bucket, windows, registry),
+            _ => Judgement::default(),
+        }
+    }
+
+    /// Keys of a collective rule whose judgement may change when the edge `key -> member` of a feature of edges changed: the
+    /// edge itself and, in each triangle with it, the two other edges.
+    pub fn neighbours(&self, feature: FeatureIndex, key: Key, member: Member, windows: &impl Windows) -> Vec<Key> {
+        let Ok(payee) = u64::try_from(member) else { return vec![key] };
+        let drawer = key.0;
+        let mut keys = vec![Key(drawer, payee)];
+        for (third, _) in windows.members(feature, Key(payee, 0), i64::MIN, i64::MAX) {
+            let Ok(third) = u64::try_from(third) else { continue };
+            keys.extend([Key(payee, third), Key(third, drawer)]);
+        }
+        keys
+    }
+}
+
+fn keyed_of(rule: &Rule) -> Option<&KeyedRule> {
+    match &rule.scope {
+        Scope::Keyed(keyed) => Some(keyed),
+        Scope::Peer(peer) => Some(&peer.keyed),
+        _ => None,
+    }
+}
+
+fn judged_buckets(keyed: &KeyedRule, key: Key, from: i64, to: i64, windows: &impl Windows) -> Vec<i64> {
+    let mut buckets = Vec::new();
+    for feature in &keyed.trigger {
+        match keyed.judged {
+            Judged::AtFact | Judged::EndOfDay => {
+                windows.cells(*feature, key, from, to, &mut |bucket, _, cell| {
+                    if cell.count != 0 {
+                        buckets.push(bucket);
+                    }
+                });
+            }
+            Judged::EndOfWeek => windows.cells(*feature, key, from.saturating_sub(6), to, &mut |bucket, _, cell| {
+                let sunday = judge::end_of_week(bucket);
+                if cell.count != 0 && (from..=to).contains(&sunday) {
+                    buckets.push(sunday);
+                }
+            }),
+            Judged::EachDay => {
+                let mut changes: Vec<(i64, i128)> = Vec::new();
+                windows.cells(*feature, key, i64::MIN, to, &mut |bucket, _, cell| changes.push((bucket, cell.sum)));
+                let mut balance = 0;
+                for (place, (bucket, sum)) in changes.iter().enumerate() {
+                    balance += sum;
+                    let until = changes.get(place + 1).map_or(to, |(next, _)| next - 1);
+                    if balance != 0 {
+                        buckets.extend((*bucket).max(from)..=until.min(to));
+                    }
+                }
+            }
+        }
+    }
+    buckets.sort_unstable();
+    buckets.dedup();
+    buckets
+}
+
+fn readers(rules: &[Rule], feature: FeatureIndex) -> Vec<Reader> {
+    let mut readers = Vec::new();
+    for (place, rule) in rules.iter().enumerate() {
+        let Some(keyed) = keyed_of(rule) else { continue };
+        let reads = keyed.windows.iter().any(|window| window.feature == feature) || keyed.trigger.contains(&feature);
+        if reads {
+            let conditions: SmallVec<[&Node; 2]> = rule.when.iter().chain(&rule.warn).collect();
+            readers.push(Reader {
+                pattern: PatternIndex(place as u16),
+                reach: keyed.reach(feature, &conditions),
+                collective: keyed.collective,
+                group: matches!(rule.scope, Scope::Peer(_)),
+            });
+        }
+    }
+    readers
+}
+
+/// What one fact or lot adds to a feature; `None` when it does not count or lacks a key.
+fn contribution<S: Sight, R: Registry>(
+    feature: FeatureIndex,
+    emit: &Emit,
+    scope: &BillScope<'_, S, R>,
+    bucket: i64,
+    weight: i64,
+) -> Option<FeatureDelta> {
+    if let Some(condition) = &emit.condition
+        && condition.truth(scope) != Some(true)
+    {
+        return None;
+    }
+    let part = |node: &Node| node.value(scope).and_then(key_part);
+    let key = Key(part(&emit.key[0])?, emit.key.get(1).map_or(Some(0), part)?);
+    let member = match &emit.member {
+        None => 0,
+        Some(Node::Variable(Variable::Derived(Derived::EventId))) => scope.sight.fact().event_id,
+        Some(node) => Member::try_from(node.value(scope)?.as_whole()?).ok()?,
+    };
+    let amount = match &emit.amount {
+        Some(node) => i64::try_from(node.value(scope)?.as_whole()?).ok()?,
+        None => {
+            let whole = if scope.lot.is_some() { Derived::LotFen } else { Derived::Amount };
+            let amount = expression::Scope::variable(scope, &Variable::Derived(whole));
+            i64::try_from(amount?.as_whole()?).ok()?
+        }
+    };
+    let bucket = match &emit.from {
+        Some(node) => bucket.max(i64::try_from(node.value(scope)?.as_whole()?).ok()?),
+        None => bucket,
+    };
+    Some(FeatureDelta { feature, key, bucket, member, count: weight, sum: amount.checked_mul(weight)? })
+}
+
+/// A key part in 64 bits. Codes of up to 8 characters stand in the upper half of their number.
+fn key_part(number: Number) -> Option<u64> {
+    let whole = number.as_whole()?;
+    u64::try_from(whole).or_else(|_| u64::try_from(whole >> 64)).ok()
+}
+
+fn applies<S: Sight, R: Registry>(side: &TimerSide, scope: &BillScope<'_, S, R>) -> bool {
+    side.condition.as_ref().is_none_or(|condition| condition.truth(scope) == Some(true))
+}
+
+/// The ranges that a fact acted on: those of its lots, or its own when it has no state.
+fn acted_ranges(sight: &impl Sight) -> SmallVec<[crate::fact::Range; 2]> {
+    let mut ranges = SmallVec::new();
+    sight.lots_after(&mut |lot| ranges.push(lot.range));
+    if ranges.is_empty() {
+        ranges.push(sight.fact().range);
+    }
+    ranges
+}
+
+fn alert_key<S: Sight, R: Registry>(key: BillKey, scope: &BillScope<'_, S, R>) -> Option<AlertKey> {
+    let fact = scope.sight.fact();
+    Some(match key {
+        BillKey::Bill => AlertKey::Bill(fact.bill_id?),
+        BillKey::Event => AlertKey::Event(fact.event_id),
+        BillKey::Deal => match fact.text(Field::DealId) {
+            Some(deal) => AlertKey::Deal(deal.into()),
+            None => AlertKey::Event(fact.event_id),
+        },
+        BillKey::Party(role) => AlertKey::Party(scope.party(role)?),
+    })
+}

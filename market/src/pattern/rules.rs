@@ -1,0 +1,675 @@
+//! Rules as data: the form of `catalogue/pattern_rules.json`, and its compilation.
+//!
+//! patterns.csv gives each pattern its family, severity and default parameters; pattern_rules.json says how it is judged. A
+//! new pattern of a known family is one more entry there and no Rust. Compilation parses every expression once, gives equal
+//! features one number, and finds out which features each rule reads and how far back.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+
+use super::{
+    alert::{Level, PatternIndex},
+    expression::Node,
+    number::Number,
+    parameters::{Parameters, parse_default},
+    parser::{Names, ParseError, parse},
+    vocabulary::{Role, Window},
+    windows::{BucketWidth, FeatureIndex},
+};
+use crate::fact::{BEHAVIOUR_CODES, Behaviour};
+
+/// Why the rules cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleError {
+    /// pattern_rules.json is no JSON of the expected form.
+    #[error("pattern_rules.json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// patterns.csv cannot be read.
+    #[error("patterns.csv: {0}")]
+    Csv(#[from] csv::Error),
+    /// An expression cannot be parsed.
+    #[error("{rule}, column `{column}`: {source}")]
+    Expression {
+        /// Pattern id or feature name.
+        rule: String,
+        /// Which entry of it.
+        column: &'static str,
+        /// What is wrong.
+        source: ParseError,
+    },
+    /// Anything else that does not fit.
+    #[error("{rule}, column `{column}`: {what}")]
+    Entry {
+        /// Pattern id or feature name.
+        rule: String,
+        /// Which entry of it.
+        column: &'static str,
+        /// What is wrong and what would be right.
+        what: String,
+    },
+}
+
+fn entry_error(rule: &str, column: &'static str, what: impl Into<String>) -> RuleError {
+    RuleError::Entry { rule: rule.to_owned(), column, what: what.into() }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileText {
+    features: BTreeMap<String, FeatureText>,
+    rules: Vec<RuleText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FeatureText {
+    /// Why, where the entry does not say it itself.
+    #[allow(dead_code)]
+    note: Option<String>,
+    /// Bucket width in ms of event time; absent: business day.
+    bucket_ms: Option<i64>,
+    emit: Vec<EmitText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EmitText {
+    /// Behaviours whose applied (or informational) facts count; absent: a stock, from every change of a lot.
+    on: Option<Vec<String>>,
+    #[serde(rename = "if")]
+    condition: Option<String>,
+    key: Vec<String>,
+    member: Option<String>,
+    amount: Option<String>,
+    /// Stock only: first day on which the lot counts, when later than the fact.
+    from: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExtraParameter {
+    value: serde_json::Number,
+    /// Why patterns.csv needs this addition.
+    #[allow(dead_code)]
+    why: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WindowText {
+    name: String,
+    feature: String,
+    /// In buckets; absent: everything up to the judged bucket.
+    length: Option<String>,
+    /// Shift of the whole window back, in buckets.
+    before: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SideText {
+    on: Vec<String>,
+    #[serde(rename = "if")]
+    condition: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum ScopeText {
+    Bill,
+    Keyed,
+    Peer,
+    Timer,
+    Orphan,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleText {
+    id: String,
+    scope: ScopeText,
+    /// Decisions that the domain tables leave open.
+    #[allow(dead_code)]
+    note: Option<String>,
+    #[serde(default)]
+    parameters: BTreeMap<String, ExtraParameter>,
+    #[serde(default)]
+    on: Vec<String>,
+    /// Bill scope: read every accepted fact, whatever its effect (facts.md 4.2).
+    #[serde(default)]
+    any_effect: bool,
+    #[serde(default)]
+    for_each: Vec<String>,
+    #[serde(default)]
+    windows: Vec<WindowText>,
+    #[serde(default)]
+    trigger: Vec<String>,
+    judged: Option<Judged>,
+    key: Option<String>,
+    when: Option<String>,
+    warn: Option<String>,
+    metric: Option<String>,
+    #[serde(default)]
+    group: Vec<String>,
+    eligible: Option<String>,
+    start: Option<SideText>,
+    answers: Option<SideText>,
+    /// Timer: answers before the start count too.
+    #[serde(default)]
+    early_answers: bool,
+    /// Timer: last day for an answer.
+    limit: Option<String>,
+}
+
+/// When a keyed rule is judged (facts.md 9.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judged {
+    /// In every bucket with a triggering fact, as soon as it is there.
+    AtFact,
+    /// In every day with a triggering fact, once the market clock has passed its end.
+    EndOfDay,
+    /// Every day on which the triggering stock is not empty, once the clock has passed its end.
+    EachDay,
+    /// On the last day (Sunday) of every week with a triggering fact, once the clock has passed its end.
+    EndOfWeek,
+}
+
+/// What the key of a bill-scope alert is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BillKey {
+    /// The bill.
+    Bill,
+    /// The fact.
+    Event,
+    /// deal_id, or the fact where it has none (facts.md 9.9).
+    Deal,
+    /// A party.
+    Party(Role),
+}
+
+/// How the key of a feature names an alert.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyForm {
+    /// First part: a party.
+    Party,
+    /// Both parts: two parties.
+    Pair,
+    /// First part: a branch.
+    Branch,
+    /// One alert a member of the judged bucket of the trigger; members are events.
+    Events,
+}
+
+/// A rule judged at each fact of a bill.
+#[derive(Clone, Debug)]
+pub struct BillRule {
+    /// Triggering behaviours; empty: all.
+    pub on: Vec<Behaviour>,
+    /// Also facts without effect.
+    pub any_effect: bool,
+    /// Parties for which the rule is judged one by one, as role `key`; empty: once.
+    pub for_each: Vec<Role>,
+    /// Whom the alert is about.
+    pub key: BillKey,
+}
+
+/// A window of a keyed or peer rule.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowSpec {
+    /// What it shows.
+    pub feature: FeatureIndex,
+    /// Buckets, counted back from the judged one; `None`: all before.
+    pub length: Option<i64>,
+    /// The window ends this many buckets before the judged one.
+    pub before: i64,
+}
+
+/// A rule judged on windows of one key.
+#[derive(Clone, Debug)]
+pub struct KeyedRule {
+    /// What it reads.
+    pub windows: Vec<WindowSpec>,
+    /// Features whose buckets make it due.
+    pub trigger: Vec<FeatureIndex>,
+    /// When.
+    pub judged: Judged,
+    /// Whom the alert is about.
+    pub key: KeyForm,
+    /// Width shared by all its features.
+    pub width: BucketWidth,
+    /// Reads windows of other keys: all keys must be in one place.
+    pub collective: bool,
+    /// Reads reference data of the key: judge again when they change.
+    pub reads_reference: bool,
+}
+
+/// A rule that compares all keys of a feature with each other.
+#[derive(Clone, Debug)]
+pub struct PeerRule {
+    /// Windows, trigger and times as of a keyed rule.
+    pub keyed: KeyedRule,
+    /// What is compared.
+    pub metric: Node,
+    /// Keys with equal values are peers.
+    pub group: Vec<Node>,
+    /// Who takes part.
+    pub eligible: Node,
+}
+
+/// One side of a timer.
+#[derive(Clone, Debug)]
+pub struct TimerSide {
+    /// Behaviours.
+    pub on: Vec<Behaviour>,
+    /// Which of them.
+    pub condition: Option<Node>,
+}
+
+/// Something that must follow within a limit.
+#[derive(Clone, Debug)]
+pub struct TimerRule {
+    /// What starts it, range by range.
+    pub start: TimerSide,
+    /// What stops it, range by range.
+    pub answers: TimerSide,
+    /// Answers before the start count too.
+    pub early_answers: bool,
+    /// Last day for an answer; evaluated at the start.
+    pub limit: Node,
+    /// Whom the alert is about.
+    pub key: BillKey,
+}
+
+/// What kind of rule it is.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// Judged at each fact of a bill.
+    Bill(BillRule),
+    /// Judged on windows of one key.
+    Keyed(KeyedRule),
+    /// Judged on all keys at once.
+    Peer(PeerRule),
+    /// Judged by the market clock.
+    Timer(TimerRule),
+    /// P184: facts that answer or correct what is not known.
+    Orphan,
+}
+
+/// A compiled rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Pattern id, `P001`.
+    pub id: String,
+    /// engine_family of patterns.csv.
+    pub family: String,
+    /// Severity.
+    pub level: Level,
+    /// Names of its parameters, in order.
+    pub parameter_names: Vec<String>,
+    /// Their values.
+    pub parameters: Vec<Number>,
+    /// The condition.
+    pub when: Option<Node>,
+    /// The condition of a warning, one level lower.
+    pub warn: Option<Node>,
+    /// How it is judged.
+    pub scope: Scope,
+}
+
+/// One way in which facts feed a feature.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Emit {
+    /// Behaviours; empty: a stock.
+    pub on: Vec<Behaviour>,
+    /// Filter.
+    pub condition: Option<Node>,
+    /// One or two parts.
+    pub key: Vec<Node>,
+    /// Member.
+    pub member: Option<Node>,
+    /// Amount; `None`: amount of the fact, or length of the lot.
+    pub amount: Option<Node>,
+    /// Stock: first day.
+    pub from: Option<Node>,
+}
+
+/// A compiled feature.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Feature {
+    /// What feeds it.
+    pub emits: Vec<Emit>,
+    /// Time.
+    pub width: BucketWidth,
+}
+
+/// Rules and features, compiled.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// By [`PatternIndex`].
+    pub rules: Arc<[Rule]>,
+    /// By [`FeatureIndex`].
+    pub features: Arc<[Feature]>,
+}
+
+struct Row {
+    family: String,
+    level: Level,
+    defaults: String,
+}
+
+/// Compiles the two files under the given parameters.
+pub fn compile(patterns_csv: &str, rules_json: &str, overrides: &Parameters) -> Result<Compiled, RuleError> {
+    let rows = read_rows(patterns_csv)?;
+    let file: FileText = serde_json::from_str(rules_json)?;
+    let (features, by_name) = compile_features(&file.features)?;
+    let mut rules = Vec::with_capacity(file.rules.len());
+    for text in &file.rules {
+        let row = rows.get(&text.id).ok_or_else(|| entry_error(&text.id, "id", "patterns.csv has no such pattern"))?;
+        rules.push(compile_rule(text, row, overrides, &by_name, &features)?);
+    }
+    for (place, rule) in rules.iter().enumerate() {
+        if rules[..place].iter().any(|other: &Rule| other.id == rule.id) {
+            return Err(entry_error(&rule.id, "id", "the rule stands twice"));
+        }
+    }
+    Ok(Compiled { rules: rules.into(), features: features.into() })
+}
+
+fn read_rows(patterns_csv: &str) -> Result<HashMap<String, Row>, RuleError> {
+    let mut reader = csv::Reader::from_reader(patterns_csv.as_bytes());
+    let headers = reader.headers()?.clone();
+    let place = |name: &'static str| {
+        let found = headers.iter().position(|header| header == name);
+        found.ok_or_else(|| entry_error("patterns.csv", name, "the column is missing"))
+    };
+    let (id, family) = (place("id")?, place("engine_family")?);
+    let (severity, defaults) = (place("severity")?, place("default_parameters")?);
+    let mut rows = HashMap::new();
+    for record in reader.records() {
+        let record = record?;
+        let level = Level::parse(&record[severity])
+            .ok_or_else(|| entry_error(&record[id], "severity", "expected blue, yellow, orange or red"))?;
+        let row = Row { family: record[family].to_owned(), level, defaults: record[defaults].to_owned() };
+        rows.insert(record[id].to_owned(), row);
+    }
+    Ok(rows)
+}
+
+fn behaviours(rule: &str, column: &'static str, codes: &[String]) -> Result<Vec<Behaviour>, RuleError> {
+    let mut found = Vec::new();
+    for code in codes {
+        match Behaviour::parse(code) {
+            Some(behaviour) => found.push(behaviour),
+            None => return Err(entry_error(rule, column, format!("`{code}` is no behaviour of behaviours.csv"))),
+        }
+    }
+    Ok(found)
+}
+
+fn compile_features(
+    texts: &BTreeMap<String, FeatureText>,
+) -> Result<(Vec<Feature>, HashMap<String, usize>), RuleError> {
+    let mut features: Vec<Feature> = Vec::new();
+    let mut by_name = HashMap::new();
+    for (name, text) in texts {
+        let node = |column, text: &Option<String>| match text {
+            Some(text) => expression(name, column, text, Names::default()).map(Some),
+            None => Ok(None),
+        };
+        let mut emits = Vec::new();
+        for emit in &text.emit {
+            if emit.key.is_empty() || emit.key.len() > 2 {
+                return Err(entry_error(name, "key", "expected one or two expressions"));
+            }
+            let key = emit.key.iter().map(|part| expression(name, "key", part, Names::default()));
+            emits.push(Emit {
+                on: behaviours(name, "on", emit.on.as_deref().unwrap_or_default())?,
+                condition: node("if", &emit.condition)?,
+                key: key.collect::<Result<_, _>>()?,
+                member: node("member", &emit.member)?,
+                amount: node("amount", &emit.amount)?,
+                from: node("from", &emit.from)?,
+            });
+        }
+        let width = match text.bucket_ms {
+            Some(width) if width > 0 => BucketWidth::Millis(width),
+            Some(_) => return Err(entry_error(name, "bucket_ms", "expected a number above 0")),
+            None => BucketWidth::Day,
+        };
+        let feature = Feature { emits, width };
+        let place = features.iter().position(|known| *known == feature).unwrap_or_else(|| {
+            features.push(feature);
+            features.len() - 1
+        });
+        by_name.insert(name.clone(), place);
+    }
+    Ok((features, by_name))
+}
+
+fn expression(rule: &str, column: &'static str, text: &str, names: Names<'_>) -> Result<Node, RuleError> {
+    parse(text, names).map_err(|source| RuleError::Expression { rule: rule.to_owned(), column, source })
+}
+
+fn compile_rule(
+    text: &RuleText,
+    row: &Row,
+    overrides: &Parameters,
+    by_name: &HashMap<String, usize>,
+    features: &[Feature],
+) -> Result<Rule, RuleError> {
+    let mut parameters = parse_default(&row.defaults);
+    for (name, extra) in &text.parameters {
+        let value = Number::parse(&extra.value.to_string());
+        let value = value.ok_or_else(|| entry_error(&text.id, "parameters", format!("`{name}` is no plain number")))?;
+        parameters.push((name.clone(), value));
+    }
+    for (name, value) in &mut parameters {
+        if let Some(changed) = overrides.get(&text.id, name) {
+            *value = changed;
+        }
+    }
+    if let Some(name) = overrides.unknown(&text.id, &parameters) {
+        return Err(entry_error(&text.id, "parameters", format!("the pattern has no parameter `{name}`")));
+    }
+    let (parameter_names, parameters): (Vec<String>, Vec<Number>) = parameters.into_iter().unzip();
+    let window_names: Vec<String> = text.windows.iter().map(|window| window.name.clone()).collect();
+    let names = Names { parameters: &parameter_names, windows: &window_names };
+    let node = |column, text_of: &Option<String>| match text_of {
+        Some(condition) => expression(&text.id, column, condition, names).map(Some),
+        None => Ok(None),
+    };
+    let when = node("when", &text.when)?;
+    let warn = node("warn", &text.warn)?;
+    let needed = |column, node: Option<Node>| node.ok_or_else(|| entry_error(&text.id, column, "is missing"));
+    let keyed = || keyed_rule(text, names, &parameters, by_name, features, [&when, &warn]);
+    let scope = match text.scope {
+        ScopeText::Bill => Scope::Bill(BillRule {
+            on: behaviours(&text.id, "on", &text.on)?,
+            any_effect: text.any_effect,
+            for_each: text.for_each.iter().map(|role| named_role(&text.id, role)).collect::<Result<_, _>>()?,
+            key: bill_key(text)?,
+        }),
+        ScopeText::Keyed => Scope::Keyed(keyed()?),
+        ScopeText::Peer => {
+            let group = text.group.iter().map(|part| expression(&text.id, "group", part, names));
+            Scope::Peer(PeerRule {
+                keyed: keyed()?,
+                metric: needed("metric", node("metric", &text.metric)?)?,
+                group: group.collect::<Result<_, _>>()?,
+                eligible: needed("eligible", node("eligible", &text.eligible)?)?,
+            })
+        }
+        ScopeText::Timer => Scope::Timer(TimerRule {
+            start: side(text, "start", &text.start, names)?,
+            answers: side(text, "answers", &text.answers, names)?,
+            early_answers: text.early_answers,
+            limit: needed("limit", node("limit", &text.limit)?)?,
+            key: bill_key(text)?,
+        }),
+        ScopeText::Orphan => Scope::Orphan,
+    };
+    if when.is_none() && !matches!(scope, Scope::Timer(_) | Scope::Orphan) {
+        return Err(entry_error(&text.id, "when", "is missing"));
+    }
+    let (id, family) = (text.id.clone(), row.family.clone());
+    Ok(Rule { id, family, level: row.level, parameter_names, parameters, when, warn, scope })
+}
+
+fn side(
+    text: &RuleText,
+    column: &'static str,
+    side: &Option<SideText>,
+    names: Names<'_>,
+) -> Result<TimerSide, RuleError> {
+    let side = side.as_ref().ok_or_else(|| entry_error(&text.id, column, "is missing"))?;
+    let condition = side.condition.as_ref().map(|condition| expression(&text.id, column, condition, names));
+    Ok(TimerSide { on: behaviours(&text.id, column, &side.on)?, condition: condition.transpose()? })
+}
+
+fn named_role(rule: &str, name: &str) -> Result<Role, RuleError> {
+    Role::parse(name).ok_or_else(|| entry_error(rule, "key", format!("`{name}` is no role")))
+}
+
+fn bill_key(text: &RuleText) -> Result<BillKey, RuleError> {
+    Ok(match text.key.as_deref() {
+        None | Some("bill") => BillKey::Bill,
+        Some("event") => BillKey::Event,
+        Some("deal") => BillKey::Deal,
+        Some(role) => BillKey::Party(named_role(&text.id, role)?),
+    })
+}
+
+fn keyed_rule(
+    text: &RuleText,
+    names: Names<'_>,
+    parameters: &[Number],
+    by_name: &HashMap<String, usize>,
+    features: &[Feature],
+    conditions: [&Option<Node>; 2],
+) -> Result<KeyedRule, RuleError> {
+    let feature = |column, name: &String| {
+        let place = by_name.get(name).copied();
+        place.ok_or_else(|| entry_error(&text.id, column, format!("there is no feature `{name}`")))
+    };
+    let constant = |column, value: &Option<String>| -> Result<Option<i64>, RuleError> {
+        let Some(value) = value else { return Ok(None) };
+        let node = expression(&text.id, column, value, names)?;
+        let number = node.value(&super::parameters::OnlyParameters(parameters));
+        let whole = number.and_then(Number::as_whole).and_then(|whole| i64::try_from(whole).ok());
+        whole.map(Some).ok_or_else(|| entry_error(&text.id, column, "must be a whole number of buckets"))
+    };
+    let mut windows = Vec::new();
+    for window in &text.windows {
+        windows.push(WindowSpec {
+            feature: FeatureIndex(feature("windows", &window.feature)? as u16),
+            length: constant("windows", &window.length)?,
+            before: constant("windows", &window.before)?.unwrap_or(0),
+        });
+    }
+    let mut trigger = Vec::new();
+    for name in &text.trigger {
+        trigger.push(FeatureIndex(feature("trigger", name)? as u16));
+    }
+    let widths: Vec<BucketWidth> = windows
+        .iter()
+        .map(|window| window.feature)
+        .chain(trigger.iter().copied())
+        .map(|index| features[usize::from(index.0)].width)
+        .collect();
+    let width = *widths.first().ok_or_else(|| entry_error(&text.id, "trigger", "is missing"))?;
+    if trigger.is_empty() || widths.iter().any(|other| *other != width) {
+        return Err(entry_error(&text.id, "trigger", "a rule needs a trigger, and features of one bucket width"));
+    }
+    let key = match text.key.as_deref() {
+        None | Some("party") => KeyForm::Party,
+        Some("pair") => KeyForm::Pair,
+        Some("branch") => KeyForm::Branch,
+        Some("events") => KeyForm::Events,
+        Some(other) => {
+            return Err(entry_error(&text.id, "key", format!("`{other}`: expected party, pair, branch, events")));
+        }
+    };
+    let (mut collective, mut reads_reference) = (false, false);
+    for node in conditions.into_iter().flatten() {
+        node.walk(&mut |node| {
+            collective |= matches!(node, Node::Window(Window::Triangle, ..));
+            reads_reference |= matches!(node, Node::Variable(super::vocabulary::Variable::Attribute(..)));
+            reads_reference |= matches!(node, Node::Lookup(..));
+        });
+    }
+    let judged = text.judged.unwrap_or(Judged::AtFact);
+    Ok(KeyedRule { windows, trigger, judged, key, width, collective, reads_reference })
+}
+
+impl KeyedRule {
+    /// How many buckets after a changed one judgements may change; `None`: all of them.
+    pub fn reach(&self, feature: FeatureIndex, when: &[&Node]) -> Option<i64> {
+        let mut reach = 0;
+        for (place, window) in self.windows.iter().enumerate() {
+            if window.feature != feature {
+                continue;
+            }
+            let mut length = window.length? + window.before;
+            for node in when {
+                node.walk(&mut |node| {
+                    if let Node::Window(function @ (Window::LogJump | Window::WeekdayJump), at, arguments) = node
+                        && *at == place
+                    {
+                        let base = arguments.first().map_or(0, Self::jump_base);
+                        length = length.max(function_reach(*function, base, window.length.unwrap_or(1)));
+                    }
+                });
+            }
+            reach = reach.max(length - 1);
+        }
+        // A week is judged on its Sunday.
+        Some(if self.judged == Judged::EndOfWeek { reach + 6 } else { reach })
+    }
+
+    /// Parameters are not resolved here: an upper bound serves, as judging again never harms.
+    fn jump_base(node: &Node) -> i64 {
+        match node {
+            Node::Constant(number) => number.floor() as i64,
+            _ => MAX_JUMP_BASE,
+        }
+    }
+}
+
+/// Most periods that a jump may look back; larger parameters are cut to it.
+pub const MAX_JUMP_BASE: i64 = 130;
+
+fn function_reach(function: Window, base: i64, length: i64) -> i64 {
+    match function {
+        Window::LogJump => (base + 1) * length,
+        // n business days lie within twice as many days and the longest holiday.
+        _ => base * 2 + 30,
+    }
+}
+
+/// Pattern index of an id.
+pub fn index_of(rules: &[Rule], id: &str) -> Option<PatternIndex> {
+    rules.iter().position(|rule| rule.id == id).map(|place| PatternIndex(place as u16))
+}
+
+/// True when `behaviour` is one of `list`; an empty list is all.
+pub fn listed(list: &[Behaviour], behaviour: Behaviour) -> bool {
+    list.is_empty() || list.contains(&behaviour)
+}
+
+/// For each behaviour, the places of the items that list it.
+pub fn by_behaviour<'a>(lists: impl Iterator<Item = &'a [Behaviour]>) -> Vec<Box<[u16]>> {
+    let mut places = vec![Vec::new(); BEHAVIOUR_CODES.len()];
+    for (place, list) in lists.enumerate() {
+        for (number, into) in places.iter_mut().enumerate() {
+            if listed(list, Behaviour(number as u16)) {
+                into.push(place as u16);
+            }
+        }
+    }
+    places.into_iter().map(Vec::into_boxed_slice).collect()
+}
