@@ -5,10 +5,11 @@
 
 #[cfg(test)]
 mod arbitrary;
+pub mod bill;
 pub mod buckets;
 pub mod catalogue;
-pub mod bill;
 pub mod codec;
+pub mod corrections;
 pub mod fact;
 pub mod fact_scope;
 pub mod field_set;

@@ -165,6 +165,41 @@ impl Header {
     }
 }
 
+/// What the acceptor disclosed about the bill (DIS.BIL, changed by DIS.COR), as sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Disclosure {
+    /// Instant of the latest DIS.BIL, ms.
+    pub at: i64,
+    /// Business date of the latest DIS.BIL.
+    pub on: Option<Day>,
+    /// Disclosed face, fen.
+    pub face_fen: Option<i64>,
+    /// Disclosed due date.
+    pub due_date: Option<Day>,
+    /// Disclosed acceptor.
+    pub acceptor: Option<PartyId>,
+}
+
+impl Disclosure {
+    /// What a DIS.BIL says.
+    pub(super) fn read(fact: &Fact) -> Disclosure {
+        Disclosure {
+            at: fact.event_time,
+            on: Some(fact.biz_date),
+            face_fen: fact.int(Field::FaceFen),
+            due_date: fact.date(Field::DueDate),
+            acceptor: fact.party(Field::AcceptorId),
+        }
+    }
+
+    /// What a DIS.COR changes in it.
+    pub(super) fn correct(&mut self, fact: &Fact) {
+        self.face_fen = fact.int(Field::FaceFen).or(self.face_fen);
+        self.due_date = fact.date(Field::DueDate).or(self.due_date);
+        self.acceptor = fact.party(Field::AcceptorId).or(self.acceptor);
+    }
+}
+
 /// The mark that forbids transfer.
 pub const NOT_TRANSFERABLE: Code = Code::of("EM01");
 const PAPER: Code = Code::of("PAPER");

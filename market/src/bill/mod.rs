@@ -6,11 +6,15 @@
 //! - only an APPLIED fact changes a lot, and the changes of its [`Outcome`] sum to the change of stock;
 //! - the fold reads nothing but the facts and the [`Laws`]: no clock, no master data.
 //!
-//! Begin with [`Bill::apply`]. `laws` turns the tables into rules, `checks` tests a fact in the order of facts.md 4.2,
+//! Begin with [`Bill::apply`] (in `fold`). `laws` turns the tables into rules, `checks` tests a fact in the order of facts.md 4.2,
 //! `act` says what an applied fact does to one lot.
 
+mod act;
+mod checks;
+mod fold;
 mod header;
 mod journal;
+mod laws;
 mod lot;
 mod outcome;
 mod state;
@@ -19,8 +23,9 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 pub use self::{
-    header::{BillKind, Header, NOT_TRANSFERABLE, TextHash, makes_bill},
+    header::{BillKind, Disclosure, Header, NOT_TRANSFERABLE, TextHash, makes_bill},
     journal::{Happened, Journal},
+    laws::{Laws, LawsError},
     lot::{Agreement, Lot, Marks, Notice, Rare, RepoDeal, Request, Step, Surety},
     outcome::{Answered, Cut, Effect, LotChange, Outcome},
     state::{Flag, PayState, Risk, Status},
@@ -38,6 +43,8 @@ pub struct Bill {
     pub last: Option<OrderKey>,
     /// What happened when.
     pub journal: Journal,
+    /// The latest disclosure of the acceptance.
+    pub disclosure: Option<Box<Disclosure>>,
 }
 
 impl Bill {
@@ -50,6 +57,7 @@ impl Bill {
     pub fn heap_bytes(&self) -> usize {
         let lots = if self.lots.spilled() { self.lots.capacity() * size_of::<Lot>() } else { 0 };
         let inside: usize = self.lots.iter().map(Lot::heap_bytes).sum();
-        lots + inside + self.journal.heap_bytes()
+        let disclosure = self.disclosure.as_ref().map_or(0, |_| size_of::<Disclosure>());
+        lots + inside + self.journal.heap_bytes() + disclosure
     }
 }
