@@ -136,26 +136,34 @@ mod tests {
 
     #[test]
     fn edges_fall_where_the_tables_say() {
-        assert_eq!([amount(9_999), amount(10_000), amount(BILLION - 1), amount(BILLION)].map(|row| row.0), [0, 1, 14, 15]);
+        assert_eq!(
+            [amount(9_999), amount(10_000), amount(BILLION - 1), amount(BILLION)].map(|row| row.0),
+            [0, 1, 14, 15]
+        );
         assert_eq!([tenor(7), tenor(8), tenor(184), tenor(366), tenor(367)].map(|row| row.0), [0, 1, 7, 9, 10]);
-        assert_eq!([remaining_tenor(-1), remaining_tenor(0), remaining_tenor(1), remaining_tenor(185)].map(|row| row.0), [
-            0, 0, 1, 8
-        ]);
-        assert_eq!([rate(0), rate(1), rate(999), rate(1_000), rate(99_999), rate(100_000)].map(|row| row.0), [
-            0, 1, 1, 2, 15, 16
-        ]);
+        assert_eq!(
+            [remaining_tenor(-1), remaining_tenor(0), remaining_tenor(1), remaining_tenor(185)].map(|row| row.0),
+            [0, 0, 1, 8]
+        );
+        assert_eq!(
+            [rate(0), rate(1), rate(999), rate(1_000), rate(99_999), rate(100_000)].map(|row| row.0),
+            [0, 1, 1, 2, 15, 16]
+        );
         assert_eq!(rate(-1), Row::UNKNOWN);
-        assert_eq!([spread(-5_001), spread(-5_000), spread(-500), spread(499), spread(500), spread(10_000)].map(|row| row.0), [
-            0, 1, 3, 3, 4, 7
-        ]);
+        assert_eq!(
+            [spread(-5_001), spread(-5_000), spread(-500), spread(499), spread(500), spread(10_000)].map(|row| row.0),
+            [0, 1, 3, 3, 4, 7]
+        );
         assert_eq!([margin_ratio(0, 100), margin_ratio(1, 100), margin_ratio(10, 100)].map(|row| row.0), [0, 1, 2]);
         assert_eq!([margin_ratio(99, 100), margin_ratio(100, 100), margin_ratio(200, 100)].map(|row| row.0), [6, 7, 7]);
-        assert_eq!([company_age(366), company_age(1_095), company_age(1_096), company_age(3_651)].map(|row| row.0), [
-            4, 4, 5, 7
-        ]);
-        assert_eq!([overdue_age(0), overdue_age(1), overdue_age(365), overdue_age(366), overdue_age(731)].map(|row| row.0), [
-            0, 1, 7, 8, 9
-        ]);
+        assert_eq!(
+            [company_age(366), company_age(1_095), company_age(1_096), company_age(3_651)].map(|row| row.0),
+            [4, 4, 5, 7]
+        );
+        assert_eq!(
+            [overdue_age(0), overdue_age(1), overdue_age(365), overdue_age(366), overdue_age(731)].map(|row| row.0),
+            [0, 1, 7, 8, 9]
+        );
         assert_eq!(hops(51).0, 8);
         assert_eq!(repo_term(200).0, 8);
     }

@@ -12,7 +12,10 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::ids::{Code, Day, InstId, PartyId};
+use crate::{
+    catalogue::Catalogue,
+    ids::{Code, Day, InstId, PartyId},
+};
 
 const TAG_SHIFT: u32 = 56;
 const PAYLOAD_MASK: u64 = (1 << TAG_SHIFT) - 1;
@@ -206,18 +209,91 @@ macro_rules! known_enumerations {
 }
 
 known_enumerations!(
-    province, city, economic_zone, industry_section, industry_division, institution_type, institution_group, member_type,
-    institution_tier, asset_bucket, bill_kind, bill_number_kind_digit, medium, source_system, bill_status,
-    circulation_flag, risk_status, pay_state, ecds_status, business_kind, notice_kind, change_reason,
-    settlement_business, endorsement_kind, dishonour_reason, reject_reason, recourse_type, recourse_reason, answer_code,
-    transferable_mark, signature_agent, account_identity, guarantee_type, discount_type, quote_method,
-    settlement_method, settlement_speed, settlement_result, cash_business, payer_role, role, channel, enterprise_size,
-    ownership, registration_type, registry_status, special_flag, watch_list_type, tenor_bucket, remaining_tenor_bucket,
-    amount_bucket, rate_bucket, spread_bucket, overdue_age_bucket, hop_bucket, lot_count_bucket,
-    holding_period_bucket, company_age_bucket, reg_capital_bucket, margin_ratio_bucket, repo_term_bucket, curve_tenor,
-    bill_class, rate_kind, rating, currency, hour_of_day, month, quarter, year, day_type, yes_no, trade_side, product,
-    rediscount_purpose, contract_type, invoice_type, goods_category, behaviour, behaviour_group, participant_status,
-    relation_kind, list_action, enhance_kind, enhance_status,
+    province,
+    city,
+    economic_zone,
+    industry_section,
+    industry_division,
+    institution_type,
+    institution_group,
+    member_type,
+    institution_tier,
+    asset_bucket,
+    bill_kind,
+    bill_number_kind_digit,
+    medium,
+    source_system,
+    bill_status,
+    circulation_flag,
+    risk_status,
+    pay_state,
+    ecds_status,
+    business_kind,
+    notice_kind,
+    change_reason,
+    settlement_business,
+    endorsement_kind,
+    dishonour_reason,
+    reject_reason,
+    recourse_type,
+    recourse_reason,
+    answer_code,
+    transferable_mark,
+    signature_agent,
+    account_identity,
+    guarantee_type,
+    discount_type,
+    quote_method,
+    settlement_method,
+    settlement_speed,
+    settlement_result,
+    cash_business,
+    payer_role,
+    role,
+    channel,
+    enterprise_size,
+    ownership,
+    registration_type,
+    registry_status,
+    special_flag,
+    watch_list_type,
+    tenor_bucket,
+    remaining_tenor_bucket,
+    amount_bucket,
+    rate_bucket,
+    spread_bucket,
+    overdue_age_bucket,
+    hop_bucket,
+    lot_count_bucket,
+    holding_period_bucket,
+    company_age_bucket,
+    reg_capital_bucket,
+    margin_ratio_bucket,
+    repo_term_bucket,
+    curve_tenor,
+    bill_class,
+    rate_kind,
+    rating,
+    currency,
+    hour_of_day,
+    month,
+    quarter,
+    year,
+    day_type,
+    yes_no,
+    trade_side,
+    product,
+    rediscount_purpose,
+    contract_type,
+    invoice_type,
+    goods_category,
+    behaviour,
+    behaviour_group,
+    participant_status,
+    relation_kind,
+    list_action,
+    enhance_kind,
+    enhance_status,
 );
 
 /// An enumeration that the rules need is not in the catalogue.
@@ -328,12 +404,10 @@ impl Vocabulary {
             .or_else(|| Day::parse(text).map(Item::day))
     }
 
-    /// The embedded enumerations of this version of the product.
-    pub fn embedded() -> Self {
-        let mut reader = csv::Reader::from_reader(include_bytes!("../catalogue/enums.csv").as_slice());
-        let rows: Vec<csv::StringRecord> =
-            reader.records().map(|row| row.expect("the embedded table is valid CSV")).collect();
-        Vocabulary::new(rows.iter().map(|row| (&row[0], &row[1]))).expect("the embedded table is complete")
+    /// The enumerations of a catalogue; their numbers are those of [`crate::catalogue::enums::EnumId`].
+    pub fn of(catalogue: &Catalogue) -> Result<Self, MissingEnumeration> {
+        let rows = catalogue.enums.iter().flat_map(|table| table.items.iter().map(|item| (&*table.name, &*item.code)));
+        Vocabulary::new(rows)
     }
 }
 
@@ -356,7 +430,7 @@ mod tests {
 
     #[test]
     fn every_code_prints_and_parses_as_itself() {
-        let vocabulary = Vocabulary::embedded();
+        let vocabulary = Vocabulary::of(&Catalogue::embedded()).unwrap();
         for table in &vocabulary.tables {
             let enumeration = vocabulary.enumeration(&table.name).unwrap();
             for code in &table.codes {

@@ -17,4 +17,6 @@ pub mod ids;
 pub mod items;
 pub mod key_group;
 pub mod names;
+pub mod observe;
 pub mod pattern;
+pub mod reference_data;

@@ -1,0 +1,177 @@
+//! What a party is at an instant, as items (derived.csv `ent_attr`, `inst_attr`, `tier`, `X.watch_lists`).
+
+use smallvec::smallvec;
+
+use super::{
+    meanings::Meanings,
+    roles::{Played, Player},
+};
+use crate::{
+    buckets,
+    ids::Day,
+    items::{Item, Items, Row},
+    names::{Attribute, Role},
+    reference_data::{Enterprise, Institution, Reference},
+};
+
+/// Reference data as of an instant and a business date.
+#[derive(Clone, Copy)]
+pub(crate) struct AsOf<'a> {
+    pub meanings: &'a Meanings,
+    pub reference: &'a Reference,
+    /// ms.
+    pub at: i64,
+    pub date: Day,
+}
+
+/// What kind of party a role expects; another one gives `NA` or `ENTERPRISE`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Enterprise,
+    /// The acceptor: an enterprise, or an institution with province and city alone.
+    Either,
+    Institution,
+    /// The pledgee: an enterprise in its place is `NA`.
+    InstitutionOnly,
+}
+
+fn expected(role: Role) -> Expected {
+    match role {
+        Role::Acceptor => Expected::Either,
+        Role::Pledgee => Expected::InstitutionOnly,
+        Role::Discounter
+        | Role::Seller
+        | Role::Buyer
+        | Role::RepoSeller
+        | Role::RepoBuyer
+        | Role::EnhancementBank
+        | Role::Broker
+        | Role::Payer
+        | Role::AcceptingInstitution
+        | Role::HoldingInstitution
+        | Role::EachInstitution => Expected::Institution,
+        _ => Expected::Enterprise,
+    }
+}
+
+impl<'a> AsOf<'a> {
+    /// The items of an attribute of whoever plays a role.
+    pub fn items(&self, role: Role, played: Played, attribute: Attribute) -> Items {
+        let player = match played {
+            Played::By(player) => player,
+            Played::ByEnterprise => return smallvec![Item::ENTERPRISE],
+            Played::Unknown => return smallvec![Item::UNKNOWN],
+            Played::NoRole => return smallvec![Item::NA],
+        };
+        let expected = expected(role);
+        if attribute == Attribute::Party {
+            return smallvec![Item::party(player.party)];
+        }
+        if attribute == Attribute::WatchLists {
+            let enumeration = self.meanings.vocabulary.known.watch_list_type;
+            let lists = self.reference.watch_lists(player.party, self.at, self.date);
+            return if lists.is_empty() {
+                smallvec![Item::NA]
+            } else {
+                lists.into_iter().map(|row| row.item(enumeration)).collect()
+            };
+        }
+        let as_institution = matches!(expected, Expected::Institution | Expected::InstitutionOnly);
+        if player.party.is_enterprise() {
+            return match expected {
+                Expected::Enterprise | Expected::Either => self.enterprise_items(player, attribute),
+                Expected::Institution => smallvec![Item::ENTERPRISE],
+                Expected::InstitutionOnly => smallvec![Item::NA],
+            };
+        }
+        let place = matches!(attribute, Attribute::Province | Attribute::City | Attribute::Zone);
+        if player.party.is_legal() && (as_institution || (expected == Expected::Either && place)) {
+            return smallvec![self.institution_item(player, attribute)];
+        }
+        smallvec![Item::NA]
+    }
+
+    pub fn enterprise(&self, player: Player) -> Option<&'a Enterprise> {
+        self.reference.enterprise(player.party, self.at)
+    }
+
+    pub fn institution(&self, player: Player) -> Option<&'a Institution> {
+        self.reference.institution(Some(player.party), player.branch, self.at)
+    }
+
+    pub fn total_assets_fen(&self, player: Player) -> Option<i64> {
+        self.reference.balance_sheet(player.party, self.at)?.total_assets_fen
+    }
+
+    fn enterprise_items(&self, player: Player, attribute: Attribute) -> Items {
+        let known = &self.meanings.vocabulary.known;
+        if attribute == Attribute::Group {
+            let group = self.reference.group(player.party, self.at, self.date);
+            let nobody = if self.enterprise(player).is_some() { Item::NA } else { Item::UNKNOWN };
+            return smallvec![group.map_or(nobody, Item::party)];
+        }
+        let Some(enterprise) = self.enterprise(player) else { return smallvec![Item::UNKNOWN] };
+        let row = match attribute {
+            Attribute::Province => enterprise.province.item(known.province),
+            Attribute::City => enterprise.city.item(known.city),
+            Attribute::Zone => self.reference.zone(enterprise.province).item(known.economic_zone),
+            Attribute::IndustrySection => enterprise.industry_section.item(known.industry_section),
+            Attribute::IndustryDivision => enterprise.industry_division.item(known.industry_division),
+            Attribute::Size => enterprise.size.item(known.enterprise_size),
+            Attribute::Ownership => enterprise.ownership.item(known.ownership),
+            Attribute::RegistrationType => enterprise.registration_type.item(known.registration_type),
+            Attribute::RegistryStatus => enterprise.registry_status.item(known.registry_status),
+            Attribute::Rating => enterprise.rating.item(known.rating),
+            Attribute::SpecialFlags => {
+                let mut bits = enterprise.special_flags;
+                if bits == 0 {
+                    return smallvec![self.meanings.no_flag];
+                }
+                let mut items = Items::new();
+                while bits != 0 {
+                    items.push(Row(bits.trailing_zeros() as u16).item(known.special_flag));
+                    bits &= bits - 1;
+                }
+                return items;
+            }
+            Attribute::RegisteredCapital => {
+                let bucket = enterprise.reg_capital_fen.map_or(Row::UNKNOWN, buckets::registered_capital);
+                bucket.item(known.reg_capital_bucket)
+            }
+            Attribute::Age => {
+                let age = |registered: Day| buckets::company_age(i64::from(self.date.0) - i64::from(registered.0));
+                enterprise.reg_date.map_or(Row::UNKNOWN, age).item(known.company_age_bucket)
+            }
+            _ => Item::NA,
+        };
+        smallvec![row]
+    }
+
+    fn institution_item(&self, player: Player, attribute: Attribute) -> Item {
+        let known = &self.meanings.vocabulary.known;
+        match attribute {
+            Attribute::LegalInstitution => return Item::party(player.party),
+            Attribute::TotalAssets => {
+                let bucket = self.total_assets_fen(player).map_or(Row::UNKNOWN, buckets::assets);
+                return bucket.item(known.asset_bucket);
+            }
+            _ => {}
+        }
+        let Some(institution) = self.institution(player) else { return Item::UNKNOWN };
+        match attribute {
+            Attribute::Province => institution.province.item(known.province),
+            Attribute::City => institution.city.item(known.city),
+            Attribute::Zone => self.reference.zone(institution.province).item(known.economic_zone),
+            Attribute::InstitutionType => institution.kind.item(known.institution_type),
+            Attribute::InstitutionGroup => {
+                self.reference.institution_group(institution.kind).item(known.institution_group)
+            }
+            Attribute::Tier => {
+                self.reference.tier(institution.kind, self.total_assets_fen(player)).item(known.institution_tier)
+            }
+            Attribute::MemberType => institution.member_type.item(known.member_type),
+            Attribute::Group => institution.group.map_or(Item::NA, Item::party),
+            _ => Item::NA,
+        }
+    }
+}

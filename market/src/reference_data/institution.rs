@@ -1,0 +1,193 @@
+//! Master data of institutions by branch: MST.ISN, then MST.ISC on top; MST.ISA sends a branch to its successor
+//! (derived.csv `inst_attr`, `tier`).
+
+use hashbrown::HashMap;
+
+use crate::{
+    fact::{FIELDS, Fact, Field, behaviour},
+    ids::{InstId, PartyId},
+    items::{Row, Vocabulary},
+    reference_data::timeline::Timeline,
+};
+
+/// A branch succeeds a branch succeeds a branch: longer chains are taken as they are after this many steps.
+const MAX_SUCCESSIONS: usize = 8;
+
+/// What is known of a branch at an instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Institution {
+    /// Its legal institution.
+    pub legal: PartyId,
+    /// institution_type.
+    pub kind: Row,
+    /// province.
+    pub province: Row,
+    /// city.
+    pub city: Row,
+    /// member_type.
+    pub member_type: Row,
+    /// participant_status; `ACTIVE` when not said.
+    pub status: Row,
+    /// Banking group.
+    pub group: Option<PartyId>,
+    /// Name.
+    pub name: Option<Box<str>>,
+    /// 12-digit bank number.
+    pub bank_no: Option<Box<str>>,
+}
+
+#[derive(Clone, Debug)]
+enum Said {
+    Created(Box<Institution>),
+    Changed(Field, Option<Box<str>>),
+}
+
+#[derive(Default)]
+struct BranchHistory {
+    said: Timeline<Said>,
+    versions: Vec<(i64, Institution)>,
+}
+
+/// Every branch and the branches of every legal institution.
+#[derive(Default)]
+pub(super) struct Institutions {
+    branches: HashMap<InstId, BranchHistory>,
+    /// Branches ever created under a legal institution, ascending: the first that is known is the head office.
+    of_legal: HashMap<PartyId, Vec<InstId>>,
+    successors: HashMap<InstId, Timeline<InstId>>,
+}
+
+impl Institutions {
+    /// The branch as of an instant, or its successor when one took over.
+    pub fn branch(&self, branch: InstId, at: i64) -> Option<&Institution> {
+        let mut branch = branch;
+        if !self.successors.is_empty() {
+            for _ in 0..MAX_SUCCESSIONS {
+                match self.successors.get(&branch).and_then(|timeline| timeline.at(at)) {
+                    Some(successor) => branch = *successor,
+                    None => break,
+                }
+            }
+        }
+        version(&self.branches.get(&branch)?.versions, at)
+    }
+
+    /// The head office: the lowest branch of the legal institution that exists at the instant.
+    pub fn head_office(&self, legal: PartyId, at: i64) -> Option<&Institution> {
+        self.of_legal.get(&legal)?.iter().find_map(|branch| {
+            version(&self.branches.get(branch)?.versions, at).filter(|known| known.legal == legal)?;
+            self.branch(*branch, at)
+        })
+    }
+
+    /// Puts or takes one fact; returns the legal institutions that it is about.
+    pub fn put(&mut self, fact: &Fact, from: i64, present: bool, vocabulary: &Vocabulary) -> Vec<PartyId> {
+        let Some(code) = fact.inst(Field::ParticipantCode) else { return Vec::new() };
+        let mut legals: Vec<PartyId> = fact.party(Field::LegalInstId).into_iter().collect();
+        if fact.behaviour == behaviour::MST_ISA {
+            let timeline = self.successors.entry(code).or_default();
+            match fact.inst(Field::SuccessorCode) {
+                Some(successor) if present => timeline.insert(from, fact.order_key(), successor),
+                _ => timeline.remove(from, fact.order_key()),
+            }
+        } else {
+            let history = self.branches.entry(code).or_default();
+            history.put(fact, from, present, vocabulary);
+            for legal in legals.clone() {
+                let branches = self.of_legal.entry(legal).or_default();
+                if let Err(at) = branches.binary_search(&code) {
+                    branches.insert(at, code);
+                }
+            }
+        }
+        let history = self.branches.get(&code);
+        legals.extend(history.into_iter().flat_map(|history| history.versions.iter().map(|(_, known)| known.legal)));
+        legals.sort();
+        legals.dedup();
+        legals
+    }
+}
+
+fn version(versions: &[(i64, Institution)], at: i64) -> Option<&Institution> {
+    match versions.last() {
+        Some((from, last)) if *from <= at => Some(last),
+        _ => versions[..versions.partition_point(|(from, _)| *from <= at)].last().map(|(_, known)| known),
+    }
+}
+
+impl BranchHistory {
+    fn put(&mut self, fact: &Fact, from: i64, present: bool, vocabulary: &Vocabulary) {
+        if present {
+            let said = if fact.behaviour == behaviour::MST_ISN {
+                let Some(created) = created(fact, vocabulary) else { return };
+                Said::Created(Box::new(created))
+            } else {
+                let name = fact.text(Field::FieldName).unwrap_or_default();
+                let Some(field) = FIELDS.into_iter().find(|field| field.name() == name) else { return };
+                Said::Changed(field, fact.text(Field::NewValue).map(Box::from))
+            };
+            self.said.insert(from, fact.order_key(), said);
+        } else {
+            self.said.remove(from, fact.order_key());
+        }
+        self.versions.clear();
+        let mut current: Option<Institution> = None;
+        for entry in self.said.entries() {
+            match &entry.value {
+                Said::Created(created) => current = Some((**created).clone()),
+                Said::Changed(field, value) => {
+                    if let Some(institution) = &mut current {
+                        institution.change(*field, value.as_deref(), vocabulary);
+                    }
+                }
+            }
+            let Some(institution) = &current else { continue };
+            match self.versions.last_mut() {
+                Some((from, last)) if *from == entry.from => *last = institution.clone(),
+                _ => self.versions.push((entry.from, institution.clone())),
+            }
+        }
+    }
+}
+
+fn created(fact: &Fact, vocabulary: &Vocabulary) -> Option<Institution> {
+    let known = &vocabulary.known;
+    let row = |enumeration, field| fact.code(field).map_or(Row::UNKNOWN, |code| vocabulary.row(enumeration, code));
+    Some(Institution {
+        legal: fact.party(Field::LegalInstId)?,
+        kind: row(known.institution_type, Field::InstType),
+        province: row(known.province, Field::Province),
+        city: row(known.city, Field::City),
+        member_type: row(known.member_type, Field::MemberType),
+        status: match fact.code(Field::ParticipantStatus) {
+            Some(code) => vocabulary.row(known.participant_status, code),
+            None => vocabulary.row_of_text(known.participant_status, "ACTIVE"),
+        },
+        group: fact.party(Field::GroupId),
+        name: fact.text(Field::Name).map(Box::from),
+        bank_no: fact.text(Field::BankNo).map(Box::from),
+    })
+}
+
+impl Institution {
+    fn change(&mut self, field: Field, value: Option<&str>, vocabulary: &Vocabulary) {
+        let known = &vocabulary.known;
+        let row = |enumeration| value.map_or(Row::UNKNOWN, |text| vocabulary.row_of_text(enumeration, text));
+        match field {
+            Field::InstType => self.kind = row(known.institution_type),
+            Field::Province => self.province = row(known.province),
+            Field::City => self.city = row(known.city),
+            Field::MemberType => self.member_type = row(known.member_type),
+            Field::ParticipantStatus => self.status = row(known.participant_status),
+            Field::GroupId => self.group = value.and_then(PartyId::parse),
+            Field::Name => self.name = value.map(Box::from),
+            Field::BankNo => self.bank_no = value.map(Box::from),
+            Field::LegalInstId => {
+                if let Some(legal) = value.and_then(PartyId::parse) {
+                    self.legal = legal;
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,671 @@
+//! Reference data as of an instant: enterprises, institutions, lists, relations, accounts, lines, curves, disclosure.
+//!
+//! Owns every fact without a bill that other facts are read against, and `MST.TBK`. Invariants:
+//! - a reading as of an instant depends on the accepted facts alone, not on the order in which they came;
+//! - corrections count as facts.md 5 says; [`Reference::insert`] tells whose readings changed and from when on, so that
+//!   facts which read them can be valued again.
+//!
+//! Begin with [`Reference`]. Instants are ms since 1970-01-01T00:00Z; `at` reads what is in force at it (`from <= at`).
+
+mod curve;
+mod enterprise;
+mod institution;
+mod records;
+mod registers;
+mod timeline;
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use self::{
+    curve::Curves,
+    enterprise::EnterpriseHistory,
+    institution::Institutions,
+    records::{Change, Records},
+};
+pub use self::{
+    enterprise::Enterprise,
+    institution::Institution,
+    registers::*,
+    timeline::{Entry, Timeline},
+};
+use crate::{
+    bill::TextHash,
+    fact::{Behaviour, Fact, Field, behaviour},
+    ids::{BillId, Code, Day, InstId, PartyId},
+    items::{Item, Row, Vocabulary},
+};
+
+/// Total assets above which a 204, 205 or 209 is MEDIUM: 300 billion CNY in fen (derived.csv `tier`).
+const MEDIUM_BANK_ASSETS_FEN: i64 = 300_000_000_000 * 100;
+
+/// Economic zones by province (derived.csv `zone`).
+const ZONES: [(&str, &[&str]); 10] = [
+    ("EZ01", &["310000", "320000", "330000", "340000"]),
+    ("EZ02", &["440000", "810000", "820000"]),
+    ("EZ03", &["110000", "120000", "130000"]),
+    ("EZ04", &["500000", "510000"]),
+    ("EZ05", &["140000", "360000", "410000", "420000", "430000"]),
+    ("EZ06", &["210000", "220000", "230000"]),
+    ("EZ07", &["150000", "610000", "620000", "630000", "640000", "650000"]),
+    ("EZ08", &["520000", "530000", "540000"]),
+    ("EZ09", &["370000"]),
+    ("EZ10", &["350000", "450000", "460000", "710000"]),
+];
+
+/// Something that facts are read against.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Subject {
+    /// Everything known of an enterprise, legal institution or acceptor.
+    Party(PartyId),
+    /// A curve, by row of bill_class.
+    Curve(Row),
+    /// A deposit or benchmark rate, by row of rate_kind.
+    Rate(Row),
+    /// Trade background of a contract of a drawer (hash of contract_no).
+    Contract(PartyId, u64),
+    /// Trade background that names a bill.
+    Bill(BillId),
+    /// A watch-list entry by credit code alone (hash).
+    CreditCode(u64),
+}
+
+/// Whose readings changed through one record, and from which instant on (ms). Sorted, each subject once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// (subject, from).
+    pub subjects: SmallVec<[(Subject, i64); 2]>,
+}
+
+impl Touched {
+    fn add(&mut self, subject: Subject, from: i64) {
+        match self.subjects.iter_mut().find(|(known, _)| *known == subject) {
+            Some((_, earliest)) => *earliest = (*earliest).min(from),
+            None => self.subjects.push((subject, from)),
+        }
+    }
+}
+
+/// A register: one timeline a key.
+type Register<K, T> = HashMap<K, Timeline<T>>;
+
+/// All reference data.
+pub struct Reference {
+    vocabulary: Arc<Vocabulary>,
+    records: Records,
+    enterprises: HashMap<PartyId, EnterpriseHistory>,
+    institutions: Institutions,
+    curves: Curves,
+    balance_sheets: Register<PartyId, BalanceSheet>,
+    financials: Register<PartyId, Financials>,
+    relations: Register<PartyId, Relation>,
+    watched: Register<PartyId, ListEntry>,
+    watched_codes: Register<u64, ListEntry>,
+    listed: Register<PartyId, Listed>,
+    credit_disclosures: Register<PartyId, CreditDisclosure>,
+    notices: Register<PartyId, Notice>,
+    accounts: Register<PartyId, AccountChange>,
+    traders: Register<(PartyId, u64), Trader>,
+    credit_lines: Register<(PartyId, PartyId), CreditLine>,
+    certificates: Register<PartyId, Certificate>,
+    contracts: Register<(PartyId, u64), TradeBackground>,
+    bill_backgrounds: Register<BillId, TradeBackground>,
+    parties_by_code: HashMap<u64, SmallVec<[PartyId; 1]>>,
+    zone_of_province: Vec<Row>,
+    tier_of_kind: Vec<Tier>,
+    group_of_kind: Vec<Row>,
+    rows: Rows,
+}
+
+#[derive(Clone, Copy)]
+enum Tier {
+    Always(Row),
+    ByAssets,
+}
+
+/// Rows that rules compare with.
+struct Rows {
+    medium: Row,
+    small: Row,
+    related: Row,
+    overdue_list: Row,
+    persistent_list: Row,
+}
+
+impl Reference {
+    /// Without any fact.
+    pub fn new(vocabulary: Arc<Vocabulary>) -> Self {
+        let known = vocabulary.known;
+        let row = |enumeration, code| vocabulary.row_of_text(enumeration, code);
+        let zone = |province: &String| {
+            let zone = ZONES.iter().find(|(_, provinces)| provinces.contains(&province.as_str()));
+            zone.map_or(Row::UNKNOWN, |(zone, _)| row(known.economic_zone, zone))
+        };
+        let tier = |kind: &String| match kind.as_str() {
+            "201" | "202" | "203" => Tier::Always(row(known.institution_tier, "LARGE")),
+            "204" | "205" | "209" => Tier::ByAssets,
+            "206" | "207" | "208" => Tier::Always(row(known.institution_tier, "SMALL")),
+            "301" => Tier::Always(row(known.institution_tier, "FINCO")),
+            _ => Tier::Always(row(known.institution_tier, "NONBANK")),
+        };
+        Reference {
+            zone_of_province: vocabulary.codes(known.province).iter().map(zone).collect(),
+            tier_of_kind: vocabulary.codes(known.institution_type).iter().map(tier).collect(),
+            group_of_kind: vocabulary
+                .codes(known.institution_type)
+                .iter()
+                .map(|kind| row(known.institution_group, &kind[..1]))
+                .collect(),
+            rows: Rows {
+                medium: row(known.institution_tier, "MEDIUM"),
+                small: row(known.institution_tier, "SMALL"),
+                related: row(known.relation_kind, "RELATED"),
+                overdue_list: row(known.watch_list_type, "WL01"),
+                persistent_list: row(known.watch_list_type, "WL02"),
+            },
+            curves: Curves::new(&vocabulary),
+            vocabulary,
+            records: Records::default(),
+            enterprises: HashMap::new(),
+            institutions: Institutions::default(),
+            balance_sheets: HashMap::new(),
+            financials: HashMap::new(),
+            relations: HashMap::new(),
+            watched: HashMap::new(),
+            watched_codes: HashMap::new(),
+            listed: HashMap::new(),
+            credit_disclosures: HashMap::new(),
+            notices: HashMap::new(),
+            accounts: HashMap::new(),
+            traders: HashMap::new(),
+            credit_lines: HashMap::new(),
+            certificates: HashMap::new(),
+            contracts: HashMap::new(),
+            bill_backgrounds: HashMap::new(),
+            parties_by_code: HashMap::new(),
+        }
+    }
+
+    /// Takes in one accepted record (fact or correction) of scope reference; the same record again changes nothing.
+    pub fn insert(&mut self, record: Fact) -> Touched {
+        let Change { gone, come } = self.records.insert(record);
+        let mut touched = Touched::default();
+        for fact in &gone {
+            self.put(fact, false, &mut touched);
+        }
+        for fact in &come {
+            self.put(fact, true, &mut touched);
+        }
+        touched.subjects.sort();
+        touched
+    }
+
+    /// Every accepted record, in no order: what a checkpoint keeps and [`Reference::insert`] restores.
+    pub fn records(&self) -> impl Iterator<Item = Fact> + '_ {
+        self.records.iter()
+    }
+
+    /// The numbers behind its rows.
+    pub fn vocabulary(&self) -> &Arc<Vocabulary> {
+        &self.vocabulary
+    }
+
+    fn put(&mut self, fact: &Fact, present: bool, touched: &mut Touched) {
+        let from = fact.int(Field::EffectiveTime).unwrap_or(fact.event_time);
+        let vocabulary = self.vocabulary.clone();
+        match fact.behaviour {
+            behaviour::MST_ENR | behaviour::MST_ENC | behaviour::MST_ENX => {
+                let Some(party) = fact.party(Field::EntId) else { return };
+                let history = self.enterprises.entry(party).or_default();
+                history.put(fact, from, present, &vocabulary);
+                for code in history.versions().filter_map(|version| version.uscc.as_deref()) {
+                    let parties = self.parties_by_code.entry(TextHash::of(code).bits()).or_default();
+                    if !parties.contains(&party) {
+                        parties.push(party);
+                    }
+                }
+                touched.add(Subject::Party(party), from);
+            }
+            behaviour::MST_ISN | behaviour::MST_ISC | behaviour::MST_ISA => {
+                for legal in self.institutions.put(fact, from, present, &vocabulary) {
+                    touched.add(Subject::Party(legal), from);
+                }
+            }
+            behaviour::REF_CRV => {
+                if let Some(class) = self.curves.put(fact, from, present, &vocabulary) {
+                    touched.add(Subject::Curve(class), from);
+                }
+            }
+            behaviour::REF_DEP => {
+                if let Some(kind) = self.curves.put(fact, from, present, &vocabulary) {
+                    touched.add(Subject::Rate(kind), from);
+                }
+            }
+            _ => self.put_in_register(fact, present, touched),
+        }
+    }
+
+    /// The registers whose entries hold from event_time on.
+    fn put_in_register(&mut self, fact: &Fact, present: bool, touched: &mut Touched) {
+        let known = self.vocabulary.known;
+        let row =
+            |enumeration, field| fact.code(field).map_or(Row::UNKNOWN, |code| self.vocabulary.row(enumeration, code));
+        let hash = |field| fact.text(field).map(|text| TextHash::of(text).bits());
+        let from = fact.event_time;
+        let validity =
+            Validity { from: fact.date(Field::FromDate).unwrap_or(fact.biz_date), to: fact.date(Field::ToDate) };
+        let party = match fact.behaviour {
+            behaviour::MST_FIN => fact.party(Field::LegalInstId),
+            behaviour::MST_TRD => fact.party(Field::LegalInstId),
+            behaviour::MST_CRL => fact.initiator(),
+            behaviour::MST_TBK => fact.party(Field::DrawerId).or_else(|| fact.initiator()),
+            known if is_disclosure(known) => fact.party(Field::AcceptorId),
+            _ => fact.party(Field::EntId),
+        };
+        match fact.behaviour {
+            behaviour::MST_FIN => {
+                let sheet = BalanceSheet {
+                    report_date: fact.date(Field::ReportDate),
+                    total_assets_fen: fact.int(Field::TotalAssetsFen),
+                    deposits_fen: fact.int(Field::DepositsFen),
+                    margin_fen: fact.int(Field::MarginFen),
+                    net_capital_fen: fact.int(Field::NetCapitalFen),
+                    liquid_assets_fen: fact.int(Field::LiquidAssetsFen),
+                    interbank_deposit_fen: fact.int(Field::InterbankDepositFen),
+                };
+                set(&mut self.balance_sheets, party, fact, from, present, sheet);
+            }
+            behaviour::MST_ENF => {
+                let financials = Financials {
+                    date: fact.date(Field::FinancialsDate),
+                    revenue_12m_fen: fact.int(Field::Revenue12mFen),
+                    net_assets_fen: fact.int(Field::NetAssetsFen),
+                    vat_invoiced_12m_fen: fact.int(Field::VatInvoiced12mFen),
+                };
+                set(&mut self.financials, party, fact, from, present, financials);
+            }
+            behaviour::MST_GRP => {
+                let kind = match fact.code(Field::RelationKind) {
+                    Some(code) => self.vocabulary.row(known.relation_kind, code),
+                    None => self.vocabulary.row(known.relation_kind, Code::of("MEMBER")),
+                };
+                let related = fact.party(Field::RelatedId);
+                let relation = Relation { kind, group: fact.party(Field::GroupId), related, validity };
+                set(&mut self.relations, party, fact, from, present, relation);
+                // A relation holds both ways.
+                if kind == self.rows.related && related != party {
+                    let back = Relation { related: party, group: None, ..relation };
+                    set(&mut self.relations, related, fact, from, present, back);
+                    touched.subjects.extend(related.map(|related| (Subject::Party(related), from)));
+                }
+            }
+            behaviour::MST_BLK => {
+                let entry = ListEntry {
+                    list: row(known.watch_list_type, Field::ListType),
+                    added: fact.code(Field::ListAction) != Some(Code::of("REMOVE")),
+                    validity,
+                };
+                match (party, hash(Field::Uscc)) {
+                    (Some(_), _) => set(&mut self.watched, party, fact, from, present, entry),
+                    (None, Some(code)) => {
+                        set(&mut self.watched_codes, Some(code), fact, from, present, entry);
+                        touched.add(Subject::CreditCode(code), from);
+                    }
+                    (None, None) => {}
+                }
+            }
+            behaviour::DIS_OVL | behaviour::DIS_PSL => {
+                let persistent = fact.behaviour == behaviour::DIS_PSL;
+                let listed = Listed {
+                    list: if persistent { self.rows.persistent_list } else { self.rows.overdue_list },
+                    month: month_of(fact),
+                    overdue_bal_fen: fact.int(Field::OverdueBalFen).unwrap_or(0),
+                    number: fact.int(if persistent { Field::MonthsListed } else { Field::OverdueBills }),
+                    event_id: fact.event_id,
+                };
+                set(&mut self.listed, party, fact, from, present, listed);
+            }
+            behaviour::DIS_CRD => {
+                let disclosure = CreditDisclosure {
+                    month: month_of(fact),
+                    accepted_cum_fen: fact.int(Field::AcceptedCumFen),
+                    accepted_bal_fen: fact.int(Field::AcceptedBalFen),
+                    overdue_cum_fen: fact.int(Field::OverdueCumFen),
+                    overdue_bal_fen: fact.int(Field::OverdueBalFen),
+                    date: fact.biz_date,
+                };
+                set(&mut self.credit_disclosures, party, fact, from, present, disclosure);
+            }
+            behaviour::DIS_REG | behaviour::DIS_ANN | behaviour::DIS_SUS | behaviour::DIS_RST => {
+                let what = match fact.behaviour {
+                    behaviour::DIS_REG => AcceptorNotice::Registered,
+                    behaviour::DIS_ANN => AcceptorNotice::Announced,
+                    behaviour::DIS_SUS => AcceptorNotice::Suspended,
+                    _ => AcceptorNotice::Restored,
+                };
+                let notice = Notice { what, from: validity.from, event_id: fact.event_id };
+                set(&mut self.notices, party, fact, from, present, notice);
+            }
+            behaviour::MST_ACO | behaviour::MST_ACX => {
+                let opened = fact.behaviour == behaviour::MST_ACO;
+                let change = AccountChange {
+                    account: hash(Field::AccountId).unwrap_or(0),
+                    branch: fact.inst(Field::InitiatorInst),
+                    keeper: fact.initiator(),
+                    province: row(known.province, Field::AccountProvince),
+                    opened,
+                    date: fact.date(if opened { Field::OpenDate } else { Field::CloseDate }).unwrap_or(fact.biz_date),
+                    event_id: fact.event_id,
+                };
+                set(&mut self.accounts, party, fact, from, present, change);
+            }
+            behaviour::MST_TRD => {
+                let trader = Trader { status: row(known.participant_status, Field::TraderStatus), validity };
+                let key = party.zip(hash(Field::TraderId));
+                set(&mut self.traders, key, fact, from, present, trader);
+            }
+            behaviour::MST_CRL => {
+                let line = CreditLine { limit_fen: fact.int(Field::LimitFen).unwrap_or(0), validity };
+                set(&mut self.credit_lines, party.zip(fact.counterparty()), fact, from, present, line);
+            }
+            behaviour::MST_CRT => {
+                let certificate = Certificate { certificate: hash(Field::CertId).unwrap_or(0), validity };
+                set(&mut self.certificates, party, fact, from, present, certificate);
+            }
+            behaviour::MST_TBK => {
+                let background = TradeBackground {
+                    event_id: fact.event_id,
+                    source: fact.source,
+                    bill: fact.bill_id,
+                    contract: hash(Field::ContractNo),
+                    invoice: hash(Field::InvoiceNo),
+                    contract_type: row(known.contract_type, Field::ContractType),
+                    invoice_type: row(known.invoice_type, Field::InvoiceType),
+                    goods_category: row(known.goods_category, Field::GoodsCategory),
+                    contract_fen: fact.int(Field::ContractFen),
+                    invoice_fen: fact.int(Field::InvoiceFen),
+                };
+                let key = party.zip(background.contract);
+                if let Some(bill) = background.bill {
+                    set(&mut self.bill_backgrounds, Some(bill), fact, from, present, background.clone());
+                    touched.add(Subject::Bill(bill), from);
+                }
+                if let Some((drawer, contract)) = key {
+                    set(&mut self.contracts, key, fact, from, present, background);
+                    touched.add(Subject::Contract(drawer, contract), from);
+                }
+                return;
+            }
+            _ => return,
+        }
+        if let Some(party) = party {
+            touched.add(Subject::Party(party), from);
+        }
+    }
+
+    /// An enterprise as of an instant; `None` before its registration.
+    pub fn enterprise(&self, party: PartyId, at: i64) -> Option<&Enterprise> {
+        self.enterprises.get(&party)?.at(at)
+    }
+
+    /// An institution as of an instant, by the branch that was used, else by its head office.
+    pub fn institution(&self, legal: Option<PartyId>, branch: Option<InstId>, at: i64) -> Option<&Institution> {
+        match branch {
+            Some(branch) => self.institutions.branch(branch, at),
+            None => self.institutions.head_office(legal?, at),
+        }
+    }
+
+    /// The latest balance sheet of a legal institution.
+    pub fn balance_sheet(&self, legal: PartyId, at: i64) -> Option<&BalanceSheet> {
+        self.balance_sheets.get(&legal)?.at(at)
+    }
+
+    /// The latest financials of an enterprise.
+    pub fn financials(&self, party: PartyId, at: i64) -> Option<&Financials> {
+        self.financials.get(&party)?.at(at)
+    }
+
+    /// derived.csv `net_assets(x)`: of an enterprise its net assets, of an institution its net capital.
+    pub fn net_assets_fen(&self, party: PartyId, at: i64) -> Option<i64> {
+        if party.is_enterprise() {
+            self.financials(party, at)?.net_assets_fen
+        } else {
+            self.balance_sheet(party, at)?.net_capital_fen
+        }
+    }
+
+    /// institution_tier of an institution type with these assets (derived.csv `tier`).
+    pub fn tier(&self, kind: Row, total_assets_fen: Option<i64>) -> Row {
+        match self.tier_of_kind.get(usize::from(kind.0)) {
+            None => Row::UNKNOWN,
+            Some(Tier::Always(tier)) => *tier,
+            Some(Tier::ByAssets) if total_assets_fen.is_some_and(|assets| assets > MEDIUM_BANK_ASSETS_FEN) => {
+                self.rows.medium
+            }
+            Some(Tier::ByAssets) => self.rows.small,
+        }
+    }
+
+    /// institution_group of an institution type: its first digit.
+    pub fn institution_group(&self, kind: Row) -> Row {
+        self.group_of_kind.get(usize::from(kind.0)).copied().unwrap_or(Row::UNKNOWN)
+    }
+
+    /// economic_zone of a province.
+    pub fn zone(&self, province: Row) -> Row {
+        self.zone_of_province.get(usize::from(province.0)).copied().unwrap_or(Row::UNKNOWN)
+    }
+
+    /// The group of a party: by registration, else by the MST.GRP in force.
+    pub fn group(&self, party: PartyId, at: i64, date: Day) -> Option<PartyId> {
+        if let Some(group) = self.enterprise(party, at).and_then(|enterprise| enterprise.group) {
+            return Some(group);
+        }
+        let relations = self.relations(party, at).iter().rev();
+        relations
+            .map(|entry| &entry.value)
+            .filter(|relation| relation.validity.holds(date))
+            .find_map(|relation| relation.group)
+    }
+
+    /// Every MST.GRP said of a party up to an instant.
+    pub fn relations(&self, party: PartyId, at: i64) -> &[Entry<Relation>] {
+        self.relations.get(&party).map_or(&[], |timeline| timeline.until(at))
+    }
+
+    /// derived.csv `related(a, b)` as of an instant and a business date.
+    pub fn related(&self, a: PartyId, b: PartyId, at: i64, date: Day) -> bool {
+        if a == b {
+            return false;
+        }
+        fn same<T: PartialEq>(left: Option<T>, right: Option<T>) -> bool {
+            left.is_some() && left == right
+        }
+        if same(self.group(a, at, date), self.group(b, at, date)) {
+            return true;
+        }
+        if let (Some(left), Some(right)) = (self.enterprise(a, at), self.enterprise(b, at))
+            && (same(left.legal_rep, right.legal_rep)
+                || same(left.ubo, right.ubo)
+                || same(left.address, right.address)
+                || same(left.phone, right.phone))
+        {
+            return true;
+        }
+        self.relations(a, at).iter().any(|entry| {
+            let relation = &entry.value;
+            relation.kind == self.rows.related && relation.related == Some(b) && relation.validity.holds(date)
+        })
+    }
+
+    /// The watch lists in force for a party: rows of watch_list_type, ascending (derived.csv `X.watch_lists`).
+    pub fn watch_lists(&self, party: PartyId, at: i64, date: Day) -> SmallVec<[Row; 2]> {
+        let mut lists = SmallVec::new();
+        let mut add = |row: Row| {
+            if row.is_known() && !lists.contains(&row) {
+                lists.push(row);
+            }
+        };
+        let by_code = if self.watched_codes.is_empty() {
+            None
+        } else {
+            let code = self.enterprise(party, at).and_then(|enterprise| enterprise.uscc.as_deref());
+            code.and_then(|code| self.watched_codes.get(&TextHash::of(code).bits()))
+        };
+        for timeline in self.watched.get(&party).into_iter().chain(by_code) {
+            let entries = timeline.until(at);
+            for (place, entry) in entries.iter().enumerate() {
+                let removed = |later: &&Entry<ListEntry>| !later.value.added && later.value.list == entry.value.list;
+                if entry.value.added
+                    && entry.value.validity.holds(date)
+                    && !entries[place + 1..].iter().any(|later| removed(&later))
+                {
+                    add(entry.value.list);
+                }
+            }
+        }
+        let (year, month, _) = date.ymd();
+        let now = year * 12 + month as i32 - 1;
+        for entry in self.listed(party, at) {
+            if entry.value.month == now || entry.value.month == now - 1 {
+                add(entry.value.list);
+            }
+        }
+        lists.sort();
+        lists
+    }
+
+    /// Every DIS.OVL and DIS.PSL of an acceptor up to an instant.
+    pub fn listed(&self, acceptor: PartyId, at: i64) -> &[Entry<Listed>] {
+        self.listed.get(&acceptor).map_or(&[], |timeline| timeline.until(at))
+    }
+
+    /// Every DIS.CRD of an acceptor up to an instant.
+    pub fn credit_disclosures(&self, acceptor: PartyId, at: i64) -> &[Entry<CreditDisclosure>] {
+        self.credit_disclosures.get(&acceptor).map_or(&[], |timeline| timeline.until(at))
+    }
+
+    /// Every DIS.REG, DIS.ANN, DIS.SUS, DIS.RST of an acceptor up to an instant.
+    pub fn notices(&self, acceptor: PartyId, at: i64) -> &[Entry<Notice>] {
+        self.notices.get(&acceptor).map_or(&[], |timeline| timeline.until(at))
+    }
+
+    /// The suspension in force: the last DIS.SUS with from_date <= date that no DIS.RST has followed.
+    pub fn suspension(&self, acceptor: PartyId, at: i64, date: Day) -> Option<&Notice> {
+        let held = self.notices(acceptor, at).iter().map(|entry| &entry.value).filter(|notice| notice.from <= date);
+        let last =
+            held.filter(|notice| matches!(notice.what, AcceptorNotice::Suspended | AcceptorNotice::Restored)).last()?;
+        (last.what == AcceptorNotice::Suspended).then_some(last)
+    }
+
+    /// The curve of a class (row of bill_class) at so many days (derived.csv `curve_e4`); `None`: rules that need it skip.
+    pub fn curve_e4(&self, class: Row, days: i64, at: i64) -> Option<i64> {
+        self.curves.curve_e4(class, days, at)
+    }
+
+    /// The deposit or benchmark rate (row of rate_kind) at the tenor nearest to so many days.
+    pub fn rate_e4(&self, kind: Row, days: i64, at: i64) -> Option<i64> {
+        self.curves.rate_e4(kind, days, at)
+    }
+
+    /// Every account change of an enterprise up to an instant.
+    pub fn accounts(&self, party: PartyId, at: i64) -> &[Entry<AccountChange>] {
+        self.accounts.get(&party).map_or(&[], |timeline| timeline.until(at))
+    }
+
+    /// The trader of a legal institution.
+    pub fn trader(&self, legal: PartyId, trader_id: &str, at: i64) -> Option<&Trader> {
+        self.traders.get(&(legal, TextHash::of(trader_id).bits()))?.at(at)
+    }
+
+    /// The credit line that one institution gives another, in force on a date.
+    pub fn credit_line(&self, giver: PartyId, taker: PartyId, at: i64, date: Day) -> Option<&CreditLine> {
+        let entries = self.credit_lines.get(&(giver, taker))?.until(at).iter().rev();
+        entries.map(|entry| &entry.value).find(|line| line.validity.holds(date))
+    }
+
+    /// Every certificate bound to an enterprise up to an instant.
+    pub fn certificates(&self, party: PartyId, at: i64) -> &[Entry<Certificate>] {
+        self.certificates.get(&party).map_or(&[], |timeline| timeline.until(at))
+    }
+
+    /// Trade background of a contract of a drawer, up to an instant.
+    pub fn contract(&self, drawer: PartyId, contract_no: &str, at: i64) -> &[Entry<TradeBackground>] {
+        self.contract_by_hash(drawer, TextHash::of(contract_no).bits(), at)
+    }
+
+    /// The same by the hash of the contract number.
+    pub fn contract_by_hash(&self, drawer: PartyId, contract: u64, at: i64) -> &[Entry<TradeBackground>] {
+        self.contracts.get(&(drawer, contract)).map_or(&[], |timeline| timeline.until(at))
+    }
+
+    /// Trade background that names a bill, up to an instant.
+    pub fn bill_background(&self, bill: BillId, at: i64) -> &[Entry<TradeBackground>] {
+        self.bill_backgrounds.get(&bill).map_or(&[], |timeline| timeline.until(at))
+    }
+
+    /// The registered name of a credit code (derived.csv `registry name`).
+    pub fn registered_name(&self, credit_code: &str, at: i64) -> Option<&str> {
+        let parties = self.parties_by_code.get(&TextHash::of(credit_code).bits())?;
+        let known = parties.iter().filter_map(|party| self.enterprise(*party, at));
+        known
+            .filter(|enterprise| enterprise.uscc.as_deref() == Some(credit_code))
+            .find_map(|known| known.name.as_deref())
+    }
+
+    /// Every enterprise ever registered, in no order.
+    pub fn enterprises(&self) -> impl Iterator<Item = PartyId> + '_ {
+        self.enterprises.keys().copied()
+    }
+
+    /// The item of a row of an enterprise attribute, for callers that hold rows.
+    pub fn item(&self, enumeration: crate::items::Enumeration, row: Row) -> Item {
+        row.item(enumeration)
+    }
+}
+
+fn is_disclosure(known: Behaviour) -> bool {
+    matches!(
+        known,
+        behaviour::DIS_OVL
+            | behaviour::DIS_PSL
+            | behaviour::DIS_CRD
+            | behaviour::DIS_REG
+            | behaviour::DIS_ANN
+            | behaviour::DIS_SUS
+            | behaviour::DIS_RST
+    )
+}
+
+/// year * 12 + month - 1 of `period_month` (`YYYY-MM` or `YYYYMM`), else of the business date.
+fn month_of(fact: &Fact) -> i32 {
+    let said = fact.text(Field::PeriodMonth).and_then(|text| {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let (year, month) = (digits.get(..4)?.parse::<i32>().ok()?, digits.get(4..6)?.parse::<i32>().ok()?);
+        (1..=12).contains(&month).then_some(year * 12 + month - 1)
+    });
+    said.unwrap_or_else(|| {
+        let (year, month, _) = fact.biz_date.ymd();
+        year * 12 + month as i32 - 1
+    })
+}
+
+fn set<K: std::hash::Hash + Eq, T>(
+    register: &mut Register<K, T>,
+    key: Option<K>,
+    fact: &Fact,
+    from: i64,
+    present: bool,
+    value: T,
+) {
+    let Some(key) = key else { return };
+    let timeline = register.entry(key).or_default();
+    if present {
+        timeline.insert(from, fact.order_key(), value);
+    } else {
+        timeline.remove(from, fact.order_key());
+    }
+}
