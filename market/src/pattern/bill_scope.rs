@@ -64,6 +64,7 @@ impl<S: Sight, R: Registry> BillScope<'_, S, R> {
             Role::Key => self.key,
             Role::OtherKey => None,
             Role::Holder => self.lot.map(|lot| lot.holder),
+            Role::RepoSeller if self.lot.is_some() => Some(self.lot?.repo()?.seller),
             _ => self.sight.role(role),
         }
     }
@@ -95,8 +96,7 @@ impl<S: Sight, R: Registry> BillScope<'_, S, R> {
             Derived::DiscounterBranch => Some(i64::from(self.sight.branch(Role::Discounter)?.0).into()),
             Derived::LotFen => Some(self.lot_fen()?.into()),
             Derived::LotStatus => Some(text_number(self.lot?.status.code())),
-            Derived::LotFlag => Some(text_number(self.lot?.flag.code())),
-            Derived::LotOnRepo => Some(self.lot?.repo().is_some().into()),
+            Derived::LotRepo => Some(text_number(self.lot?.repo()?.behaviour.code())),
             Derived::LotOverdueFrom => {
                 let lot = self.lot?;
                 let from = lot.overdue_since.or(lot.answer_due).filter(|_| lot.is_live());
@@ -284,7 +284,10 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
                 self.on_lineages(|steps| Some(self.provinces(steps, days)))
             }
             History::AgainstTradeRun => self.on_lineages(|steps| Some(self.against_trade_run(steps))),
-            History::FlagBefore => self.before(|lot| listed(lot.flag.code())),
+            History::StateBefore => {
+                let state = |lot: &Lot| [text_number(lot.status.code()), text_number(lot.flag.code())];
+                self.before(|lot| state(lot) == arguments)
+            }
             History::RiskBefore => self.before(|lot| listed(lot.risk.code())),
             History::PayStateBefore => self.before(|lot| listed(lot.pay_state.code())),
             History::PledgedToOther => {
@@ -324,6 +327,8 @@ pub(super) fn lookup(registry: &impl Registry, at: i64, function: Lookup, argume
         Lookup::Known => registry.known(party(0)?, at).into(),
         Lookup::TradeWeight => registry.trade_weight(party(0)?, party(1)?, at).into(),
         Lookup::WatchListed => registry.watch_listed(party(0)?, at).into(),
+        Lookup::IsEnterprise => party(0)?.is_enterprise().into(),
+        Lookup::Tier => code_number(&registry.tier(party(0)?, at)?),
         Lookup::BusinessDay => {
             let day = as_day(*arguments.first()?)?;
             day_number(registry.business_day_after(day, as_i64(*arguments.get(1)?)?))

@@ -321,6 +321,17 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
                 let found = members.iter().find(|(member, _)| *member == wanted);
                 whole(found.map_or(0, |(_, cell)| cell.count.into()))
             }
+            Window::MemberMean => {
+                let wanted = Member::try_from(arguments.first()?.as_whole()?).ok()?;
+                let members = self.members(window);
+                let (_, cell) = members.iter().find(|(member, _)| *member == wanted)?;
+                Number::ratio(cell.sum, cell.count.into())
+            }
+            Window::DistinctAbove => {
+                let least = *arguments.first()?;
+                let above = |cell: &Cell| Number::ratio(cell.sum, cell.count.into()).is_some_and(|mean| mean > least);
+                whole(self.members(window).iter().filter(|(_, cell)| cell.count > 0 && above(cell)).count() as i128)
+            }
             Window::SumBetween => {
                 let (from, to) = (*arguments.first()?, *arguments.get(1)?);
                 let between = |member: Member| {

@@ -673,3 +673,45 @@ pub fn by_behaviour<'a>(lists: impl Iterator<Item = &'a [Behaviour]>) -> Vec<Box
     }
     places.into_iter().map(Vec::into_boxed_slice).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::{PATTERNS_CSV, RULES_JSON};
+
+    #[test]
+    fn the_embedded_rules_compile_and_share_features() {
+        let compiled = compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).unwrap_or_else(|error| panic!("{error}"));
+        assert!(compiled.rules.len() >= 70, "{}", compiled.rules.len());
+        assert!(compiled.features.len() < 40, "{}", compiled.features.len());
+    }
+
+    #[test]
+    fn errors_name_pattern_column_and_place() {
+        let error = |rules: &str| match compile(PATTERNS_CSV, rules, &Parameters::default()) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("compiles"),
+        };
+        let rule = |rest: &str| format!(r#"{{"features": {{}}, "rules": [{{"id": "P001", "scope": "bill", {rest}}}]}}"#);
+        assert_eq!(
+            error(&rule(r#""when": "amount_fen >= mincny""#)),
+            "P001, column `when`: at character 14: `mincny` is no known name or parameter"
+        );
+        assert_eq!(error(&rule(r#""on": ["DSC.XXX"]"#)), "P001, column `on`: `DSC.XXX` is no behaviour of behaviours.csv");
+        assert_eq!(error(&rule(r#""on": []"#)), "P001, column `when`: is missing");
+        assert!(error(r#"{"features": {}, "rules": [{"id": "P999", "scope": "bill"}]}"#).contains("no such pattern"));
+        assert!(error("{").starts_with("pattern_rules.json: "));
+    }
+
+    #[test]
+    fn changed_parameters_reach_the_rule_and_unknown_ones_are_refused() {
+        let mut parameters = Parameters::default();
+        parameters.set("P048", "limit", "0.2").unwrap();
+        let compiled = compile(PATTERNS_CSV, RULES_JSON, &parameters).unwrap();
+        let rule = &compiled.rules[usize::from(index_of(&compiled.rules, "P048").unwrap().0)];
+        let place = rule.parameter_names.iter().position(|name| name == "limit").unwrap();
+        assert_eq!(rule.parameters[place], Number::ratio(1, 5).unwrap());
+        parameters.set("P048", "limt", "0.2").unwrap();
+        assert!(compile(PATTERNS_CSV, RULES_JSON, &parameters).is_err());
+    }
+}

@@ -60,6 +60,8 @@ pub trait Registry {
     /// Master or financial data of a party as of an instant (ent_attr, inst_attr, latest MST.FIN / MST.ENF). A branch makes
     /// institution data those of the branch, else of the head office. `None`: unknown or never set.
     fn attribute(&self, party: PartyId, branch: Option<InstId>, field: Field, at: i64) -> Option<Number>;
+    /// Tier of an institution (derived.csv `tier`).
+    fn tier(&self, party: PartyId, at: i64) -> Option<Code>;
     /// The party is registered (MST.ENR, MST.ISN).
     fn known(&self, party: PartyId, at: i64) -> bool;
     /// `related(a, b)` of derived.csv; `None` when one of them is not registered.

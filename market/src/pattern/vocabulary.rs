@@ -70,7 +70,7 @@ words! {
         Seller = "seller",
         /// role.buyer
         Buyer = "buyer",
-        /// role.repo_seller
+        /// role.repo_seller; of a lot (stock scope): who must redeem it.
         RepoSeller = "repo_seller",
         /// role.repo_buyer
         RepoBuyer = "repo_buyer",
@@ -78,7 +78,7 @@ words! {
         Debtor = "debtor",
         /// role.creditor of recourse
         Creditor = "creditor",
-        /// Holder of the lot (stock scope only).
+        /// Holder of the lot (stock scope).
         Holder = "holder",
         /// Subject of a master-data fact: ent_id, else legal_inst_id.
         Subject = "subject",
@@ -130,10 +130,9 @@ words! {
         LotFen = "lot_fen",
         /// status of the lot (stock scope): 'CS03'.
         LotStatus = "lot_status",
-        /// circulation flag of the lot (stock scope): 'TF0305'.
-        LotFlag = "lot_flag",
-        /// 1 when the lot is out on pledged or buyout repo of its holder (stock scope).
-        LotOnRepo = "lot_on_repo",
+
+        /// Behaviour that opened the repo-like deal of the lot (stock scope): 'RPO.SET'.
+        LotRepo = "lot_repo",
         /// First day on which the lot counts as overdue, when its facts so far make it so (stock scope).
         LotOverdueFrom = "lot_overdue_from",
     }
@@ -180,6 +179,10 @@ words! {
         LargestMember = "largest_member" / (0, 0),
         /// `member_count(w, m)`: facts of one member.
         MemberCount = "member_count" / (1, 1),
+        /// `member_mean(w, m)`: mean amount of one member.
+        MemberMean = "member_mean" / (1, 1),
+        /// `distinct_above(w, x)`: members with a mean amount above x.
+        DistinctAbove = "distinct_above" / (1, 1),
         /// `sum_between(w, from, to)`: sum of members with from <= member <= to.
         SumBetween = "sum_between" / (2, 2),
         /// `first_among(w, all, n)`: a member in the judged bucket of `w` is among the first n members that `all` ever had.
@@ -200,7 +203,7 @@ words! {
     History {
         /// `day('A')`: business date of the latest such fact on the bill.
         DayOf = "day" / (0, 0),
-        /// `count_within(ms, 'A')`: such facts on the lineage in (t - ms, t].
+        /// `count_within('A', ms)`: such facts on the lineage in (t - ms, t].
         CountWithin = "count_within" / (1, 1),
         /// `count_on_day('A')`: such facts on the lineage with the same business date.
         CountOnDay = "count_on_day" / (0, 0),
@@ -218,8 +221,8 @@ words! {
         Provinces = "provinces" / (1, 1),
         /// `against_trade_run()`: consecutive endorsements up to now with trade weight 0.
         AgainstTradeRun = "against_trade_run" / (0, 0),
-        /// `flag_before('TF0303')`: some lot in the range had this circulation flag before the fact.
-        FlagBefore = "flag_before" / (1, 4),
+        /// `state_before('CS03', 'TF0303')`: some lot in the range had this status and flag before the fact.
+        StateBefore = "state_before" / (2, 2),
         /// `risk_before('RS01', ...)`: some lot in the range had this risk before the fact.
         RiskBefore = "risk_before" / (1, 4),
         /// `pay_state_before('REFUSED_ALL', ...)`: some lot in the range had this pay_state before the fact.
@@ -252,6 +255,10 @@ words! {
         TradeWeight = "trade_weight" / (2, 2),
         /// `watch_listed(p)`: on an active MST.BLK list.
         WatchListed = "watch_listed" / (1, 1),
+        /// `is_enterprise(p)`
+        IsEnterprise = "is_enterprise" / (1, 1),
+        /// `tier(p)`: tier of an institution.
+        Tier = "tier" / (1, 1),
         /// `business_day(day, n)`: the n-th business day after a day.
         BusinessDay = "business_day" / (2, 2),
     }
