@@ -1,8 +1,13 @@
 //! Random records for property tests: every field with a value of its type, every control record. Test code only.
 
 use proptest::{option, prelude::*};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
+    catalogue::{
+        Catalogue,
+        fields::{Bound, FieldKind},
+    },
     fact::{
         BEHAVIOUR_CODES, Behaviour, Control, ControlKind, CorrectionKind, FIELDS, Fact, Field, Range, Record, SOURCES,
         Stamp, Value,
@@ -57,7 +62,7 @@ pub fn is_envelope(field: Field) -> bool {
 }
 
 fn day() -> impl Strategy<Value = Day> {
-    (-7_397..47_482).prop_map(Day)
+    (-7_397..=47_481).prop_map(Day)
 }
 
 fn code() -> impl Strategy<Value = Code> {
@@ -86,28 +91,46 @@ fn range() -> impl Strategy<Value = Range> {
     ]
 }
 
-/// A value that the type of the field allows (its own bounds may be narrower).
+/// A value within the bounds of the field.
 fn value(field: Field) -> BoxedStrategy<Value> {
-    let type_name = field.type_name();
-    match type_name.split(':').next().expect("split gives one part") {
-        "i64" | "u64" => prop_oneof![Just(1i64), 1..366i64, TIMES].prop_map(Value::Int).boxed(),
-        "u128" => any::<u128>().prop_map(Value::Id).boxed(),
-        "bool" => any::<bool>().prop_map(Value::Bool).boxed(),
-        "date" => day().prop_map(Value::Date).boxed(),
-        "enum" => code().prop_map(Value::Code).boxed(),
-        "list" => proptest::collection::btree_set(code(), 1..14)
+    let catalogue = Catalogue::embedded();
+    let row = catalogue.fields.get(field);
+    let text = |pattern: &'static str| {
+        pattern.prop_map(|text: String| Value::Text(text.nfc().collect::<String>().into())).boxed()
+    };
+    match row.kind {
+        FieldKind::Integer | FieldKind::Unsigned => match row.bound {
+            Bound::Integer { min, max } => (min..=max).prop_map(Value::Int).boxed(),
+            Bound::Amount => (0..=i64::MAX).prop_map(Value::Int).boxed(),
+            Bound::Instant { .. } => TIMES.prop_map(Value::Int).boxed(),
+            _ => any::<i64>().prop_map(Value::Int).boxed(),
+        },
+        FieldKind::Id => any::<u128>().prop_map(Value::Id).boxed(),
+        FieldKind::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
+        FieldKind::Date => day().prop_map(Value::Date).boxed(),
+        FieldKind::Code(_) => code().prop_map(Value::Code).boxed(),
+        FieldKind::Codes(_) => proptest::collection::btree_set(code(), 0..14)
             .prop_map(|codes| Value::Codes(codes.into_iter().collect()))
             .boxed(),
-        "string" => "\\PC{1,20}".prop_map(|text| Value::Text(text.into())).boxed(),
-        _ => match type_name {
-            "id:PARTY" => party().prop_map(Value::Party).boxed(),
-            "id:ENT" => (0..10_000_000_000u64).prop_map(|n| Value::Party(PartyId::enterprise(n))).boxed(),
-            "id:LEGAL" => (0..1_000_000u64).prop_map(|n| Value::Party(PartyId::legal(n))).boxed(),
-            "id:PERSON" => (0..10_000_000_000u64).prop_map(|n| Value::Party(PartyId::person(n))).boxed(),
-            "id:GROUP" => (0..1_000_000u64).prop_map(|n| Value::Party(PartyId::group(n))).boxed(),
-            "id:INST" => (0..1_000_000_000u32).prop_map(|n| Value::Inst(InstId(n))).boxed(),
-            _ => "\\PC{1,20}".prop_map(|text| Value::Text(text.into())).boxed(),
+        FieldKind::Text => match row.bound {
+            Bound::PrintableAscii { .. } => text("[ -~]{1,20}"),
+            Bound::Hex { .. } => text("[0-9a-f]{16,64}"),
+            Bound::Digits { count } => proptest::collection::vec(0..10u8, count)
+                .prop_map(|digits| Value::Text(digits.iter().map(|digit| (b'0' + digit) as char).collect()))
+                .boxed(),
+            Bound::Month => text("20[0-9][0-9]-(0[1-9]|1[0-2])"),
+            Bound::FieldName => text("(remark|amount_fen)"),
+            Bound::FieldNameOf(_) => text("(name|city)"),
+            // A value that is right for both of them.
+            Bound::ValueOfFieldName => text("[A-Z0-9]{1,16}"),
+            _ => text("\\PC{1,20}"),
         },
+        FieldKind::Party | FieldKind::Bill => party().prop_map(Value::Party).boxed(),
+        FieldKind::Enterprise => (0..10_000_000_000u64).prop_map(|n| Value::Party(PartyId::enterprise(n))).boxed(),
+        FieldKind::Legal => (0..1_000_000u64).prop_map(|n| Value::Party(PartyId::legal(n))).boxed(),
+        FieldKind::Person => (0..10_000_000_000u64).prop_map(|n| Value::Party(PartyId::person(n))).boxed(),
+        FieldKind::Group => (0..1_000_000u64).prop_map(|n| Value::Party(PartyId::group(n))).boxed(),
+        FieldKind::Inst => (0..1_000_000_000u32).prop_map(|n| Value::Inst(InstId(n))).boxed(),
     }
 }
 
@@ -140,6 +163,19 @@ pub fn fact() -> impl Strategy<Value = Fact> {
             fields,
         },
     )
+}
+
+/// A fact that no rule refuses, save for a date before another one or a correction of itself.
+pub fn acceptable_fact() -> impl Strategy<Value = Fact> {
+    let catalogue = Catalogue::embedded();
+    let few = |behaviour: &Behaviour| catalogue.payloads.of(*behaviour).refuses.len() <= 4;
+    let behaviours: Vec<Behaviour> = (0..BEHAVIOUR_CODES.len() as u16).map(Behaviour).filter(few).collect();
+    (fact(), proptest::sample::select(behaviours), bill(), party()).prop_map(|(mut fact, behaviour, bill, sender)| {
+        fact.behaviour = behaviour;
+        fact.bill_id = Some(bill);
+        fact.set(Field::InitiatorId, Value::Party(sender));
+        fact
+    })
 }
 
 fn control() -> impl Strategy<Value = Control> {

@@ -61,6 +61,8 @@ pub struct Payload {
     pub listed: FieldSet,
     /// Fields whose absence refuses, by number.
     pub refuses: Vec<Field>,
+    /// Fields whose absence alerts, always or on a condition, in the order of the table.
+    pub alerts: Vec<(Field, Option<Presence>)>,
 }
 
 /// All payloads.
@@ -92,8 +94,11 @@ impl Payloads {
                 }
             };
             let requirement = requirement(row, fields)?;
-            if requirement == Requirement::Refuses {
-                payload.refuses.push(field);
+            match &requirement {
+                Requirement::Refuses => payload.refuses.push(field),
+                Requirement::Alerts => payload.alerts.push((field, None)),
+                Requirement::AlertsIf(condition) => payload.alerts.push((field, Some(condition.clone()))),
+                Requirement::Optional => {}
             }
             payload.listed.insert(field);
             payload.fields.push(PayloadField {
