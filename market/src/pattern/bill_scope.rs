@@ -6,7 +6,7 @@
 use super::{
     expression::Scope,
     number::Number,
-    sight::{Registry, Sight},
+    sight::{Moment, Registry, Sight},
     vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window, code_number, text_number},
 };
 use crate::{
@@ -49,14 +49,15 @@ fn as_i64(number: Number) -> Option<i64> {
 }
 
 impl<S: Sight, R: Registry> BillScope<'_, S, R> {
-    /// Instant as of which master data are read.
-    fn at(&self) -> i64 {
-        match self.lot {
-            Some(_) => self.sight.header().map_or(self.sight.fact().event_time, |header| {
-                header.accepted.map_or(header.registered_at, |(_, at)| at)
-            }),
-            None => self.sight.fact().event_time,
-        }
+    /// As of when master data are read.
+    fn moment(&self) -> Moment {
+        let fact = self.sight.fact();
+        let header = self.lot.and_then(|_| self.sight.header());
+        let (date, at) = match header {
+            Some(header) => header.accepted.unwrap_or((header.registered_on, header.registered_at)),
+            None => (fact.biz_date, fact.event_time),
+        };
+        Moment { at, date }
     }
 
     pub fn party(&self, role: Role) -> Option<PartyId> {
@@ -114,11 +115,11 @@ impl<S: Sight, R: Registry> BillScope<'_, S, R> {
     fn price_days(&self) -> Option<i64> {
         let fact = self.sight.fact();
         let settled = fact.date(Field::SettleDate).unwrap_or(fact.biz_date);
-        Some(i64::from(self.registry.rolled(self.sight.header()?.due_date).0 - settled.0))
+        Some(i64::from(self.sight.header()?.due_date_adjusted.0 - settled.0))
     }
 
     fn curve(&self, class: Code) -> Option<i64> {
-        self.registry.curve_e4(class, self.price_days()?, self.sight.fact().event_time)
+        self.registry.curve_e4(class, self.price_days()?, self.moment())
     }
 
     fn field(&self, field: Field) -> Option<Number> {
@@ -148,8 +149,8 @@ impl<S: Sight, R: Registry> BillScope<'_, S, R> {
     }
 
     fn is_shell(&self, party: PartyId, max_age: i64) -> bool {
-        let (fact, at) = (self.sight.fact(), self.at());
-        let attribute = |field| self.registry.attribute(party, None, field, at);
+        let (fact, moment) = (self.sight.fact(), self.moment());
+        let attribute = |field| self.registry.attribute(party, None, field, moment);
         let age = attribute(Field::RegDate).and_then(as_day).map(|day| i64::from(fact.biz_date.0 - day.0));
         age.is_some_and(|age| age <= max_age)
             || attribute(Field::PaidCapitalFen) == Some(Number::ZERO)
@@ -160,7 +161,7 @@ impl<S: Sight, R: Registry> BillScope<'_, S, R> {
         let fact = self.sight.fact();
         let recent = steps.iter().filter(|step| i64::from(fact.biz_date.0 - step.biz_date.0) < days);
         let mut provinces: Vec<i128> = recent
-            .filter_map(|step| self.registry.attribute(step.holder, None, Field::Province, self.at()))
+            .filter_map(|step| self.registry.attribute(step.holder, None, Field::Province, self.moment()))
             .filter_map(Number::as_whole)
             .collect();
         provinces.sort_unstable();
@@ -172,7 +173,7 @@ impl<S: Sight, R: Registry> BillScope<'_, S, R> {
     fn against_trade_run(&self, steps: &[Step]) -> i64 {
         let mut run = 0;
         for pair in steps.windows(2).rev() {
-            let weight = || self.registry.trade_weight(pair[0].holder, pair[1].holder, self.at());
+            let weight = || self.registry.trade_weight(pair[0].holder, pair[1].holder, self.moment());
             if pair[1].behaviour != behaviour::END_SGN || weight() != 0 {
                 break;
             }
@@ -222,7 +223,7 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
             Variable::Party(role) => self.party(*role).map(party_number),
             Variable::Field(field) => self.field(*field),
             Variable::Attribute(role, field) => {
-                self.registry.attribute(self.party(*role)?, self.sight.branch(*role), *field, self.at())
+                self.registry.attribute(self.party(*role)?, self.sight.branch(*role), *field, self.moment())
             }
         }
     }
@@ -307,7 +308,7 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
     }
 
     fn lookup(&self, function: Lookup, arguments: &[Number]) -> Option<Number> {
-        lookup(self.registry, self.at(), function, arguments)
+        lookup(self.registry, self.moment(), function, arguments)
     }
 
     fn window(&self, _: Window, _: usize, _: &[Number]) -> Option<Number> {
@@ -323,15 +324,16 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
 pub(super) fn lookup(registry: &impl Registry, at: i64, function: Lookup, arguments: &[Number]) -> Option<Number> {
     let party = |place: usize| arguments.get(place).copied().and_then(as_party);
     Some(match function {
-        Lookup::Related => registry.related(party(0)?, party(1)?, at)?.into(),
-        Lookup::Known => registry.known(party(0)?, at).into(),
-        Lookup::TradeWeight => registry.trade_weight(party(0)?, party(1)?, at).into(),
-        Lookup::WatchListed => registry.watch_listed(party(0)?, at).into(),
+        Lookup::Related => registry.related(party(0)?, party(1)?, moment)?.into(),
+        Lookup::Known => registry.known(party(0)?, moment).into(),
+        Lookup::TradeWeight => registry.trade_weight(party(0)?, party(1)?, moment).into(),
+        Lookup::WatchListed => registry.watch_listed(party(0)?, moment).into(),
         Lookup::IsEnterprise => party(0)?.is_enterprise().into(),
-        Lookup::Tier => code_number(&registry.tier(party(0)?, at)?),
+        Lookup::Tier => code_number(&registry.tier(party(0)?, moment)?),
         Lookup::BusinessDay => {
             let day = as_day(*arguments.first()?)?;
-            day_number(registry.business_day_after(day, as_i64(*arguments.get(1)?)?))
+            let count = u32::try_from(arguments.get(1)?.as_whole()?).ok()?;
+            day_number(registry.calendar().plus(day, count))
         }
     })
 }

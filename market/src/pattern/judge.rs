@@ -11,7 +11,7 @@ use super::{
     expression::{Node, Scope as Words},
     number::Number,
     rules::{KeyForm, KeyedRule, MAX_JUMP_BASE, PeerRule, Rule},
-    sight::Registry,
+    sight::{Moment, Registry},
     statistics,
     vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window},
     windows::{BucketWidth, Cell, Member, Windows},
@@ -149,8 +149,8 @@ fn median(ascending: &[Number]) -> Option<Number> {
 }
 
 impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
-    fn at(&self) -> i64 {
-        self.keyed.width.last_ms(self.bucket)
+    fn moment(&self) -> Moment {
+        Moment { at: self.keyed.width.last_ms(self.bucket), date: self.date() }
     }
 
     fn date(&self) -> Day {
@@ -219,7 +219,7 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
         let (mut before, mut left) = (day, count);
         while left > 0 {
             before = before.plus(-1);
-            if self.registry.is_business_day(before) {
+            if self.registry.calendar().is_business_day(before) {
                 left -= 1;
                 if before.weekday() == day.weekday() {
                     base.push(value(before));
@@ -285,7 +285,7 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
         match variable {
             Variable::Party(role) => party(role).map(|bits| Number::whole(bits.into())),
             Variable::Attribute(role, field) => {
-                self.registry.attribute(PartyId::from_bits(party(role)?), None, *field, self.at())
+                self.registry.attribute(PartyId::from_bits(party(role)?), None, *field, self.moment())
             }
             Variable::Derived(Derived::Date) => Some(i64::from(self.date().0).into()),
             Variable::Derived(_) | Variable::Field(_) => None,
@@ -349,7 +349,7 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
     }
 
     fn lookup(&self, function: Lookup, arguments: &[Number]) -> Option<Number> {
-        lookup(self.registry, self.at(), function, arguments)
+        lookup(self.registry, self.moment(), function, arguments)
     }
 
     fn peer(&self, function: Peer, arguments: &[Number]) -> Option<Number> {

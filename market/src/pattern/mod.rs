@@ -24,13 +24,17 @@
 //!
 //! Begin with [`Patterns`], then `rules` (the data), `expression` (what a condition means), `judge`.
 
+mod adapter;
 pub mod alert;
 mod bill_scope;
+#[cfg(test)]
+mod examples;
 mod expression;
 mod judge;
 mod number;
 mod parameters;
 mod parser;
+pub mod plain;
 mod rules;
 mod sight;
 mod statistics;
@@ -41,11 +45,12 @@ mod windows;
 use smallvec::SmallVec;
 
 pub use self::{
+    adapter::{MarketRegistry, Seen},
     alert::{AlertId, AlertKey, AlertSet, Hit, HitCount, Key, LEVELS, Level, PatternIndex},
     judge::Judgement,
     parameters::Parameters,
     rules::{Judged, KeyForm, RuleError},
-    sight::{Registry, Sight, overlap},
+    sight::{Moment, Registry, Sight, overlap},
     timer::{Answer, BillTimers, Started},
     vocabulary::Role,
     windows::{BucketWidth, Cell, FeatureDelta, FeatureIndex, Member, PlainWindows, Windows},
@@ -60,7 +65,7 @@ use self::{
 };
 use crate::{
     bill::Lot,
-    fact::{CorrectionKind, Fact, Field},
+    fact::{Fact, Field},
     ids::{Day, PartyId},
 };
 
@@ -381,16 +386,10 @@ impl Patterns {
         due
     }
 
-    /// P184 for corrections: `records` are all accepted records of one bill (or one reference subject) as they came.
-    /// As [`Patterns::due`].
-    pub fn orphan_corrections(&self, records: &[Fact]) -> Vec<(i64, Hit)> {
-        let is_unknown = |record: &&Fact| {
-            let target = record.correction.map(|(_, target): (CorrectionKind, _)| target);
-            target.is_some_and(|target| records.iter().all(|other| other.event_id != target))
-        };
-        let orphans = records.iter().filter(is_unknown);
-        let recorded = |record: &Fact| record.int(Field::RecordedTime).unwrap_or(record.event_time);
-        orphans.filter_map(|record| self.orphan_hit(record.event_id, recorded(record))).collect()
+    /// P184 for a correction that waits (`corrections::Effective::waiting`). As [`Patterns::due`].
+    pub fn orphan_correction(&self, correction: &Fact) -> Option<(i64, Hit)> {
+        let recorded = correction.int(Field::RecordedTime).unwrap_or(correction.event_time);
+        self.orphan_hit(correction.event_id, recorded)
     }
 
     fn orphan_hit(&self, event: u128, at: i64) -> Option<(i64, Hit)> {
@@ -425,6 +424,11 @@ impl Patterns {
     /// When a rule is judged; `None` for bill scope, timers and orphans.
     pub fn judged(&self, pattern: PatternIndex) -> Option<Judged> {
         keyed_of(self.rule(pattern)).map(|keyed| keyed.judged)
+    }
+
+    /// True for a rule that is judged for all keys of a bucket at once.
+    pub fn is_group(&self, pattern: PatternIndex) -> bool {
+        matches!(self.rule(pattern).scope, Scope::Peer(_))
     }
 
     /// Last instant (ms) that the market clock must have reached before a bucket is judged; `i64::MIN`: at once.

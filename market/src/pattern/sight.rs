@@ -6,6 +6,7 @@
 use super::{number::Number, vocabulary::Role};
 use crate::{
     bill::{Bill, Header, Lot, Outcome},
+    catalogue::calendar::Calendar,
     fact::{Fact, Field, Range},
     ids::{Code, Day, InstId, PartyId},
 };
@@ -55,25 +56,34 @@ pub fn overlap(left: Range, right: Range) -> bool {
     left == Range::WHOLE || right == Range::WHOLE || (left.start <= right.end && right.start <= left.end)
 }
 
-/// What is known about parties, the calendar and the curves. All instants are ms; data counts from its effective time.
+/// When data are read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// Instant, ms: what came into force later is not seen.
+    pub at: i64,
+    /// Business date: for what holds from one day to another.
+    pub date: Day,
+}
+
+/// What is known about parties, the calendar, the curves and the forms of messages.
 pub trait Registry {
-    /// Master or financial data of a party as of an instant (ent_attr, inst_attr, latest MST.FIN / MST.ENF). A branch makes
-    /// institution data those of the branch, else of the head office. `None`: unknown or never set.
-    fn attribute(&self, party: PartyId, branch: Option<InstId>, field: Field, at: i64) -> Option<Number>;
+    /// Master or financial data of a party (ent_attr, inst_attr, latest MST.FIN / MST.ENF). A branch makes institution data
+    /// those of the branch, else of the head office. `None`: unknown or never set.
+    fn attribute(&self, party: PartyId, branch: Option<InstId>, field: Field, moment: Moment) -> Option<Number>;
     /// Tier of an institution (derived.csv `tier`).
-    fn tier(&self, party: PartyId, at: i64) -> Option<Code>;
+    fn tier(&self, party: PartyId, moment: Moment) -> Option<Code>;
     /// The party is registered (MST.ENR, MST.ISN).
-    fn known(&self, party: PartyId, at: i64) -> bool;
-    /// `related(a, b)` of derived.csv; `None` when one of them is not registered.
-    fn related(&self, left: PartyId, right: PartyId, at: i64) -> Option<bool>;
+    fn known(&self, party: PartyId, moment: Moment) -> bool;
+    /// `related(a, b)` of derived.csv; `None` when they are not, as far as is known, but one of them is not registered.
+    fn related(&self, left: PartyId, right: PartyId, moment: Moment) -> Option<bool>;
     /// On an active MST.BLK list.
-    fn watch_listed(&self, party: PartyId, at: i64) -> bool;
+    fn watch_listed(&self, party: PartyId, moment: Moment) -> bool;
     /// `curve_e4(class, days, date)` from REF.CRV points; `None` when the class has no point.
-    fn curve_e4(&self, class: Code, days: i64, at: i64) -> Option<i64>;
+    fn curve_e4(&self, class: Code, days: i64, moment: Moment) -> Option<i64>;
     /// Weight of (buyer section, supplier section) in trade_matrix.csv; 1 when a section is unknown.
-    fn trade_weight(&self, buyer: PartyId, supplier: PartyId, at: i64) -> i64;
-    /// Business day of calendar.csv.
-    fn is_business_day(&self, day: Day) -> bool;
+    fn trade_weight(&self, buyer: PartyId, supplier: PartyId, moment: Moment) -> i64;
+    /// Business days.
+    fn calendar(&self) -> &Calendar;
     /// A code of the fact is not in enums.csv (P178).
     fn has_unknown_code(&self, fact: &Fact) -> bool;
     /// A field that payloads.csv calls mandatory is missing (P179). The header serves conditions "of the bill".
@@ -82,20 +92,4 @@ pub trait Registry {
     fn has_bad_bill_number(&self, fact: &Fact, check_digit: bool) -> bool;
     /// The check character of uscc is wrong (P186).
     fn has_bad_credit_code(&self, fact: &Fact) -> bool;
-
-    /// The n-th business day after a day.
-    fn business_day_after(&self, day: Day, count: i64) -> Day {
-        let mut day = day;
-        let mut left = count;
-        while left > 0 {
-            day = day.plus(1);
-            left -= i64::from(self.is_business_day(day));
-        }
-        day
-    }
-
-    /// The day itself when it is a business day, else the next one (due_date_adjusted).
-    fn rolled(&self, day: Day) -> Day {
-        if self.is_business_day(day) { day } else { self.business_day_after(day, 1) }
-    }
 }

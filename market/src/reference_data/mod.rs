@@ -501,8 +501,8 @@ impl Reference {
         })
     }
 
-    /// The watch lists in force for a party: rows of watch_list_type, ascending (derived.csv `X.watch_lists`).
-    pub fn watch_lists(&self, party: PartyId, at: i64, date: Day) -> SmallVec<[Row; 2]> {
+    /// The MST.BLK lists in force for a party: rows of watch_list_type, in the order in which it came onto them.
+    pub fn block_lists(&self, party: PartyId, at: i64, date: Day) -> SmallVec<[Row; 2]> {
         let mut lists = SmallVec::new();
         let mut add = |row: Row| {
             if row.is_known() && !lists.contains(&row) {
@@ -527,6 +527,17 @@ impl Reference {
                 }
             }
         }
+        lists
+    }
+
+    /// The watch lists in force for a party: rows of watch_list_type, ascending (derived.csv `X.watch_lists`).
+    pub fn watch_lists(&self, party: PartyId, at: i64, date: Day) -> SmallVec<[Row; 2]> {
+        let mut lists = self.block_lists(party, at, date);
+        let mut add = |row: Row| {
+            if row.is_known() && !lists.contains(&row) {
+                lists.push(row);
+            }
+        };
         let (year, month, _) = date.ymd();
         let now = year * 12 + month as i32 - 1;
         for entry in self.listed(party, at) {
