@@ -225,7 +225,7 @@ impl Registry for MarketRegistry<'_> {
 
     fn trade_weight(&self, buyer: PartyId, supplier: PartyId, moment: Moment) -> i64 {
         let sections = self.section(buyer, moment.at).zip(self.section(supplier, moment.at));
-        let weight = sections.and_then(|(buyer, supplier)| self.meanings.catalogue().trade_matrix.weight(buyer, supplier));
+        let weight = sections.and_then(|(buyer, supplier)| self.meanings.catalogue().trade.weight(buyer, supplier));
         weight.map_or(1, i64::from)
     }
 
@@ -246,7 +246,8 @@ impl Registry for MarketRegistry<'_> {
         // Bank numbers that are not registered give no alert, as any party without registration (facts.md 7): whether one
         // is known may change without any party of the bill changing.
         let issued: Option<Day> = fact.date(Field::IssueDate);
-        fact.bill_id.is_some_and(|bill| !bill_number_faults(bill, issued, |_| true, &KIND_DIGITS, check_digit).is_empty())
+        fact.bill_id
+            .is_some_and(|bill| !bill_number_faults(bill, issued, |_| true, &KIND_DIGITS, check_digit).is_empty())
     }
 
     fn has_bad_credit_code(&self, fact: &Fact) -> bool {

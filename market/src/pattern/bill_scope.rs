@@ -321,7 +321,12 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
 }
 
 /// Functions of reference data, as of an instant.
-pub(super) fn lookup(registry: &impl Registry, at: i64, function: Lookup, arguments: &[Number]) -> Option<Number> {
+pub(super) fn lookup(
+    registry: &impl Registry,
+    moment: Moment,
+    function: Lookup,
+    arguments: &[Number],
+) -> Option<Number> {
     let party = |place: usize| arguments.get(place).copied().and_then(as_party);
     Some(match function {
         Lookup::Related => registry.related(party(0)?, party(1)?, moment)?.into(),

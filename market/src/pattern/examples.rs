@@ -78,7 +78,15 @@ fn examples_give_the_alerts_that_they_must_and_no_other_that_they_must_not() {
         (0..patterns.rule_count()).map(|at| patterns.id(super::PatternIndex(at as u16)).to_owned()).collect()
     };
     let mut checked = 0;
-    for name in ["b-plain-bab", "c-split-package", "d-cab-recourse", "e-unsuccessful", "f-late-corrections", "f-shuffled", "g-flagged"] {
+    for name in [
+        "b-plain-bab",
+        "c-split-package",
+        "d-cab-recourse",
+        "e-unsuccessful",
+        "f-late-corrections",
+        "f-shuffled",
+        "g-flagged",
+    ] {
         let expected = fs::read_to_string(folder().join(format!("{name}.expected.json"))).unwrap();
         let expected: Json = serde_json::from_str(&expected).unwrap();
         let mut loaded = load(&["a-reference", name], &catalogue);
@@ -92,7 +100,8 @@ fn examples_give_the_alerts_that_they_must_and_no_other_that_they_must_not() {
                 checked += 1;
             }
             for (pattern, key, _) in listed(&expected, "must_not_alert") {
-                let wrong: Vec<_> = found.iter().filter(|(id, of, _)| *id == pattern && (key == "*" || *of == key)).collect();
+                let wrong: Vec<_> =
+                    found.iter().filter(|(id, of, _)| *id == pattern && (key == "*" || *of == key)).collect();
                 // "*": no key at all, of this file's bills.
                 assert!(wrong.is_empty(), "{name}: {wrong:?}");
             }
@@ -108,8 +117,7 @@ fn examples_give_the_alerts_that_they_must_and_no_other_that_they_must_not() {
 fn repo_leverage_holds_each_day_until_redemption() {
     let catalogue = Catalogue::embedded();
     let found = alerts(&load(&["a-reference", "c-split-package"], &catalogue), &catalogue, false);
-    let days: Vec<&str> =
-        found.iter().filter(|(id, ..)| id == "P058").map(|(_, _, date)| date.as_str()).collect();
+    let days: Vec<&str> = found.iter().filter(|(id, ..)| id == "P058").map(|(_, _, date)| date.as_str()).collect();
     assert_eq!(
         days,
         ["2025-06-03", "2025-06-04", "2025-06-05", "2025-06-06", "2025-06-07", "2025-06-08", "2025-06-09"]

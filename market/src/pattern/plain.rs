@@ -95,7 +95,11 @@ pub fn evaluate(records: &[Fact], setting: Setting<'_>, clock: i64, baseline: &P
 }
 
 /// Folds one bill and observes each of its facts.
-pub(super) fn observe_bill(facts: &Effective, setting: Setting<'_>, registry: &MarketRegistry<'_>) -> (Output, BillTimers) {
+pub(super) fn observe_bill(
+    facts: &Effective,
+    setting: Setting<'_>,
+    registry: &MarketRegistry<'_>,
+) -> (Output, BillTimers) {
     let (mut bill, mut output, mut timers) = (Bill::default(), Output::default(), BillTimers::default());
     let variants: BTreeSet<EventId> = facts.variants.iter().map(|variant| variant.event_id).collect();
     for fact in &facts.facts {
@@ -198,7 +202,12 @@ impl State {
 }
 
 /// Every (key, bucket) at which a rule is due under a clock.
-pub(super) fn places(pattern: PatternIndex, patterns: &Patterns, windows: &impl Windows, clock: i64) -> Vec<(Key, i64)> {
+pub(super) fn places(
+    pattern: PatternIndex,
+    patterns: &Patterns,
+    windows: &impl Windows,
+    clock: i64,
+) -> Vec<(Key, i64)> {
     let mut keys = BTreeSet::new();
     for feature in patterns.triggers(pattern) {
         windows.keys(*feature, &mut |key| {

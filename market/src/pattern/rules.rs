@@ -681,7 +681,8 @@ mod tests {
 
     #[test]
     fn the_embedded_rules_compile_and_share_features() {
-        let compiled = compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).unwrap_or_else(|error| panic!("{error}"));
+        let compiled =
+            compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).unwrap_or_else(|error| panic!("{error}"));
         assert!(compiled.rules.len() >= 70, "{}", compiled.rules.len());
         assert!(compiled.features.len() < 40, "{}", compiled.features.len());
     }
@@ -692,12 +693,16 @@ mod tests {
             Err(error) => error.to_string(),
             Ok(_) => panic!("compiles"),
         };
-        let rule = |rest: &str| format!(r#"{{"features": {{}}, "rules": [{{"id": "P001", "scope": "bill", {rest}}}]}}"#);
+        let rule =
+            |rest: &str| format!(r#"{{"features": {{}}, "rules": [{{"id": "P001", "scope": "bill", {rest}}}]}}"#);
         assert_eq!(
             error(&rule(r#""when": "amount_fen >= mincny""#)),
             "P001, column `when`: at character 14: `mincny` is no known name or parameter"
         );
-        assert_eq!(error(&rule(r#""on": ["DSC.XXX"]"#)), "P001, column `on`: `DSC.XXX` is no behaviour of behaviours.csv");
+        assert_eq!(
+            error(&rule(r#""on": ["DSC.XXX"]"#)),
+            "P001, column `on`: `DSC.XXX` is no behaviour of behaviours.csv"
+        );
         assert_eq!(error(&rule(r#""on": []"#)), "P001, column `when`: is missing");
         assert!(error(r#"{"features": {}, "rules": [{"id": "P999", "scope": "bill"}]}"#).contains("no such pattern"));
         assert!(error("{").starts_with("pattern_rules.json: "));
