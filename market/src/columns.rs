@@ -18,7 +18,8 @@ use crate::{
     refusal::Refusal,
 };
 
-/// Values of one field. Exactly one of the lists of values is used, by the type of the field.
+/// Values of one field. Exactly one of the lists of values is used, by the type of the field; text may stand for any type
+/// (`true`, `12`, `2025-07-08`), so that a CSV file is a batch of text columns.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Column {
     /// Field name.
@@ -88,13 +89,21 @@ enum Values<'a> {
     Wide { high: &'a [u64], low: &'a [u64] },
 }
 
+/// Rows put together at a time: their drafts stay in the cache while column after column adds to them.
+const BLOCK_ROWS: usize = 64;
+
 impl Column {
+    /// Number of values, in a batch of so many rows.
+    fn len(&self, row_count: usize) -> usize {
+        if self.rows.is_empty() { row_count } else { self.rows.len() }
+    }
+
     fn check(&self, row_count: u32) -> Result<Values<'_>, ColumnError> {
         let ascends = self.rows.windows(2).all(|pair| pair[0] < pair[1]);
         if !ascends || self.rows.last().is_some_and(|last| *last >= row_count) {
             return Err(ColumnError::Rows(self.field.clone()));
         }
-        let rows = if self.rows.is_empty() { row_count as usize } else { self.rows.len() };
+        let rows = self.len(row_count as usize);
         let counts = [self.integers.len(), self.days.len(), self.text_lengths.len(), self.wide_low.len()];
         let values = counts.iter().sum();
         if values != rows
@@ -117,46 +126,59 @@ impl Column {
             Values::Texts { text: &self.text, lengths: &self.text_lengths }
         })
     }
+}
 
-    /// Gives (row, value) of each row that carries the column.
-    fn for_each<'a>(
-        &'a self,
-        row_count: u32,
-        kind: Option<FieldKind>,
-        mut give: impl FnMut(usize, Raw<'a>),
-    ) -> Result<(), ColumnError> {
-        let values = self.check(row_count)?;
-        let row = |at: usize| self.rows.get(at).map_or(at, |row| *row as usize);
-        match values {
-            Values::Integers(list) => {
-                for (at, value) in list.iter().enumerate() {
-                    let raw = match (kind, value) {
-                        (Some(FieldKind::Bool), 0 | 1) => Raw::Bool(*value == 1),
-                        _ => u64::try_from(*value).map_or(Raw::Negative(*value), Raw::Unsigned),
-                    };
-                    give(row(at), raw);
-                }
+/// A column being read from its first row to its last.
+struct Cursor<'a> {
+    /// `None` = the name is no field.
+    field: Option<Field>,
+    kind: Option<FieldKind>,
+    column: &'a Column,
+    values: Values<'a>,
+    row_count: u32,
+    /// Values read.
+    at: usize,
+    /// Bytes of text read.
+    text_at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(column: &'a Column, row_count: u32, catalogue: &Catalogue) -> Result<Self, ColumnError> {
+        let field = catalogue.fields.by_name(&column.field);
+        let kind = field.map(|field| catalogue.fields.get(field).kind);
+        Ok(Cursor { field, kind, column, values: column.check(row_count)?, row_count, at: 0, text_at: 0 })
+    }
+
+    /// The next (row, value) before row `end`.
+    #[inline]
+    fn next_before(&mut self, end: u32) -> Option<(u32, Raw<'a>)> {
+        let at = self.at;
+        let row = if self.column.rows.is_empty() {
+            if at as u32 >= self.row_count {
+                return None;
             }
-            Values::Days(list) => {
-                for (at, value) in list.iter().enumerate() {
-                    give(row(at), Raw::Day(*value));
-                }
-            }
-            Values::Wide { high, low } => {
-                for (at, (high, low)) in high.iter().zip(low).enumerate() {
-                    give(row(at), Raw::Wide(u128::from(*high) << 64 | u128::from(*low)));
-                }
-            }
-            Values::Texts { text, lengths } => {
-                let mut rest = text;
-                for (at, length) in lengths.iter().enumerate() {
-                    let (one, behind) = rest.split_at(*length as usize);
-                    rest = behind;
-                    give(row(at), text_of(one, kind));
-                }
-            }
+            at as u32
+        } else {
+            *self.column.rows.get(at)?
+        };
+        if row >= end {
+            return None;
         }
-        Ok(())
+        self.at += 1;
+        let raw = match &self.values {
+            Values::Integers(list) => match (self.kind, list[at]) {
+                (Some(FieldKind::Bool), value @ (0 | 1)) => Raw::Bool(value == 1),
+                (_, value) => u64::try_from(value).map_or(Raw::Negative(value), Raw::Unsigned),
+            },
+            Values::Days(list) => Raw::Day(list[at]),
+            Values::Wide { high, low } => Raw::Wide(u128::from(high[at]) << 64 | u128::from(low[at])),
+            Values::Texts { text, lengths } => {
+                let start = self.text_at;
+                self.text_at += lengths[at] as usize;
+                text_of(&text[start..self.text_at], self.kind)
+            }
+        };
+        Some((row, raw))
     }
 }
 
@@ -165,6 +187,8 @@ fn text_of(bytes: &[u8], kind: Option<FieldKind>) -> Raw<'_> {
         (Err(_), _) => Raw::Unfit("bytes that are not UTF-8"),
         (Ok(""), Some(FieldKind::Codes(_))) => Raw::List(Vec::new()),
         (Ok(text), Some(FieldKind::Codes(_))) => Raw::List(text.split(',').map(Cow::Borrowed).collect()),
+        (Ok("true"), Some(FieldKind::Bool)) => Raw::Bool(true),
+        (Ok("false"), Some(FieldKind::Bool)) => Raw::Bool(false),
         (Ok(text), _) => Raw::Text(Cow::Borrowed(text)),
     }
 }
@@ -175,31 +199,37 @@ impl ColumnBatch {
         if self.row_count > limit {
             return Err(ColumnError::TooManyRows { rows: self.row_count, limit });
         }
-        let mut columns: Vec<(Option<Field>, &Column)> =
-            self.columns.iter().map(|column| (catalogue.fields.by_name(&column.field), column)).collect();
+        let mut cursors: Vec<Cursor> = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            cursors.push(Cursor::new(column, self.row_count, catalogue)?);
+        }
         // Drafts take fields in ascending order; names that are no fields come first.
-        columns.sort_by(|left, right| (left.0, &left.1.field).cmp(&(right.0, &right.1.field)));
-        if let Some(pair) = columns.windows(2).find(|pair| pair[0].1.field == pair[1].1.field) {
-            return Err(ColumnError::Repeated(pair[0].1.field.clone()));
+        cursors.sort_by(|left, right| (left.field, &left.column.field).cmp(&(right.field, &right.column.field)));
+        if let Some(pair) = cursors.windows(2).find(|pair| pair[0].column.field == pair[1].column.field) {
+            return Err(ColumnError::Repeated(pair[0].column.field.clone()));
         }
         let rows = self.row_count as usize;
-        // The size of the average record: most fields are carried by every row or by few.
-        let values: usize =
-            columns.iter().map(|(_, column)| if column.rows.is_empty() { rows } else { column.rows.len() }).sum();
-        let per_row = values.checked_div(rows).unwrap_or(0).min(FIELDS.len());
-        let mut drafts: Vec<Draft> = (0..rows).map(|_| Draft::with_capacity(per_row)).collect();
-        for (field, column) in columns {
-            match field {
-                Some(field) => {
-                    let kind = catalogue.fields.get(field).kind;
-                    column.for_each(self.row_count, Some(kind), |row, raw| drafts[row].put(field, raw, catalogue))?;
+        let values: usize = cursors.iter().map(|cursor| cursor.column.len(rows)).sum();
+        let per_row = values.div_ceil(rows.max(1)).min(FIELDS.len());
+        let mut records = Vec::with_capacity(rows);
+        let mut drafts: Vec<Draft> = Vec::with_capacity(BLOCK_ROWS.min(rows));
+        let mut start = 0;
+        while start < self.row_count {
+            let end = self.row_count.min(start + BLOCK_ROWS as u32);
+            drafts.extend((start..end).map(|_| Draft::with_capacity(per_row)));
+            for cursor in &mut cursors {
+                while let Some((row, raw)) = cursor.next_before(end) {
+                    let draft = &mut drafts[(row - start) as usize];
+                    match cursor.field {
+                        Some(field) => draft.put(field, raw, catalogue),
+                        None => draft.blame_name(&cursor.column.field, &raw.to_string()),
+                    }
                 }
-                None => column.for_each(self.row_count, None, |row, raw| {
-                    drafts[row].blame_name(&column.field, &raw.to_string());
-                })?,
             }
+            records.extend(drafts.drain(..).map(|draft| draft.finish(catalogue)));
+            start = end;
         }
-        Ok(drafts.into_iter().map(|draft| draft.finish(catalogue)).collect())
+        Ok(records)
     }
 
     /// The columns of these records.
@@ -357,6 +387,25 @@ mod tests {
         let rows = bad.read(10, &Catalogue::embedded()).unwrap();
         assert_eq!(rows[0].as_ref().unwrap_err().code, RefusalCode::UnknownSource);
         assert!(rows[1].is_ok());
+    }
+
+    /// A CSV file: every cell is text.
+    #[test]
+    fn text_stands_for_every_type() {
+        let catalogue = Catalogue::embedded();
+        let line = concat!(
+            r#"{"event_id":"97","behaviour":"PAY.MAT","event_time":1751958000000,"biz_date":"2025-07-08","source":"NGBS","#,
+            r#""source_seq":24,"bill_id":"53","sub_start":0,"sub_end":0,"amount_fen":60,"initiator_id":"SYSTEM","#,
+            r#""divisible":true,"special_flags":["CSOE","SRDI"]}"#
+        );
+        let record = parse_line(line.as_bytes(), &catalogue).unwrap();
+        let mut batch = ColumnBatch { row_count: 1, columns: Vec::new() };
+        for_each_field(&record, |field, part| {
+            let mut column = Column { field: field.name().to_owned(), ..Column::default() };
+            column.push_text(&part);
+            batch.columns.push(column);
+        });
+        assert_eq!(batch.read(1, &catalogue).unwrap(), [Ok(record)]);
     }
 
     #[test]

@@ -4,8 +4,6 @@
 //! (behaviour, source, control), then forms and types by field number, then what is missing, then bounds and relations.
 //! Both doors (`ndjson`, `columns`) go through here, so they refuse alike.
 
-use std::borrow::Cow;
-
 use crate::{
     catalogue::Catalogue,
     fact::{
@@ -45,18 +43,9 @@ pub(crate) struct Draft {
     end: Option<u64>,
     control: Option<ControlWord>,
     fields: Vec<(Field, Value)>,
-    /// The fault to name and its rank; the lowest rank wins, the first among equals.
-    fault: Option<(u8, Fault)>,
+    /// The fault to name: the first of the lowest rank.
+    fault: Option<Box<Fault>>,
 }
-
-/// Faults that say that the record can't be read at all.
-pub(crate) const RANK_SYNTAX: u8 = 0;
-/// A name that is no field.
-pub(crate) const RANK_NAME: u8 = 1;
-/// Behaviour, source or control.
-const RANK_WHAT: u8 = 2;
-/// Types and forms.
-const RANK_TYPE: u8 = 3;
 
 impl Draft {
     /// A draft with room for so many fields.
@@ -65,67 +54,64 @@ impl Draft {
     }
 
     /// Notes a fault.
-    pub fn blame(&mut self, rank: u8, fault: Fault) {
-        if self.fault.as_ref().is_none_or(|(known, _)| rank < *known) {
-            self.fault = Some((rank, fault));
+    #[cold]
+    pub fn blame(&mut self, fault: Box<Fault>) {
+        if self.fault.as_ref().is_none_or(|known| fault.rank() < known.rank()) {
+            self.fault = Some(fault);
         }
     }
 
     /// Notes a name that is no field.
+    #[cold]
     pub fn blame_name(&mut self, name: &str, value: &str) {
-        let fault = Fault {
-            code: RefusalCode::UnknownField,
-            field: Some(Cow::Owned(crate::refusal::cut(name.to_owned()))),
-            value: Some(crate::refusal::cut(value.to_owned())),
-            remedy: "remove the field, or send it under a name of fields.csv".into(),
-        };
-        self.blame(RANK_NAME, fault);
+        let name = crate::refusal::cut(name.to_owned());
+        let remedy = "remove the field, or send it under a name of fields.csv";
+        self.blame(Fault::of_name(RefusalCode::UnknownField, name, value, remedy));
     }
 
     /// Puts a value in. Fields come in ascending order, each once.
     pub fn put(&mut self, field: Field, raw: Raw, catalogue: &Catalogue) {
-        if let Err((rank, fault)) = self.try_put(field, raw, catalogue) {
-            self.blame(rank, fault);
+        if let Err(fault) = self.try_put(field, raw, catalogue) {
+            self.blame(fault);
         }
     }
 
-    fn try_put(&mut self, field: Field, raw: Raw, catalogue: &Catalogue) -> Result<(), (u8, Fault)> {
-        let of_type = |fault| (RANK_TYPE, fault);
+    fn try_put(&mut self, field: Field, raw: Raw, catalogue: &Catalogue) -> Result<(), Box<Fault>> {
         match field {
-            Field::EventId => self.event_id = Some(raw_value::id(field, &raw).map_err(of_type)?),
+            Field::EventId => self.event_id = Some(raw_value::id(field, &raw)?),
             Field::Behaviour => {
                 let behaviour = word(&raw).and_then(|code| catalogue.behaviour(code));
                 self.behaviour = Some(behaviour.ok_or_else(|| {
-                    what(RefusalCode::UnknownBehaviour, field, &raw, "send a code of behaviours.csv")
+                    Fault::of(RefusalCode::UnknownBehaviour, field, &raw, "send a code of behaviours.csv")
                 })?);
             }
-            Field::EventTime => self.event_time = Some(raw_value::integer(field, &raw).map_err(of_type)?),
-            Field::BizDate => self.biz_date = Some(raw_value::date(field, &raw).map_err(of_type)?),
+            Field::EventTime => self.event_time = Some(raw_value::integer(field, &raw)?),
+            Field::BizDate => self.biz_date = Some(raw_value::date(field, &raw)?),
             Field::Source => {
                 let source = word(&raw).and_then(Source::parse);
                 if source.is_none() {
                     self.source_text = Some(raw.to_string());
                 }
                 self.source = Some(source.ok_or_else(|| {
-                    what(RefusalCode::UnknownSource, field, &raw, "send a code of enumeration source_system")
+                    Fault::of(RefusalCode::UnknownSource, field, &raw, "send a code of enumeration source_system")
                 })?);
             }
-            Field::SourceSeq => self.source_seq = Some(raw_value::unsigned(field, &raw).map_err(of_type)?),
-            Field::IngestTime => self.ingest_time = Some(raw_value::integer(field, &raw).map_err(of_type)?),
+            Field::SourceSeq => self.source_seq = Some(raw_value::unsigned(field, &raw)?),
+            Field::IngestTime => self.ingest_time = Some(raw_value::integer(field, &raw)?),
             Field::Correction => {
                 self.correction = Some(match word(&raw) {
                     Some("revoke") => CorrectionKind::Revoke,
                     Some("replace") => CorrectionKind::Replace,
                     _ => {
                         let remedy = "send revoke or replace";
-                        return Err((RANK_TYPE, Fault::of(RefusalCode::CorrectionForm, field, &raw, remedy)));
+                        return Err(Fault::of(RefusalCode::CorrectionForm, field, &raw, remedy));
                     }
                 });
             }
-            Field::CorrectsEventId => self.target = Some(raw_value::id(field, &raw).map_err(of_type)?),
-            Field::BillId => self.bill_id = Some(raw_value::bill(field, &raw).map_err(of_type)?),
-            Field::SubStart => self.start = Some(position(field, &raw).map_err(of_type)?),
-            Field::SubEnd => self.end = Some(position(field, &raw).map_err(of_type)?),
+            Field::CorrectsEventId => self.target = Some(raw_value::id(field, &raw)?),
+            Field::BillId => self.bill_id = Some(raw_value::bill(field, &raw)?),
+            Field::SubStart => self.start = Some(position(field, &raw)?),
+            Field::SubEnd => self.end = Some(position(field, &raw)?),
             Field::Control => {
                 self.control = Some(match word(&raw) {
                     Some("watermark") => ControlWord::Watermark,
@@ -135,11 +121,11 @@ impl Draft {
                     Some("book_end") => ControlWord::BookEnd,
                     _ => {
                         let remedy = "send watermark, idle, resume, book_line or book_end";
-                        return Err(what(RefusalCode::UnknownControl, field, &raw, remedy));
+                        return Err(Fault::of(RefusalCode::UnknownControl, field, &raw, remedy));
                     }
                 });
             }
-            _ => self.fields.push((field, typed(catalogue.fields.get(field), raw).map_err(of_type)?)),
+            _ => self.fields.push((field, typed(catalogue.fields.get(field), raw)?)),
         }
         Ok(())
     }
@@ -151,15 +137,15 @@ impl Draft {
         self.assemble(catalogue).map_err(|fault| fault.refuse(source, source_seq, event_id))
     }
 
-    fn assemble(mut self, catalogue: &Catalogue) -> Result<Record, Fault> {
-        if let Some((_, fault)) = self.fault.take() {
+    fn assemble(mut self, catalogue: &Catalogue) -> Result<Record, Box<Fault>> {
+        if let Some(fault) = self.fault.take() {
             return Err(fault);
         }
         match self.control {
-            Some(_) if self.behaviour.is_some() => Err(Fault {
-                field: Some(Cow::Borrowed(Field::Control.name())),
-                ..Fault::whole(RefusalCode::ControlForm, "a control record has no behaviour: send two records")
-            }),
+            Some(_) if self.behaviour.is_some() => {
+                let remedy = "a control record has no behaviour: send two records";
+                Err(Fault::beside(RefusalCode::ControlForm, Field::Control.name(), remedy))
+            }
             Some(word) => {
                 let control = self.control(word)?;
                 validate::check_control(&control, catalogue)?;
@@ -178,7 +164,7 @@ impl Draft {
         }
     }
 
-    fn fact(self) -> Result<Fact, Fault> {
+    fn fact(self) -> Result<Fact, Box<Fault>> {
         let missing = |field| move || Fault::missing(field);
         let event_id = self.event_id.ok_or_else(missing(Field::EventId))?;
         let behaviour = self.behaviour.ok_or_else(missing(Field::Behaviour))?;
@@ -213,7 +199,7 @@ impl Draft {
         })
     }
 
-    fn control(self, word: ControlWord) -> Result<Control, Fault> {
+    fn control(self, word: ControlWord) -> Result<Control, Box<Fault>> {
         let missing = |field| move || Fault::missing(field);
         let source = self.source.ok_or_else(missing(Field::Source))?;
         let source_seq = self.source_seq.ok_or_else(missing(Field::SourceSeq))?;
@@ -265,15 +251,11 @@ fn word<'r>(raw: &'r Raw) -> Option<&'r str> {
     }
 }
 
-fn what(code: RefusalCode, field: Field, raw: &Raw, remedy: &'static str) -> (u8, Fault) {
-    (RANK_WHAT, Fault::of(code, field, raw, remedy))
-}
-
-fn alone(field: Field, remedy: &'static str) -> Fault {
-    Fault { field: Some(Cow::Borrowed(field.name())), ..Fault::whole(RefusalCode::CorrectionForm, remedy) }
+fn alone(field: Field, remedy: &'static str) -> Box<Fault> {
+    Fault::beside(RefusalCode::CorrectionForm, field.name(), remedy)
 }
 
 /// A position in a package: the bound of the table is tested by the check, the sign here.
-fn position(field: Field, raw: &Raw) -> Result<u64, Fault> {
+fn position(field: Field, raw: &Raw) -> Result<u64, Box<Fault>> {
     raw_value::unsigned(field, raw).map_err(|_| wrong_type(field, raw, "send an integer from 0 to 999999999999"))
 }

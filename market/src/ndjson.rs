@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::{
     catalogue::Catalogue,
-    draft::{Draft, RANK_SYNTAX},
+    draft::Draft,
     fact::{Field, Record},
     field_set::FieldSet,
     raw_value::Raw,
@@ -37,12 +37,10 @@ pub fn parse_line(line: &[u8], catalogue: &Catalogue) -> Result<Record, Box<Refu
     let mut draft = Draft::with_capacity(parts.known.len());
     if let Err(error) = syntax {
         let remedy = format!("send one JSON object a line: {error}");
-        draft.blame(RANK_SYNTAX, Fault::whole(RefusalCode::NotJson, remedy));
+        draft.blame(Fault::whole(RefusalCode::NotJson, remedy));
     }
     if let Some(name) = parts.repeated {
-        let mut fault = Fault::whole(RefusalCode::NotJson, "send each key once");
-        fault.field = Some(Cow::Owned(name));
-        draft.blame(RANK_SYNTAX, fault);
+        draft.blame(Fault::beside(RefusalCode::NotJson, name, "send each key once"));
     }
     for (name, value) in &parts.unknown {
         draft.blame_name(name, value);

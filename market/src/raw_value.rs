@@ -54,7 +54,7 @@ impl fmt::Display for Raw<'_> {
 }
 
 /// The value as the type of its field (`fields.csv`), or the fault.
-pub(crate) fn typed(row: &FieldRow, raw: Raw) -> Result<Value, Fault> {
+pub(crate) fn typed(row: &FieldRow, raw: Raw) -> Result<Value, Box<Fault>> {
     let field = row.field;
     Ok(match row.kind {
         FieldKind::Integer | FieldKind::Unsigned => Value::Int(integer(field, &raw)?),
@@ -118,7 +118,7 @@ pub(crate) fn party_remedy(row: &FieldRow) -> &'static str {
 }
 
 /// FIELD_TYPE.
-pub(crate) fn wrong_type(field: Field, value: impl fmt::Display, remedy: impl Into<Cow<'static, str>>) -> Fault {
+pub(crate) fn wrong_type(field: Field, value: impl fmt::Display, remedy: impl Into<Cow<'static, str>>) -> Box<Fault> {
     Fault::of(RefusalCode::FieldType, field, value, remedy)
 }
 
@@ -131,7 +131,7 @@ fn text<'r>(raw: &'r Raw) -> Option<&'r str> {
 }
 
 /// An `i64`: an integer, or its decimal text.
-pub(crate) fn integer(field: Field, raw: &Raw) -> Result<i64, Fault> {
+pub(crate) fn integer(field: Field, raw: &Raw) -> Result<i64, Box<Fault>> {
     let value = match raw {
         Raw::Unsigned(value) => i64::try_from(*value).ok(),
         Raw::Negative(value) => Some(*value),
@@ -142,7 +142,7 @@ pub(crate) fn integer(field: Field, raw: &Raw) -> Result<i64, Fault> {
 }
 
 /// A `u64`: an integer from 0, or its decimal text.
-pub(crate) fn unsigned(field: Field, raw: &Raw) -> Result<u64, Fault> {
+pub(crate) fn unsigned(field: Field, raw: &Raw) -> Result<u64, Box<Fault>> {
     let value = match raw {
         Raw::Unsigned(value) => Some(*value),
         Raw::Text(text) => decimal(text).and_then(|_| text.parse().ok()),
@@ -159,7 +159,7 @@ fn decimal(text: &str) -> Option<()> {
 }
 
 /// A `u128`: decimal text.
-pub(crate) fn id(field: Field, raw: &Raw) -> Result<EventId, Fault> {
+pub(crate) fn id(field: Field, raw: &Raw) -> Result<EventId, Box<Fault>> {
     let value = match raw {
         Raw::Text(text) if text.len() == 1 || !text.starts_with('0') => parse_long(text.as_bytes()),
         Raw::Wide(value) => Some(*value),
@@ -171,7 +171,7 @@ pub(crate) fn id(field: Field, raw: &Raw) -> Result<EventId, Fault> {
 }
 
 /// A date.
-pub(crate) fn date(field: Field, raw: &Raw) -> Result<Day, Fault> {
+pub(crate) fn date(field: Field, raw: &Raw) -> Result<Day, Box<Fault>> {
     let value = match raw {
         Raw::Text(text) => Day::parse(text),
         Raw::Day(day) => Some(Day(*day)),
@@ -181,14 +181,14 @@ pub(crate) fn date(field: Field, raw: &Raw) -> Result<Day, Fault> {
 }
 
 /// A code, known or not.
-pub(crate) fn code(field: Field, raw: &Raw) -> Result<Code, Fault> {
+pub(crate) fn code(field: Field, raw: &Raw) -> Result<Code, Box<Fault>> {
     text(raw)
         .and_then(Code::parse)
         .ok_or_else(|| wrong_type(field, raw, "send a code: 1-16 characters of A-Z 0-9 + - . _"))
 }
 
 /// A bill number.
-pub(crate) fn bill(field: Field, raw: &Raw) -> Result<BillId, Fault> {
+pub(crate) fn bill(field: Field, raw: &Raw) -> Result<BillId, Box<Fault>> {
     match raw {
         Raw::Text(text) if !text.is_empty() => BillId::parse(text)
             .ok_or_else(|| Fault::of(RefusalCode::BillIdSyntax, field, raw, "send 1-38 ASCII digits")),
@@ -196,7 +196,7 @@ pub(crate) fn bill(field: Field, raw: &Raw) -> Result<BillId, Fault> {
     }
 }
 
-fn codes(field: Field, raw: &Raw) -> Result<Box<[Code]>, Fault> {
+fn codes(field: Field, raw: &Raw) -> Result<Box<[Code]>, Box<Fault>> {
     let Raw::List(list) = raw else { return Err(wrong_type(field, raw, "send a list of codes")) };
     let codes: Option<Vec<Code>> = list.iter().map(|text| Code::parse(text)).collect();
     let mut codes =
@@ -210,7 +210,9 @@ fn codes(field: Field, raw: &Raw) -> Result<Box<[Code]>, Fault> {
 
 /// Text in normal form C: two facts that look the same are the same.
 fn nfc(text: Cow<str>) -> Box<str> {
-    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+    // Letters below the combining marks and Han characters are in form C: nearly all texts of this market.
+    let plain = |letter: char| letter < '\u{300}' || ('\u{4e00}'..='\u{9fff}').contains(&letter);
+    if text.chars().all(plain) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         text.into()
     } else {
         text.nfc().collect::<String>().into()

@@ -119,7 +119,20 @@ impl std::error::Error for Refusal {}
 /// Most characters of a value that a refusal repeats.
 const VALUE_CHARS: usize = 200;
 
-/// What is wrong, before it is known whose record it is.
+/// How early a fault is named when a record has several: lower comes first, the first found among equals.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Rank {
+    /// The record can't be read at all.
+    Syntax,
+    /// A name that is no field.
+    Name,
+    /// What the record is: behaviour, source, control.
+    What,
+    /// Everything else, in the order of the tests.
+    Rule,
+}
+
+/// What is wrong, before it is known whose record it is. Boxed: the good path carries a pointer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Fault {
     pub code: RefusalCode,
@@ -130,31 +143,62 @@ pub(crate) struct Fault {
 
 impl Fault {
     /// A fault of the record as a whole.
-    pub fn whole(code: RefusalCode, remedy: impl Into<Cow<'static, str>>) -> Self {
-        Fault { code, field: None, value: None, remedy: remedy.into() }
+    #[cold]
+    pub fn whole(code: RefusalCode, remedy: impl Into<Cow<'static, str>>) -> Box<Self> {
+        Box::new(Fault { code, field: None, value: None, remedy: remedy.into() })
     }
 
     /// A fault of a field that has a value.
-    pub fn of(code: RefusalCode, field: Field, value: impl fmt::Display, remedy: impl Into<Cow<'static, str>>) -> Self {
-        Fault {
-            code,
-            field: Some(Cow::Borrowed(field.name())),
-            value: Some(cut(value.to_string())),
-            remedy: remedy.into(),
-        }
+    #[cold]
+    pub fn of(
+        code: RefusalCode,
+        field: Field,
+        value: impl fmt::Display,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Box<Self> {
+        Self::of_name(code, field.name(), value, remedy)
+    }
+
+    /// A fault of a field, known or not, that has a value.
+    #[cold]
+    pub fn of_name(
+        code: RefusalCode,
+        field: impl Into<Cow<'static, str>>,
+        value: impl fmt::Display,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Box<Self> {
+        Box::new(Fault { code, field: Some(field.into()), value: Some(cut(value.to_string())), remedy: remedy.into() })
+    }
+
+    /// A fault of a field without a value of its own.
+    #[cold]
+    pub fn beside(
+        code: RefusalCode,
+        field: impl Into<Cow<'static, str>>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Box<Self> {
+        Box::new(Fault { code, field: Some(field.into()), value: None, remedy: remedy.into() })
     }
 
     /// A field that is not there.
-    pub fn missing(field: Field) -> Self {
-        Fault {
-            code: RefusalCode::MissingField,
-            field: Some(Cow::Borrowed(field.name())),
-            value: None,
-            remedy: format!("send {}, a value of type {}", field.name(), field.type_name()).into(),
+    #[cold]
+    pub fn missing(field: Field) -> Box<Self> {
+        let remedy = format!("send {}, a value of type {}", field.name(), field.type_name());
+        Self::beside(RefusalCode::MissingField, field.name(), remedy)
+    }
+
+    /// When it is named; see [`Rank`].
+    pub fn rank(&self) -> Rank {
+        match self.code {
+            RefusalCode::NotJson | RefusalCode::LineTooLong => Rank::Syntax,
+            RefusalCode::UnknownField => Rank::Name,
+            RefusalCode::UnknownBehaviour | RefusalCode::UnknownSource | RefusalCode::UnknownControl => Rank::What,
+            _ => Rank::Rule,
         }
     }
 
     /// The refusal of a record with this identity.
+    #[cold]
     pub fn refuse(self, source: Option<String>, source_seq: Option<u64>, event_id: Option<EventId>) -> Box<Refusal> {
         Box::new(Refusal {
             code: self.code,

@@ -45,7 +45,7 @@ pub fn check(record: &Record, catalogue: &Catalogue) -> Result<(), Box<Refusal>>
     result.map_err(|fault| fault.refuse(Some(source.code().to_owned()), Some(source_seq), event_id))
 }
 
-pub(crate) fn check_fact(fact: &Fact, sent: Sent, catalogue: &Catalogue) -> Result<(), Fault> {
+pub(crate) fn check_fact(fact: &Fact, sent: Sent, catalogue: &Catalogue) -> Result<(), Box<Fault>> {
     mandatory(fact, sent, catalogue)?;
     let row = |field| catalogue.fields.get(field);
     integer(row(Field::EventTime), fact.event_time)?;
@@ -73,7 +73,7 @@ pub(crate) fn check_fact(fact: &Fact, sent: Sent, catalogue: &Catalogue) -> Resu
     Ok(())
 }
 
-pub(crate) fn check_control(control: &Control, catalogue: &Catalogue) -> Result<(), Fault> {
+pub(crate) fn check_control(control: &Control, catalogue: &Catalogue) -> Result<(), Box<Fault>> {
     let row = |field| catalogue.fields.get(field);
     sequence(row(Field::SourceSeq), control.source_seq)?;
     match control.kind {
@@ -96,7 +96,7 @@ pub(crate) fn check_control(control: &Control, catalogue: &Catalogue) -> Result<
 }
 
 /// Fields whose absence refuses. A revocation needs only the bill of its target (facts.md section 5).
-fn mandatory(fact: &Fact, sent: Sent, catalogue: &Catalogue) -> Result<(), Fault> {
+fn mandatory(fact: &Fact, sent: Sent, catalogue: &Catalogue) -> Result<(), Box<Fault>> {
     let is_revoke = matches!(fact.correction, Some((CorrectionKind::Revoke, _)));
     for &field in &catalogue.payloads.of(fact.behaviour).refuses {
         let present = match field {
@@ -117,7 +117,7 @@ fn mandatory(fact: &Fact, sent: Sent, catalogue: &Catalogue) -> Result<(), Fault
     }
 }
 
-fn range(range: Range, catalogue: &Catalogue) -> Result<(), Fault> {
+fn range(range: Range, catalogue: &Catalogue) -> Result<(), Box<Fault>> {
     for (field, value) in [(Field::SubStart, range.start), (Field::SubEnd, range.end)] {
         let value =
             i64::try_from(value).map_err(|_| wrong_type(field, value, "send an integer of at most 12 digits"))?;
@@ -131,19 +131,19 @@ fn range(range: Range, catalogue: &Catalogue) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_bill(bill: BillId) -> Result<(), Fault> {
+fn check_bill(bill: BillId) -> Result<(), Box<Fault>> {
     match BillId::from_digits(bill.digits, bill.length) {
         Some(_) => Ok(()),
         None => Err(Fault::of(RefusalCode::BillIdSyntax, Field::BillId, bill.digits, "send 1-38 ASCII digits")),
     }
 }
 
-fn sequence(row: &FieldRow, value: u64) -> Result<(), Fault> {
+fn sequence(row: &FieldRow, value: u64) -> Result<(), Box<Fault>> {
     // The bound ends at the largest i64; a sequence may go on to the largest u64.
     integer(row, i64::try_from(value).unwrap_or(i64::MAX))
 }
 
-fn integer(row: &FieldRow, value: i64) -> Result<(), Fault> {
+fn integer(row: &FieldRow, value: i64) -> Result<(), Box<Fault>> {
     match row.bound {
         Bound::Integer { min, max } if !(min..=max).contains(&value) => {
             Err(wrong_type(row.field, value, bounds_remedy(min, max)))
@@ -166,7 +166,7 @@ fn bounds_remedy(min: i64, max: i64) -> String {
     if max == i64::MAX { format!("send an integer from {min}") } else { format!("send an integer from {min} to {max}") }
 }
 
-fn date(row: &FieldRow, value: Day) -> Result<(), Fault> {
+fn date(row: &FieldRow, value: Day) -> Result<(), Box<Fault>> {
     match row.bound {
         Bound::Days { min, max } if value < min || max < value => {
             let value = if value.0.abs() < 3_000_000 { value.to_string() } else { format!("day {}", value.0) };
@@ -176,7 +176,7 @@ fn date(row: &FieldRow, value: Day) -> Result<(), Fault> {
     }
 }
 
-fn party(row: &FieldRow, value: PartyId) -> Result<(), Fault> {
+fn party(row: &FieldRow, value: PartyId) -> Result<(), Box<Fault>> {
     if is_party_of(row, value) {
         Ok(())
     } else {
@@ -185,7 +185,7 @@ fn party(row: &FieldRow, value: PartyId) -> Result<(), Fault> {
     }
 }
 
-fn check_value(fact: &Fact, row: &FieldRow, value: &Value, catalogue: &Catalogue) -> Result<(), Fault> {
+fn check_value(fact: &Fact, row: &FieldRow, value: &Value, catalogue: &Catalogue) -> Result<(), Box<Fault>> {
     match (row.kind, value) {
         (FieldKind::Integer | FieldKind::Unsigned, Value::Int(value)) => integer(row, *value),
         (FieldKind::Date, Value::Date(value)) => {
@@ -222,7 +222,7 @@ fn check_value(fact: &Fact, row: &FieldRow, value: &Value, catalogue: &Catalogue
     }
 }
 
-fn text(fact: &Fact, row: &FieldRow, text: &str, catalogue: &Catalogue) -> Result<(), Fault> {
+fn text(fact: &Fact, row: &FieldRow, text: &str, catalogue: &Catalogue) -> Result<(), Box<Fault>> {
     let within =
         |min: usize, max: usize, good: fn(u8) -> bool| (min..=max).contains(&text.len()) && text.bytes().all(good);
     let good = match &row.bound {
