@@ -8,7 +8,8 @@
 use smallvec::SmallVec;
 
 use super::{
-    journal,
+    checks, journal,
+    lot::Lot,
     state::{Flag, Risk, Status},
 };
 use crate::{
@@ -196,6 +197,12 @@ impl Laws {
 
     pub(super) fn of(&self, behaviour: Behaviour) -> &BehaviourLaw {
         &self.behaviours[usize::from(behaviour.0)]
+    }
+
+    /// True when some transition of the behaviour starts from the state of this live lot (P011 reads the same).
+    pub fn admits(&self, behaviour: Behaviour, lot: &Lot) -> bool {
+        let law = self.of(behaviour);
+        matches!(law.kind, Kind::AllLots | Kind::EachLot) && checks::is_legal(lot, law)
     }
 
     /// True for a behaviour that never changes a lot.
