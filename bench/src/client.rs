@@ -163,21 +163,22 @@ where
             None => settings.patience,
         };
         let channel = connect_patiently(&settings.address, patience).await?;
-        let lost = match run(settings, channel, &mut batches, &mut open, &mut waiting, &mut next_batch_id, |answer, sent| {
-            lost_since = None;
-            summary.batches += 1;
-            summary.accepted += u64::from(answer.accepted);
-            summary.duplicates += u64::from(answer.duplicates);
-            summary.refused += answer.refusals.len() as u64;
-            summary.epoch = summary.epoch.max(answer.epoch);
-            answered(answer, sent);
-        })
-        .await
-        {
-            Ok(()) => return Ok(summary),
-            Err(Broken::Fatal(error)) => return Err(error),
-            Err(Broken::Lost(status)) => status,
-        };
+        let lost =
+            match run(settings, channel, &mut batches, &mut open, &mut waiting, &mut next_batch_id, |answer, sent| {
+                lost_since = None;
+                summary.batches += 1;
+                summary.accepted += u64::from(answer.accepted);
+                summary.duplicates += u64::from(answer.duplicates);
+                summary.refused += answer.refusals.len() as u64;
+                summary.epoch = summary.epoch.max(answer.epoch);
+                answered(answer, sent);
+            })
+            .await
+            {
+                Ok(()) => return Ok(summary),
+                Err(Broken::Fatal(error)) => return Err(error),
+                Err(Broken::Lost(status)) => status,
+            };
         let since = *lost_since.get_or_insert_with(Instant::now);
         if since.elapsed() >= settings.patience {
             return Err(ClientError::Unreachable {
@@ -258,9 +259,11 @@ async fn run(
 /// Whether another try can help.
 fn judge(status: Status) -> Broken {
     match status.code() {
-        Code::InvalidArgument | Code::Unimplemented | Code::PermissionDenied | Code::Unauthenticated | Code::OutOfRange => {
-            Broken::Fatal(ClientError::Refused(status))
-        }
+        Code::InvalidArgument
+        | Code::Unimplemented
+        | Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::OutOfRange => Broken::Fatal(ClientError::Refused(status)),
         _ => Broken::Lost(status),
     }
 }

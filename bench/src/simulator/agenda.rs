@@ -40,7 +40,7 @@ impl<T: Ord + Copy> Agenda<T> {
     }
 
     /// Entries waiting.
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.entries
     }
 
@@ -63,7 +63,7 @@ impl<T: Ord + Copy> Agenda<T> {
     }
 
     /// The next entry of today.
-    pub fn next(&mut self) -> Option<Entry<T>> {
+    pub fn pop(&mut self) -> Option<Entry<T>> {
         let entry = self.today.pop()?.0;
         self.entries -= 1;
         Some(entry)
@@ -90,12 +90,12 @@ mod tests {
         agenda.add(day.start_ms() + 9, 'b');
         agenda.add(day.start_ms() + 9, 'a');
         agenda.add(day.plus(1).start_ms() + 3, 'c');
-        assert_eq!(agenda.next().map(|entry| entry.what), Some('b'));
-        assert_eq!(agenda.next().map(|entry| entry.what), Some('a'));
-        assert_eq!(agenda.next(), None);
+        assert_eq!(agenda.pop().map(|entry| entry.what), Some('b'));
+        assert_eq!(agenda.pop().map(|entry| entry.what), Some('a'));
+        assert_eq!(agenda.pop(), None);
         agenda.next_day();
-        assert_eq!(agenda.next().map(|entry| entry.what), Some('c'));
-        assert_eq!(agenda.len(), 1);
-        assert_eq!(agenda.next().map(|entry| entry.what), Some('d'));
+        assert_eq!(agenda.pop().map(|entry| entry.what), Some('c'));
+        assert_eq!(agenda.waiting(), 1);
+        assert_eq!(agenda.pop().map(|entry| entry.what), Some('d'));
     }
 }

@@ -68,6 +68,8 @@ pub struct Bill {
     pub acceptor: Party,
     /// Payee.
     pub payee: Party,
+    /// False: with the mark "not transferable".
+    pub transferable: bool,
     events: u16,
 }
 
@@ -102,6 +104,7 @@ impl Bill {
             drawer,
             acceptor,
             payee,
+            transferable: true,
             events: 0,
         }
     }
@@ -219,7 +222,7 @@ impl Bill {
             .text(Field::DrawerName, self.drawer.name())
             .text(Field::AcceptorName, self.acceptor.name())
             .text(Field::PayeeName, self.payee.name())
-            .code(Field::Transferable, "EM00")
+            .code(Field::Transferable, if self.transferable { "EM00" } else { "EM01" })
     }
 
     /// ACC.REQ.

@@ -284,12 +284,13 @@ pub struct Slots<T> {
     free: Vec<u32>,
 }
 
-impl<T> Slots<T> {
-    /// Empty.
-    pub fn new() -> Self {
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
         Slots { slots: Vec::new(), free: Vec::new() }
     }
+}
 
+impl<T> Slots<T> {
     /// Keeps a value; its slot.
     pub fn keep(&mut self, value: T) -> u32 {
         match self.free.pop() {

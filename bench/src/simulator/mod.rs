@@ -15,11 +15,14 @@ pub mod agenda;
 pub mod deals;
 pub mod dice;
 pub mod draft;
+pub mod label;
 pub mod life;
 pub mod lot;
+pub mod misbehaviour;
 pub mod price;
 pub mod redemption;
 pub mod reference;
+pub mod story;
 pub mod tables;
 pub mod trade;
 mod trade_bank;
@@ -31,7 +34,9 @@ use std::collections::VecDeque;
 use billwatch_market::fact::{Control, ControlKind, Fact, Record, SOURCES, Source};
 use billwatch_market::ids::Day;
 
+use label::Label;
 use lot::Slots;
+use misbehaviour::Misbehaviour;
 use price::{CLASSES, TENORS};
 use reference::{Opening, total_assets};
 use trade::{Trade, What};
@@ -95,6 +100,7 @@ pub struct Simulator {
     /// Bills still to be issued and the days' weights still to come.
     bills_left: u64,
     weights_left: u64,
+    misbehaviour: Option<Misbehaviour>,
     finished: bool,
 }
 
@@ -108,15 +114,18 @@ impl Simulator {
         let last = settings.start.plus(settings.days as i32);
         let weights_left =
             (settings.start.0 + 1..=last.0).map(|day| trade.calendar.busyness(Day(day))).sum::<u64>().max(1);
+        let misbehaviour =
+            settings.misbehaviour.then(|| Misbehaviour::new(settings.facts, settings.start, settings.days, &trade));
         let mut simulator = Simulator {
             opening: Some(Opening::new(settings.start)),
             trade,
             out: VecDeque::new(),
-            planned: Slots::new(),
+            planned: Slots::default(),
             sequences: [(0, i64::MIN); SOURCES.len()],
             since_watermark: 0,
             bills_left: bills,
             weights_left,
+            misbehaviour,
             finished: false,
             settings,
         };
@@ -131,16 +140,21 @@ impl Simulator {
         self.trade.live_lots()
     }
 
+    /// Labels of the injected cases begun so far; complete when the market has ended.
+    pub fn labels(&self) -> &[Label] {
+        self.misbehaviour.as_ref().map_or(&[], |cases| cases.labels())
+    }
+
     /// One step of the market; adds to `out` or moves the time on.
     fn advance(&mut self) {
         if let Some(opening) = &mut self.opening {
-            match opening.next(&self.trade.world, &mut self.trade.registry, &self.trade.curve) {
+            match opening.fact(&self.trade.world, &mut self.trade.registry, &self.trade.curve) {
                 Some(fact) => self.send(fact),
                 None => self.opening = None,
             }
             return;
         }
-        let Some(entry) = self.trade.agenda.next() else {
+        let Some(entry) = self.trade.agenda.pop() else {
             self.next_day();
             return;
         };
@@ -163,7 +177,6 @@ impl Simulator {
     }
 
     fn publish_curve(&mut self, at: i64) {
-        self.trade.curve.step(&mut self.trade.dice);
         for class in 1..=CLASSES.len() {
             for tenor in 0..TENORS.len() {
                 let rate = self.trade.curve.point(class, tenor);
@@ -176,7 +189,8 @@ impl Simulator {
     /// Midnight: watermarks of the day that ends, then what the new day brings.
     fn next_day(&mut self) {
         let ended = self.trade.agenda.day();
-        if self.trade.agenda.len() == 0 && ended >= self.settings.start.plus(self.settings.days as i32) {
+        let told = self.misbehaviour.as_ref().is_none_or(|cases| !cases.is_open());
+        if self.trade.agenda.waiting() == 0 && told && ended >= self.settings.start.plus(self.settings.days as i32) {
             self.watermarks(ended.plus(CLOSING_DAYS).end_ms() - 1);
             self.finished = true;
             return;
@@ -194,12 +208,19 @@ impl Simulator {
         let monday = today.plus(-((today.weekday()) as i32));
         let first_of_week = self.trade.calendar.roll(monday) == today;
         if !weekly || first_of_week {
+            // The level of the day is drawn now and published at 8:30, before anybody trades on it.
+            self.trade.curve.step(&mut self.trade.dice);
             self.trade.agenda.add(today.start_ms() + 30_600_000, What::Curve);
         }
         if self.trade.calendar.roll(today.month_start()) == today {
             self.balance_sheets(today);
         }
         self.births(today);
+        if let Some(cases) = &mut self.misbehaviour {
+            for fact in cases.begin_day(today, &mut self.trade) {
+                self.plan(fact);
+            }
+        }
     }
 
     /// MST.FIN of every member on the first business day of a month, 8:00.

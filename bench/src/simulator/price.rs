@@ -39,12 +39,14 @@ pub struct Curve {
 /// Mean of the 6-month BCL1 point, in rate_e4.
 const MEAN: i64 = 12_000;
 
-impl Curve {
+impl Default for Curve {
     /// The curve before its first day.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Curve { level: MEAN }
     }
+}
 
+impl Curve {
     /// Moves to the next publication: back towards the mean, plus chance. One step is a few basis points, so that a
     /// 30-day window of one bank's discounts stays close to that of its peers.
     pub fn step(&mut self, dice: &mut Dice) {
@@ -86,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_curve_is_linear_between_points_and_flat_outside() {
-        let curve = Curve::new();
+        let curve = Curve::default();
         assert_eq!(curve.rate(1, 180), 12_000);
         assert_eq!(curve.rate(1, 10), 11_400);
         assert_eq!(curve.rate(2, 60), 800 + 11_550);

@@ -66,12 +66,14 @@ pub struct Registry {
     next: EventId,
 }
 
-impl Registry {
+impl Default for Registry {
     /// Nothing registered yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Registry { next: FIRST_REFERENCE }
     }
+}
 
+impl Registry {
     /// Envelope of a reference fact.
     pub fn draft(&mut self, behaviour: Behaviour, at: i64) -> Draft {
         self.next += 1;
@@ -235,10 +237,11 @@ fn three_digits(number: u16) -> String {
 }
 
 fn size_of(capital_fen: i64) -> &'static str {
-    match capital_fen / 100 {
-        ..30_000_000 => "X",
-        ..60_000_000 => "S",
-        ..400_000_000 => "M",
+    const MILLION_CNY: i64 = 100_000_000;
+    match capital_fen / MILLION_CNY {
+        0..30 => "X",
+        30..60 => "S",
+        60..400 => "M",
         _ => "L",
     }
 }
@@ -282,7 +285,7 @@ impl Opening {
     }
 
     /// The next fact, or `None` when all is known. Members first, then companies, then curves.
-    pub fn next(&mut self, world: &World, registry: &mut Registry, curve: &Curve) -> Option<Fact> {
+    pub fn fact(&mut self, world: &World, registry: &mut Registry, curve: &Curve) -> Option<Fact> {
         loop {
             self.at += 2;
             let fact = match self.part {

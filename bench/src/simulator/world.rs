@@ -254,6 +254,12 @@ impl World {
         bank_no(self.institutions[place].inst_type, self.party(home).inst.expect("a member has branches"))
     }
 
+    /// 12-digit bank number of a head office or branch of normal trade.
+    pub fn bank_no_at(&self, inst: InstId) -> u64 {
+        let place = (inst.0 / 1_000).saturating_sub(FIRST_LEGAL) as usize;
+        bank_no(self.institutions.get(place).map_or(0, |known| known.inst_type), inst)
+    }
+
     /// A drawer by Zipf that may still issue at this instant, or `None` when chance found only busy ones.
     pub fn drawer(&mut self, at: i64, dice: &mut Dice) -> Option<usize> {
         let hour = (at / 3_600_000) as i32;

@@ -1,0 +1,157 @@
+//! Labelled misbehaviour: for each pattern cases that meet every threshold exactly, and near misses that miss one
+//! threshold by the smallest unit.
+//!
+//! A family of patterns is a file; a case is a function that tells a [`Story`]. [`Misbehaviour`] says which case begins
+//! when: every round three positives and three near misses of every pattern, the first round always, further ones as
+//! far as they stay a small part of the market.
+
+mod concentration;
+mod cycles;
+mod fans;
+mod integrity;
+mod peers;
+mod prices;
+mod quality;
+mod ratios;
+mod related;
+mod sequence;
+mod statistics;
+mod timers;
+mod windows;
+
+use std::collections::BTreeMap;
+
+use billwatch_market::fact::{EventId, Fact};
+use billwatch_market::ids::Day;
+
+use super::label::Label;
+use super::story::{Cast, Sequel, Story};
+use super::trade::Trade;
+
+/// Tells one case.
+type Tell = fn(&mut Story);
+
+/// A pattern and its case.
+pub struct Injector {
+    /// Such as `P013`.
+    pub pattern: &'static str,
+    tell: Tell,
+    /// A case of hundreds of facts: told once a quarter at most.
+    heavy: bool,
+}
+
+const fn light(pattern: &'static str, tell: Tell) -> Injector {
+    Injector { pattern, tell, heavy: false }
+}
+
+const fn heavy(pattern: &'static str, tell: Tell) -> Injector {
+    Injector { pattern, tell, heavy: true }
+}
+
+/// All cases, family by family.
+pub fn injectors() -> impl Iterator<Item = &'static Injector> {
+    sequence::CASES
+        .iter()
+        .chain(integrity::CASES)
+        .chain(windows::CASES)
+        .chain(ratios::CASES)
+        .chain(statistics::CASES)
+        .chain(cycles::CASES)
+        .chain(fans::CASES)
+        .chain(concentration::CASES)
+        .chain(timers::CASES)
+        .chain(prices::CASES)
+        .chain(related::CASES)
+        .chain(peers::CASES)
+        .chain(quality::CASES)
+}
+
+/// Positives, and near misses, of one pattern in one round.
+const CASES_A_ROUND: usize = 3;
+/// Facts of one round of the light patterns, about.
+const LIGHT_ROUND_FACTS: u64 = 6_000;
+/// Light rounds together are kept below one in this many facts of normal trade, the first round aside.
+const ONE_IN: u64 = 100;
+
+/// A case that goes on on a later day.
+struct Open {
+    pattern: &'static str,
+    positive: bool,
+    variant: usize,
+    before: Vec<EventId>,
+    sequel: Sequel,
+}
+
+/// The cases still to be told, and the labels of those begun.
+pub struct Misbehaviour {
+    /// (day, injector, positive, variant), last first.
+    schedule: Vec<(Day, &'static Injector, bool, usize)>,
+    open: BTreeMap<Day, Vec<Open>>,
+    cast: Cast,
+    labels: Vec<Label>,
+}
+
+impl Misbehaviour {
+    /// The schedule for a market of this size that begins on `start` and issues bills for `days`.
+    pub fn new(facts: u64, start: Day, days: u32, trade: &Trade) -> Self {
+        let weeks = u64::from(days / 7).max(1);
+        let rounds = (facts / ONE_IN / LIGHT_ROUND_FACTS).clamp(1, weeks);
+        let mut schedule = Vec::new();
+        for round in 0..rounds {
+            let week = start.plus(1 + (round * weeks / rounds * 7) as i32);
+            let quarterly = round == 0 || round * weeks / rounds % 13 < (round - 1) * weeks / rounds % 13;
+            for (place, injector) in injectors().enumerate() {
+                if injector.heavy && !quarterly {
+                    continue;
+                }
+                for variant in 0..CASES_A_ROUND {
+                    let day = trade.calendar.roll(week.plus(((place + variant) % 5) as i32));
+                    schedule.push((day, injector, true, variant));
+                    schedule.push((day, injector, false, variant));
+                }
+            }
+        }
+        schedule.sort_by_key(|(day, injector, positive, variant)| (*day, injector.pattern, *variant, !*positive));
+        schedule.reverse();
+        Misbehaviour { schedule, open: BTreeMap::new(), cast: Cast::default(), labels: Vec::new() }
+    }
+
+    /// True while a case is still to begin or to go on.
+    pub fn is_open(&self) -> bool {
+        !self.schedule.is_empty() || !self.open.is_empty()
+    }
+
+    /// Labels of the cases begun so far; complete when the market has ended.
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
+    /// Tells what begins or goes on today; the facts, each at its own time from today on.
+    pub fn begin_day(&mut self, today: Day, trade: &mut Trade) -> Vec<Fact> {
+        let mut told = Vec::new();
+        for case in self.open.remove(&today).unwrap_or_default() {
+            let mut story = Story::new(case.pattern, case.positive, case.variant, today, trade, &mut self.cast);
+            story.before = case.before;
+            (case.sequel)(&mut story);
+            told.extend(finish(story, &mut self.labels, &mut self.open));
+        }
+        while self.schedule.last().is_some_and(|(day, ..)| *day <= today) {
+            let Some((_, injector, positive, variant)) = self.schedule.pop() else { break };
+            let mut story = Story::new(injector.pattern, positive, variant, today, trade, &mut self.cast);
+            (injector.tell)(&mut story);
+            told.extend(finish(story, &mut self.labels, &mut self.open));
+        }
+        told
+    }
+}
+
+/// Takes a story's labels and sequels; gives its facts.
+fn finish(story: Story, labels: &mut Vec<Label>, open: &mut BTreeMap<Day, Vec<Open>>) -> Vec<Fact> {
+    let Story { pattern, positive, variant, facts, mut before, labels: made, sequels, .. } = story;
+    labels.extend(made);
+    before.extend(facts.iter().filter(|fact| fact.bill_id.is_some()).map(|fact| fact.event_id));
+    for (day, sequel) in sequels {
+        open.entry(day).or_default().push(Open { pattern, positive, variant, before: before.clone(), sequel });
+    }
+    facts
+}

@@ -1,0 +1,91 @@
+//! Cases of peer groups: P164, P165, P169. Each case brings its own peers, in a group that nobody else is in.
+
+use super::{Injector, heavy};
+use crate::simulator::draft::Party;
+use crate::simulator::life::Kind;
+use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
+
+pub(super) const CASES: &[Injector] =
+    &[heavy("P164", refusals), heavy("P165", discount_rate), heavy("P169", margin_ratio)];
+
+/// A number of this case among those of its round: 0..6.
+fn place(story: &Story) -> usize {
+    story.variant * 2 + usize::from(story.positive)
+}
+
+/// One of ten bills refused, its face one fen above that of the peer's; the miss: equal.
+fn refusals(story: &mut Story) {
+    // Divisions in which no other commercial acceptor is.
+    const DIVISIONS: [[u8; 6]; 2] = [[67, 68, 69, 61, 62, 80], [81, 82, 83, 84, 85, 86]];
+    let quarter = (story.begin.0 / 91 % 2) as usize;
+    let division = DIVISIONS[quarter][place(story)];
+    let mut subject = None;
+    for more in [0, story.either(1, 0)] {
+        let acceptor = story.company_with(|company| company.division = division);
+        let payee = story.company();
+        for nth in 0..10 {
+            story.on(story.begin);
+            story.wait(10 * nth);
+            let face = 10_000 * CNY + if nth == 9 { more } else { 0 };
+            let mut bill = story.bill(Kind::Commercial, face, (acceptor, acceptor, payee), 30);
+            story.received(&mut bill);
+            let range = bill.whole();
+            let presentation = story.presented(&mut bill, payee);
+            if nth == 9 {
+                story.wait(10);
+                let fact = bill.refuse_payment(story.now(), range, payee, presentation, "DC00");
+                story.put(fact);
+            } else {
+                story.honoured(&mut bill, payee, presentation);
+            }
+        }
+        subject = Some(acceptor);
+    }
+    if let Some(acceptor) = subject {
+        story.label(acceptor.id, story.today(), "refused share above that of all peers; miss: equal to the greatest");
+    }
+}
+
+/// Discounts 30.01 bp above two peers who agree; the miss: 30 bp.
+fn discount_rate(story: &mut Story) {
+    // Provinces without another bank; the class separates positives from near misses.
+    let province = ["710000", "810000", "820000"][story.variant % 3];
+    let acceptor = usize::from(story.positive) * 2;
+    let day = story.business_day(story.begin, 2);
+    let mut subject = None;
+    for more in [0, 0, story.either(3_001, 3_000)] {
+        let bank = story.member_in(206, province, None, 100_000 * MILLION);
+        story.on(story.begin);
+        let parties = (story.company(), story.house_bank(acceptor), story.company());
+        let mut bill = story.bill(Kind::Bank, 2 * MILLION, parties, 180);
+        story.received(&mut bill);
+        story.on(day);
+        story.discount(&mut bill, parties.2, bank, FAIR_RATE + more);
+        story.paid(&mut bill, bank);
+        subject = Some(bank);
+    }
+    if let Some(bank) = subject {
+        story.label(bank.id, day, "30.01 bp above the median of its province and class; miss: 30 bp");
+    }
+}
+
+/// Margin one part per million below that of two peers; the miss: equal.
+fn margin_ratio(story: &mut Story) {
+    // Types without another bank; 204 and 209 once more as larger ones, which is another tier.
+    const TYPES: [(u16, i64); 6] =
+        [(201, 100_000), (207, 100_000), (208, 100_000), (209, 100_000), (209, 400_000), (204, 100_000)];
+    let (inst_type, assets) = TYPES[place(story)];
+    let mut subject: Option<Party> = None;
+    for less in [0, 0, story.either(1, 0)] {
+        let bank = story.member_in(inst_type, "310000", None, assets * MILLION);
+        let parties = (story.company(), bank, story.company());
+        let mut bill = story.bill(Kind::Bank, MILLION, parties, 180);
+        let margin = MILLION / 1_000_000 * (300_000 - less);
+        story.accepted_with(&mut bill, margin);
+        story.unused(&mut bill);
+        subject = Some(bank);
+    }
+    if let Some(bank) = subject {
+        story.label(bank.id, story.begin, "margin ratio below that of all peers; miss: equal to the lowest");
+    }
+}
