@@ -19,9 +19,13 @@
 //!
 //! Begin at [`serve`], then `ingest/sequencer.rs` and `generations.rs`.
 
+mod clock;
 pub mod config;
+mod epochs;
 pub mod limits;
+mod log;
 mod server;
+mod shards;
 
 pub use config::CoordinatorConfig;
 pub use server::{RunningCoordinator, ServeError, serve};

@@ -1,0 +1,432 @@
+//! The sequencer thread: the one place where records get their order, their stamp and their epoch.
+//!
+//! It takes prepared batches from all streams, judges each record ([`Acceptance`]), writes the accepted ones into frames,
+//! seals epochs by time or size, and hands everything to the log writer. Invariants: frames reach the writer in order; a
+//! batch is answered, in order too, only after the fsync behind its last frame; an epoch is published only after the fsync
+//! behind its seal.
+//!
+//! Variants across bills: when a fact comes under a known event id with other content, each shard that holds one of the
+//! variants must know them all, to say which one counts. The earlier ones are read back from the log and written, with the
+//! new one, in a `Copies` frame with the audience that lacks them. So a replay delivers the same.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use billwatch_market::{
+    codec::{decode_record, encode_record},
+    fact::{Record, SOURCES, Source},
+};
+use billwatch_proto::v1;
+use prost::bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::{
+    acceptance::{Acceptance, Prepared, Verdict},
+    refused::Refused,
+};
+use crate::{
+    counters::Counters,
+    epochs::{Epochs, PlacedBatch, SealedEpoch},
+    limits,
+    log::{
+        LogError, Position,
+        frame::{self, FrameKind, HEADER_BYTES},
+        read_frame,
+        writer::{LogClosed, LogItem, LogQueue, LogState},
+    },
+    shards::Audience,
+};
+
+/// One batch of a stream, read and checked.
+pub struct Batch {
+    /// Records that keep all rules, with their row, in order.
+    pub records: Vec<(u32, Prepared)>,
+    /// Records that do not.
+    pub refused: Vec<Refused>,
+    /// Take `ingest_time` from the records.
+    pub replay: bool,
+    /// Room in memory, given back with the answer.
+    pub room: Option<OwnedSemaphorePermit>,
+    /// Where the answer goes. Dropped without one when the log failed.
+    pub reply: oneshot::Sender<BatchOutcome>,
+}
+
+/// What became of a batch. Everything accepted is on disk.
+#[derive(Debug, Default)]
+pub struct BatchOutcome {
+    /// New records.
+    pub accepted: u32,
+    /// Records acknowledged again.
+    pub duplicates: u32,
+    /// Refused ones, by row.
+    pub refused: Vec<Refused>,
+    /// Epoch that holds the last accepted record.
+    pub epoch: u64,
+    /// Missing numbers of the sources of the batch.
+    pub gaps: Vec<v1::SequenceGap>,
+    /// Room in memory: given back when this is dropped.
+    pub room: Option<OwnedSemaphorePermit>,
+}
+
+/// When epochs are sealed.
+#[derive(Clone, Copy, Debug)]
+pub struct SealRule {
+    /// At the latest this long after the first record.
+    pub interval: Duration,
+    /// At this many records.
+    pub records: u32,
+}
+
+/// What the sequencer works with.
+pub struct Surroundings {
+    /// Queue of the log writer.
+    pub log: LogQueue,
+    /// What the writer knows.
+    pub log_state: Arc<LogState>,
+    /// Directory of the log.
+    pub log_dir: PathBuf,
+    /// Where sealed epochs go.
+    pub epochs: Arc<Epochs>,
+    /// Counters.
+    pub counters: Arc<Counters>,
+    /// When to seal.
+    pub rule: SealRule,
+}
+
+/// State with which the sequencer begins: what the log says.
+#[derive(Default)]
+pub struct Begin {
+    /// Memory of everything accepted.
+    pub acceptance: Acceptance,
+    /// Position behind the last frame.
+    pub position: Position,
+    /// The last sealed epoch.
+    pub sealed_epoch: u64,
+    /// Records of the epoch that a crash left open: it is sealed at once.
+    pub open: Vec<PlacedBatch>,
+    /// Event-id hash and place of variants in it, whose copies may be missing.
+    pub open_variants: Vec<(u64, (Source, u64))>,
+}
+
+/// Starts the thread. It ends, after sealing what is open, when all senders are dropped.
+pub fn start(begin: Begin, surroundings: Surroundings) -> (SyncSender<Batch>, JoinHandle<()>) {
+    let (sender, receiver) = sync_channel(limits::SEQUENCER_QUEUE);
+    let thread = std::thread::Builder::new().name("sequencer".into()).spawn(move || {
+        let mut sequencer = Sequencer::new(begin, surroundings);
+        if let Err(error) = sequencer.run(&receiver) {
+            // The writer keeps and reports the first cause; a failed read of a variant is reported here.
+            tracing::error!(%error, "the sequencer ends: nothing more is accepted");
+        }
+    });
+    (sender, thread.expect("the system has a thread for the sequencer"))
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SequencerError {
+    #[error("the log takes no more records")]
+    LogClosed,
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("a record at position {0} of the log cannot be found again")]
+    Lost(Position),
+}
+
+impl From<LogClosed> for SequencerError {
+    fn from(_: LogClosed) -> Self {
+        SequencerError::LogClosed
+    }
+}
+
+struct Sequencer {
+    acceptance: Acceptance,
+    around: Surroundings,
+    /// Where the frame that is being filled will stand.
+    position: Position,
+    /// Number of the open epoch.
+    epoch: u64,
+    open: OpenEpoch,
+    frame: OpenFrame,
+}
+
+#[derive(Default)]
+struct OpenEpoch {
+    batches: Vec<PlacedBatch>,
+    copies: Vec<(Audience, Bytes)>,
+    records: u32,
+    /// When its first record came.
+    since: Option<Instant>,
+}
+
+/// The `Append` frame that is being filled.
+struct OpenFrame {
+    bytes: Vec<u8>,
+    placed: Vec<(Audience, u32)>,
+    /// Variants among its records: event-id hash and place.
+    variants: Vec<(u64, (Source, u64))>,
+}
+
+impl OpenFrame {
+    fn new() -> Self {
+        OpenFrame { bytes: frame::begin(), placed: Vec::new(), variants: Vec::new() }
+    }
+}
+
+impl Sequencer {
+    fn new(begin: Begin, around: Surroundings) -> Self {
+        let records = begin.open.iter().map(|batch| batch.placed.len() as u32).sum();
+        let since = (records > 0).then(Instant::now);
+        Sequencer {
+            acceptance: begin.acceptance,
+            around,
+            position: begin.position,
+            epoch: begin.sealed_epoch + 1,
+            open: OpenEpoch { batches: begin.open, copies: Vec::new(), records, since },
+            frame: OpenFrame { variants: begin.open_variants, ..OpenFrame::new() },
+        }
+    }
+
+    fn run(&mut self, batches: &Receiver<Batch>) -> Result<(), SequencerError> {
+        // Half-sealed before a crash: its acknowledged records get their epoch now.
+        self.seal()?;
+        loop {
+            let batch = match self.open.since {
+                None => batches.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(since) => batches.recv_timeout(self.around.rule.interval.saturating_sub(since.elapsed())),
+            };
+            match batch {
+                Ok(batch) => self.take(batch)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.seal(),
+            }
+            if self.open.since.is_some_and(|since| since.elapsed() >= self.around.rule.interval) {
+                self.seal()?;
+            }
+        }
+    }
+
+    fn take(&mut self, batch: Batch) -> Result<(), SequencerError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+        let mut outcome = BatchOutcome { refused: batch.refused, room: batch.room, ..BatchOutcome::default() };
+        let mut filled: Vec<(Source, u64, u64)> = Vec::new();
+        let mut tally = Tally::default();
+        for refused in &outcome.refused {
+            tally.sources[usize::from(refused.source.map_or(0, Source::rank))] |= refused.source.is_some();
+            if let (Some(source), Some(number)) = (refused.source, refused.number)
+                && self.acceptance.fill(source, number, 0)
+            {
+                filled.push((source, number, 0));
+            }
+        }
+        for (row, mut prepared) in batch.records {
+            let (source, number) = prepared.record.sequence();
+            tally.sources[usize::from(source.rank())] = true;
+            match self.acceptance.judge(&prepared, self.position) {
+                Verdict::Accepted { source_watermark, late, variant } => {
+                    outcome.accepted += 1;
+                    tally.accepted[usize::from(source.rank())] += 1;
+                    tally.late += i64::from(late);
+                    if let Record::Fact(fact) = &mut prepared.record {
+                        tally.facts += 1;
+                        fact.stamp.source_watermark = source_watermark;
+                        if !batch.replay {
+                            fact.stamp.ingest_time = now;
+                        }
+                    }
+                    if variant {
+                        self.frame.variants.push((prepared.event, (source, number)));
+                    }
+                    self.append(&prepared);
+                    if self.open.records >= self.around.rule.records {
+                        outcome.epoch = self.epoch;
+                        self.seal()?;
+                    } else {
+                        outcome.epoch = self.epoch;
+                    }
+                }
+                Verdict::Duplicate { fills } => {
+                    outcome.duplicates += 1;
+                    if fills && self.acceptance.fill(source, number, prepared.content) {
+                        filled.push((source, number, prepared.content));
+                    }
+                }
+                refusal => {
+                    if self.acceptance.fill(source, number, 0) {
+                        filled.push((source, number, 0));
+                    }
+                    outcome.refused.push(Refused::by_sequence(row, &prepared.record, &refusal));
+                }
+            }
+        }
+        if outcome.epoch == 0 {
+            outcome.epoch = if self.open.records > 0 { self.epoch } else { self.epoch - 1 };
+        }
+        outcome.refused.sort_by_key(|refused| refused.refusal.row);
+        outcome.gaps = self.gaps(&tally.sources);
+        tally.count(&self.around.counters, &outcome);
+        self.write_filled(&filled)?;
+        self.finish_frame()?;
+        let reply = batch.reply;
+        // An answer to a client that has gone is dropped: its records are in the log all the same.
+        let then: Box<dyn FnOnce() + Send> = Box::new(move || drop(reply.send(outcome)));
+        Ok(self.around.log.push(LogItem { frame: Bytes::new(), epoch: self.epoch, then: Some(then) })?)
+    }
+
+    fn append(&mut self, prepared: &Prepared) {
+        let before = self.frame.bytes.len();
+        encode_record(&prepared.record, &mut self.frame.bytes);
+        self.frame.placed.push((prepared.audience, (self.frame.bytes.len() - before) as u32));
+        self.open.records += 1;
+        self.open.since.get_or_insert_with(Instant::now);
+    }
+
+    fn gaps(&self, sources: &[bool]) -> Vec<v1::SequenceGap> {
+        let of_batch = SOURCES.into_iter().filter(|source| sources[usize::from(source.rank())]);
+        let gaps = of_batch.flat_map(|source| {
+            self.acceptance.gaps(source).map(move |(first_missing, last_missing)| v1::SequenceGap {
+                source: source.code().to_owned(),
+                first_missing,
+                last_missing,
+            })
+        });
+        gaps.take(limits::GAPS_LISTED).collect()
+    }
+
+    /// Hands a whole frame to the writer.
+    fn push(&mut self, frame: Vec<u8>, then: Option<Box<dyn FnOnce() + Send>>) -> Result<Bytes, SequencerError> {
+        let frame = Bytes::from(frame);
+        self.position += frame.len() as u64;
+        self.around.log.push(LogItem { frame: frame.clone(), epoch: self.epoch, then })?;
+        Ok(frame)
+    }
+
+    fn write_filled(&mut self, filled: &[(Source, u64, u64)]) -> Result<(), SequencerError> {
+        if filled.is_empty() {
+            return Ok(());
+        }
+        // Records already judged are remembered at the position of the open frame: it goes first.
+        self.finish_frame()?;
+        let mut bytes = frame::begin();
+        for &(source, number, content) in filled {
+            frame::put_filled(&mut bytes, source.rank(), number, content);
+        }
+        let durable = self.around.log_state.durable();
+        frame::complete(&mut bytes, FrameKind::Filled, filled.len() as u32, self.epoch, durable);
+        self.push(bytes, None).map(drop)
+    }
+
+    fn finish_frame(&mut self) -> Result<(), SequencerError> {
+        let OpenFrame { mut bytes, placed, variants } = std::mem::replace(&mut self.frame, OpenFrame::new());
+        if !placed.is_empty() {
+            let durable = self.around.log_state.durable();
+            frame::complete(&mut bytes, FrameKind::Append, placed.len() as u32, self.epoch, durable);
+            let frame = self.push(bytes, None)?;
+            self.open.batches.push(PlacedBatch { records: frame.slice(HEADER_BYTES..), placed });
+        }
+        if variants.is_empty() { Ok(()) } else { self.write_copies(&variants) }
+    }
+
+    /// Tells every shard that holds one variant of the others. Rare: reads the log, and waits for it.
+    fn write_copies(&mut self, variants: &[(u64, (Source, u64))]) -> Result<(), SequencerError> {
+        self.around.log.flush()?;
+        let mut copies: Vec<(Audience, Bytes)> = Vec::new();
+        for &(event, place) in variants {
+            let mut others = Vec::new();
+            let mut own = None;
+            for (other, position) in self.acceptance.variants(event) {
+                let found = self.find(position, other)?;
+                if other == place { own = Some(found) } else { others.push(found) }
+            }
+            let Some((own_audience, own)) = own else { continue };
+            for (audience, record) in others {
+                if audience != own_audience {
+                    copies.push((audience, own.clone()));
+                    copies.push((own_audience, record));
+                }
+            }
+        }
+        copies.sort();
+        copies.dedup();
+        if copies.is_empty() {
+            return Ok(());
+        }
+        self.around.counters.add("variant_copies_total", "", copies.len() as i64);
+        let mut bytes = frame::begin();
+        for (audience, record) in &copies {
+            frame::put_copy(&mut bytes, audience.bits(), record);
+        }
+        let durable = self.around.log_state.durable();
+        frame::complete(&mut bytes, FrameKind::Copies, copies.len() as u32, self.epoch, durable);
+        self.push(bytes, None)?;
+        self.open.copies.append(&mut copies);
+        Ok(())
+    }
+
+    /// The record of a source's number in the frame at a position.
+    fn find(&self, position: Position, place: (Source, u64)) -> Result<(Audience, Bytes), SequencerError> {
+        let bytes = read_frame(&self.around.log_dir, position)?;
+        let lost = || SequencerError::Lost(position);
+        let body = frame::parse(&bytes).map_err(|_| lost())?.body;
+        let mut rest = body;
+        while !rest.is_empty() {
+            let before = rest;
+            let record = decode_record(&mut rest).map_err(|_| lost())?;
+            if record.sequence() == place {
+                return Ok((Audience::of(&record), bytes.slice_ref(&before[..before.len() - rest.len()])));
+            }
+        }
+        Err(lost())
+    }
+
+    fn seal(&mut self) -> Result<(), SequencerError> {
+        self.finish_frame()?;
+        if self.open.records == 0 {
+            return Ok(());
+        }
+        let open = std::mem::take(&mut self.open);
+        let market_clock_ms = self.acceptance.clock();
+        let sealed = SealedEpoch {
+            epoch: self.epoch,
+            market_clock_ms,
+            batches: open.batches,
+            copies: open.copies,
+            records: open.records,
+            sealed_at: Instant::now(),
+        };
+        let frame = frame::seal(self.epoch, market_clock_ms, open.records, self.around.log_state.durable());
+        let epochs = self.around.epochs.clone();
+        self.push(frame, Some(Box::new(move || epochs.publish(sealed))))?;
+        self.epoch += 1;
+        Ok(())
+    }
+}
+
+/// Numbers of one batch, counted once at its end.
+#[derive(Default)]
+struct Tally {
+    accepted: [i64; SOURCES.len()],
+    sources: [bool; SOURCES.len()],
+    facts: i64,
+    late: i64,
+}
+
+impl Tally {
+    fn count(&self, counters: &Counters, outcome: &BatchOutcome) {
+        for source in SOURCES {
+            counters.add("records_accepted_total", source.code(), self.accepted[usize::from(source.rank())]);
+        }
+        counters.add("facts_accepted_total", "", self.facts);
+        counters.add("facts_late_total", "", self.late);
+        counters.add("records_duplicate_total", "", outcome.duplicates.into());
+        for refused in &outcome.refused {
+            counters.add("records_refused_total", &refused.refusal.code, 1);
+            counters.add("records_refused_by_source_total", &refused.refusal.source, 1);
+        }
+    }
+}
