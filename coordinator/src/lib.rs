@@ -19,11 +19,18 @@
 //!
 //! Begin at [`serve`], then `ingest/sequencer.rs` and `generations.rs`.
 
+pub mod api;
 mod clock;
+mod cluster;
 pub mod config;
+mod counters;
+mod durable_file;
 mod epochs;
+mod ingest;
+mod ledger;
 pub mod limits;
 mod log;
+mod manifest;
 mod server;
 mod shards;
 

@@ -42,6 +42,8 @@ pub const LOG_QUEUE: usize = 256;
 /// Bytes in one answer of `ReadLog`.
 pub const READ_LOG_BYTES: usize = 1 << 20;
 
+/// Size of the dead-letter file; further letters are counted and dropped. A source that sends garbage must not fill the disk.
+pub const DEAD_LETTERS_BYTES: u64 = 1 << 30;
 /// Letters or alerts in a page when the client does not say.
 pub const PAGE_DEFAULT: usize = 100;
 /// Letters or alerts in a page at most.
@@ -49,6 +51,8 @@ pub const PAGE_MOST: usize = 1_000;
 
 /// Worker processes of a cluster.
 pub const PROCESSES_MOST: u32 = 64;
+/// Worker threads of one process.
+pub const THREADS_MOST: u32 = 256;
 /// Bytes of one message between coordinator and workers: an epoch of reference data at the most, with room.
 pub const WORKER_MESSAGE_BYTES: usize = 256 << 20;
 /// Messages waiting for one worker process. Epochs are bounded by [`EPOCHS_IN_FLIGHT`]; the rest are questions.
@@ -62,6 +66,8 @@ pub const CHECKPOINTS_KEPT: usize = 2;
 
 /// Questions in flight to the workers; beyond it clients are told to come back.
 pub const QUESTIONS_IN_FLIGHT: usize = 64;
+/// Parts of one answer that wait for the asker; a dump comes in many.
+pub const ANSWER_PARTS: usize = 1_024;
 /// A question without answer after this time is given up.
 pub const QUESTION_WITHIN: Duration = Duration::from_secs(30);
 /// Dumps and checkpoints of a large state take longer.
@@ -70,6 +76,11 @@ pub const LONG_QUESTION_WITHIN: Duration = Duration::from_secs(600);
 pub const WATCHES: usize = 256;
 /// Answers waiting for one subscriber; a slower one is cut off and may subscribe again.
 pub const WATCH_QUEUE: usize = 1_024;
+
+/// Epochs waiting for the alert ledger's disk; then completion of epochs waits.
+pub const LEDGER_QUEUE: usize = 1_024;
+/// Epochs read ahead of the workers.
+pub const FEED_AHEAD: usize = 4;
 
 /// HTTP/2 keepalive: a silent peer is noticed within the sum of the two.
 pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);

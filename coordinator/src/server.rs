@@ -23,6 +23,17 @@ pub enum ServeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The manifest cannot be read.
+    #[error("{path}: {what}. Restore the file from a copy; without it, delete it: workers then replay the whole log", path = path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
+    /// The log cannot be opened or written.
+    #[error(transparent)]
+    Log(#[from] crate::log::LogError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}. Choose a free port or end the process that holds it")]
     Listen {

@@ -243,11 +243,9 @@ impl Sequencer {
                         self.frame.variants.push((prepared.event, (source, number)));
                     }
                     self.append(&prepared);
+                    outcome.epoch = self.epoch;
                     if self.open.records >= self.around.rule.records {
-                        outcome.epoch = self.epoch;
                         self.seal()?;
-                    } else {
-                        outcome.epoch = self.epoch;
                     }
                 }
                 Verdict::Duplicate { fills } => {

@@ -1,0 +1,128 @@
+//! Checkpoints of a generation: one at a time, committed when every process has written its part.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use billwatch_proto::v1;
+use tokio::sync::oneshot;
+
+use crate::{
+    api::errors::{ApiError, late_answer, worker_failed},
+    ledger::AsOf,
+    limits,
+};
+
+type Reply = oneshot::Sender<Result<u64, ApiError>>;
+
+/// State of checkpointing.
+pub struct Checkpoints {
+    /// Epoch of the last one, taken or restored.
+    last_epoch: u64,
+    last_time: Instant,
+    pending: Option<Pending>,
+    /// Who asked while one was under way, or since.
+    wanted: Vec<Reply>,
+}
+
+struct Pending {
+    as_of: AsOf,
+    since: Instant,
+    waiting: BTreeSet<u32>,
+    bytes: u64,
+    replies: Vec<Reply>,
+}
+
+/// A checkpoint that every process has written.
+pub struct Written {
+    /// Its epoch.
+    pub as_of: AsOf,
+    /// Bytes of all parts.
+    pub bytes: u64,
+    replies: Vec<Reply>,
+}
+
+impl Written {
+    /// Tells who asked.
+    pub fn answer(self, result: &Result<(), ApiError>) {
+        for reply in self.replies {
+            // Who asked may have gone.
+            let _ = reply.send(result.clone().map(|()| self.as_of.epoch));
+        }
+    }
+}
+
+impl Checkpoints {
+    /// Nothing under way behind the restored epoch.
+    pub fn new(restored: u64) -> Self {
+        Checkpoints { last_epoch: restored, last_time: Instant::now(), pending: None, wanted: Vec::new() }
+    }
+
+    /// Somebody wants one.
+    pub fn want(&mut self, reply: Reply) {
+        self.wanted.push(reply);
+    }
+
+    /// The epoch to cut at, when one is due: asked for, or the interval has passed and epochs came.
+    pub fn due(&mut self, sent: AsOf, interval: Option<Duration>, processes: u32) -> Option<AsOf> {
+        if self.pending.is_some() {
+            return None;
+        }
+        if sent.epoch == self.last_epoch {
+            // Nothing has come since: the last one is the answer.
+            for reply in self.wanted.drain(..) {
+                let _ = reply.send(Ok(self.last_epoch));
+            }
+            return None;
+        }
+        let by_time = interval.is_some_and(|interval| self.last_time.elapsed() >= interval);
+        if self.wanted.is_empty() && !by_time {
+            return None;
+        }
+        self.pending = Some(Pending {
+            as_of: sent,
+            since: Instant::now(),
+            waiting: (0..processes).collect(),
+            bytes: 0,
+            replies: std::mem::take(&mut self.wanted),
+        });
+        Some(sent)
+    }
+
+    /// A process has written its part, or failed to. Gives the checkpoint when it was the last part.
+    pub fn done(&mut self, process: u32, done: &v1::CheckpointDone) -> Option<Written> {
+        let pending = self.pending.as_mut().filter(|pending| pending.as_of.epoch == done.epoch)?;
+        if !done.error.is_empty() {
+            let error = worker_failed(&format!("process {process}, checkpoint of epoch {}: {}", done.epoch, done.error));
+            self.fail(&error);
+            return None;
+        }
+        pending.waiting.remove(&process);
+        pending.bytes += done.bytes;
+        if !pending.waiting.is_empty() {
+            return None;
+        }
+        let Pending { as_of, bytes, replies, .. } = self.pending.take()?;
+        self.last_epoch = as_of.epoch;
+        self.last_time = Instant::now();
+        Some(Written { as_of, bytes, replies })
+    }
+
+    /// Gives up one that takes too long.
+    pub fn give_up_late(&mut self) {
+        if self.pending.as_ref().is_some_and(|pending| pending.since.elapsed() > limits::LONG_QUESTION_WITHIN) {
+            self.fail(&late_answer());
+        }
+    }
+
+    fn fail(&mut self, error: &ApiError) {
+        if let Some(pending) = self.pending.take() {
+            tracing::warn!(epoch = pending.as_of.epoch, ?error, "no checkpoint");
+            self.last_time = Instant::now();
+            for reply in pending.replies {
+                let _ = reply.send(Err(error.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The coordinator's side of the mesh: who is a member, which generation runs, what it was sent and what it said.
+//!
+//! One task ([`actor`]) owns all of it, and everybody else sends it commands. Life of a generation ([`generation`]):
+//!
+//! ```text
+//! gathering ── all processes registered ──► starting ── all ready ──► running ── any stream lost ──► gathering
+//!              (Start: assignment, checkpoint)        (epochs from the log,      (Stop to all)
+//!                                                      then live)
+//! ```
+//!
+//! # Invariants
+//! - A mesh is one failure domain: the loss of one process ends the generation for all.
+//! - All streams carry the same order of epochs, questions and checkpoints: so all shards answer at one epoch.
+//! - At most `epochs_in_flight` epochs are sent and not done.
+//! - An epoch is complete when every process said so; the ledger gets the epochs in order.
+
+mod actor;
+mod checkpoints;
+mod generation;
+pub mod questions;
+pub mod workers_api;
+
+use std::sync::Arc;
+
+use billwatch_proto::v1;
+use tokio::sync::{mpsc, oneshot, watch};
+use tonic::Status;
+
+use crate::{
+    api::errors::{ApiError, not_serving},
+    counters::Counters,
+    epochs::Epochs,
+    ledger::{AsOf, Ledger},
+    manifest::Manifest,
+};
+use questions::{Asked, Watching};
+
+/// Version of the program: equal on every process of a cluster.
+pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+
+/// What the cluster works with.
+pub struct Surroundings {
+    /// Processes that a generation waits for.
+    pub processes: u32,
+    /// Epochs sent and not done.
+    pub epochs_in_flight: u32,
+    /// Time between checkpoints.
+    pub checkpoint_interval: Option<std::time::Duration>,
+    /// Of the coordinator's catalogue.
+    pub catalogue_fingerprint: u64,
+    /// Generations and checkpoints.
+    pub manifest: Manifest,
+    /// Where epochs come from.
+    pub epochs: Arc<Epochs>,
+    /// Where alerts go.
+    pub ledger: Ledger,
+    /// Counters.
+    pub counters: Arc<Counters>,
+}
+
+/// Messages to one worker process.
+type Outbound = mpsc::Sender<Result<v1::WorkResponse, Status>>;
+
+/// The place of one worker's stream, for as long as it lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Connection(u64);
+
+enum Command {
+    Join { register: v1::Register, outbound: Outbound, reply: oneshot::Sender<Result<Connection, Status>> },
+    Heard { connection: Connection, message: v1::work_request::Message },
+    Left { connection: Connection, why: String },
+    Ask { kind: v1::shard_question::Kind, reply: oneshot::Sender<Result<Asked, ApiError>> },
+    Watch { cells: v1::QueryCellsRequest, reply: oneshot::Sender<Result<(Asked, Watching), ApiError>> },
+    Checkpoint { reply: oneshot::Sender<Result<u64, ApiError>> },
+    Status { reply: oneshot::Sender<ClusterStatus> },
+}
+
+/// One page on the cluster.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterStatus {
+    /// Last epoch completed by all in this generation.
+    pub completed: AsOf,
+    /// 0 = none runs.
+    pub generation: u64,
+    /// Registered processes.
+    pub members: Vec<v1::Member>,
+    /// Of the last committed checkpoint.
+    pub checkpoint_epoch: u64,
+    /// Questions are answered, at an epoch that is not older than the log was when the generation began.
+    pub serving: bool,
+    /// Counters of the processes, summed.
+    pub counters: Vec<v1::Counter>,
+}
+
+/// The cluster. Cheap to clone; its task ends with the last clone.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    commands: mpsc::Sender<Command>,
+    serving: watch::Receiver<bool>,
+    failure: watch::Receiver<Option<String>>,
+}
+
+impl Cluster {
+    /// Starts the task.
+    pub fn start(surroundings: Surroundings) -> Self {
+        let (commands, inbox) = mpsc::channel(crate::limits::WORKER_QUEUE);
+        let (serving_sender, serving) = watch::channel(false);
+        let (failed, failure) = watch::channel(None);
+        let actor = actor::Actor::new(surroundings, serving_sender);
+        tokio::spawn(async move {
+            if let Err(error) = actor.run(inbox).await {
+                tracing::error!(error, "the coordinator cannot go on");
+                failed.send_replace(Some(error));
+            }
+        });
+        Cluster { commands, serving, failure }
+    }
+
+    /// True while the workers answer and have caught up.
+    pub fn serving(&self) -> watch::Receiver<bool> {
+        self.serving.clone()
+    }
+
+    /// Becomes `Some` when the cluster cannot go on: its files failed.
+    pub fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.failure.clone()
+    }
+
+    /// Puts a question behind the last epoch sent.
+    pub async fn ask(&self, kind: v1::shard_question::Kind) -> Result<Asked, ApiError> {
+        self.command(|reply| Command::Ask { kind, reply }).await?
+    }
+
+    /// Subscribes to cells: the question for the snapshot, and the changes behind it.
+    pub async fn watch(&self, cells: v1::QueryCellsRequest) -> Result<(Asked, Watching), ApiError> {
+        self.command(|reply| Command::Watch { cells, reply }).await?
+    }
+
+    /// Takes a checkpoint; gives its epoch once it is committed.
+    pub async fn checkpoint(&self) -> Result<u64, ApiError> {
+        self.command(|reply| Command::Checkpoint { reply }).await?
+    }
+
+    /// How the cluster stands.
+    pub async fn status(&self) -> Result<ClusterStatus, ApiError> {
+        self.command(|reply| Command::Status { reply }).await
+    }
+
+    async fn command<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        let gone = || not_serving("the coordinator is ending");
+        self.commands.send(command(reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}
+
+fn response(message: v1::work_response::Message) -> Result<v1::WorkResponse, Status> {
+    Ok(v1::WorkResponse { message: Some(message) })
+}

@@ -1,0 +1,189 @@
+//! Questions under way: who still has to answer, and the asker's end.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use billwatch_proto::v1;
+use hashbrown::HashMap;
+use prost::bytes::Bytes;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    api::errors::{ApiError, busy, late_answer, not_serving, refused_by_worker, too_slow, worker_failed},
+    ledger::AsOf,
+    limits,
+};
+
+/// Prefix by which a worker says that the question, not the worker, is at fault: the client gets INVALID_ARGUMENT.
+const INVALID_PREFIX: &str = "INVALID_ARGUMENT: ";
+
+/// The asker's end of a question.
+#[derive(Debug)]
+pub struct Asked {
+    /// Epoch and clock at which every part of the answer holds.
+    pub as_of: AsOf,
+    waiting: usize,
+    parts: mpsc::Receiver<(u32, v1::ShardAnswer)>,
+    until: Instant,
+}
+
+impl Asked {
+    /// Gives long answers more time.
+    pub fn within(mut self, time: Duration) -> Self {
+        self.until = Instant::now() + time;
+        self
+    }
+
+    /// The next part with its process; `None` when all processes have said their last.
+    pub async fn next(&mut self) -> Result<Option<(u32, v1::ShardAnswer)>, ApiError> {
+        if self.waiting == 0 {
+            return Ok(None);
+        }
+        let part = timeout_at(self.until, self.parts.recv()).await.map_err(|_| late_answer())?;
+        let (process, answer) = part.ok_or_else(|| not_serving("the mesh of workers ended before it had answered"))?;
+        if let Some(words) = answer.error.strip_prefix(INVALID_PREFIX) {
+            return Err(refused_by_worker(words));
+        }
+        if !answer.error.is_empty() {
+            return Err(worker_failed(&answer.error));
+        }
+        if answer.epoch != self.as_of.epoch {
+            let words = format!("process {process} answered at epoch {}, not {}", answer.epoch, self.as_of.epoch);
+            return Err(worker_failed(&words));
+        }
+        self.waiting -= usize::from(answer.last);
+        Ok(Some((process, answer)))
+    }
+
+    /// All parts.
+    pub async fn all(mut self) -> Result<Vec<(u32, v1::ShardAnswer)>, ApiError> {
+        let mut parts = Vec::new();
+        while let Some(part) = self.next().await? {
+            parts.push(part);
+        }
+        Ok(parts)
+    }
+}
+
+/// Changes of a subscription in one epoch.
+#[derive(Debug)]
+pub struct WatchEvent {
+    /// The epoch.
+    pub as_of: AsOf,
+    /// Changed partial cells, by process; empty = progress only.
+    pub partials: Vec<(u32, Bytes)>,
+}
+
+/// The subscriber's end.
+#[derive(Debug)]
+pub struct Watching {
+    events: mpsc::Receiver<WatchEvent>,
+    end: oneshot::Receiver<ApiError>,
+}
+
+impl Watching {
+    /// The next epoch, or why the subscription ended.
+    pub async fn next(&mut self) -> Result<WatchEvent, ApiError> {
+        match self.events.recv().await {
+            Some(event) => Ok(event),
+            None => Err((&mut self.end).await.unwrap_or_else(|_| not_serving("the mesh of workers ended"))),
+        }
+    }
+}
+
+/// All questions and subscriptions of a generation.
+#[derive(Default)]
+pub struct Questions {
+    next: u64,
+    asked: HashMap<u64, Open>,
+    watches: HashMap<u64, Watch>,
+}
+
+struct Open {
+    waiting: BTreeSet<u32>,
+    parts: mpsc::Sender<(u32, v1::ShardAnswer)>,
+}
+
+struct Watch {
+    /// Epoch of the snapshot.
+    from: u64,
+    events: mpsc::Sender<WatchEvent>,
+    end: oneshot::Sender<ApiError>,
+}
+
+impl Questions {
+    /// Numbers a question and keeps it until all processes have answered.
+    pub fn ask(
+        &mut self,
+        kind: v1::shard_question::Kind,
+        as_of: AsOf,
+        processes: u32,
+    ) -> Result<(v1::ShardQuestion, Asked), ApiError> {
+        // Askers that have gone leave room.
+        self.asked.retain(|_, open| !open.parts.is_closed());
+        if self.asked.len() >= limits::QUESTIONS_IN_FLIGHT {
+            return Err(busy("questions", limits::QUESTIONS_IN_FLIGHT));
+        }
+        self.next += 1;
+        let (sender, parts) = mpsc::channel(limits::ANSWER_PARTS);
+        self.asked.insert(self.next, Open { waiting: (0..processes).collect(), parts: sender });
+        let until = Instant::now() + limits::QUESTION_WITHIN;
+        let question = v1::ShardQuestion { question: self.next, kind: Some(kind) };
+        Ok((question, Asked { as_of, waiting: processes as usize, parts, until }))
+    }
+
+    /// Numbers a subscription whose snapshot is taken at `from`.
+    pub fn watch(&mut self, from: u64) -> Result<(u64, Watching), ApiError> {
+        self.watches.retain(|_, watch| !watch.events.is_closed());
+        if self.watches.len() >= limits::WATCHES {
+            return Err(busy("subscriptions", limits::WATCHES));
+        }
+        self.next += 1;
+        let (events, receiver) = mpsc::channel(limits::WATCH_QUEUE);
+        let (end, ended) = oneshot::channel();
+        self.watches.insert(self.next, Watch { from, events, end });
+        Ok((self.next, Watching { events: receiver, end: ended }))
+    }
+
+    /// A part of an answer. Parts of questions that nobody waits for are dropped.
+    pub fn answered(&mut self, process: u32, answer: v1::ShardAnswer) {
+        let hashbrown::hash_map::Entry::Occupied(mut open) = self.asked.entry(answer.question) else { return };
+        if answer.last {
+            open.get_mut().waiting.remove(&process);
+        }
+        // Full: the asker is too slow for a dump; it sees the channel end. Closed: the asker has gone.
+        if open.get().parts.try_send((process, answer)).is_err() || open.get().waiting.is_empty() {
+            open.remove();
+        }
+    }
+
+    /// Tells the subscribers of a complete epoch. Gives the subscriptions that ended, to be told to the workers.
+    pub fn completed(&mut self, as_of: AsOf, watched: Vec<(u32, v1::WatchedCells)>) -> Vec<u64> {
+        if self.watches.is_empty() {
+            return Vec::new();
+        }
+        let mut by_watch: HashMap<u64, Vec<(u32, Bytes)>> = HashMap::new();
+        for (process, cells) in watched {
+            by_watch.entry(cells.subscription).or_default().push((process, cells.partial));
+        }
+        let mut ended = Vec::new();
+        for (&number, watch) in &self.watches {
+            if as_of.epoch <= watch.from {
+                continue;
+            }
+            let event = WatchEvent { as_of, partials: by_watch.remove(&number).unwrap_or_default() };
+            if watch.events.try_send(event).is_err() {
+                ended.push(number);
+            }
+        }
+        for number in &ended {
+            if let Some(watch) = self.watches.remove(number) {
+                // Nobody listens when the subscriber has gone.
+                let _ = watch.end.send(too_slow());
+            }
+        }
+        ended
+    }
+}

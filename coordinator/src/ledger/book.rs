@@ -1,0 +1,180 @@
+//! The book of alerts in memory: what a change of hits does to an alert, and the order in which alerts are shown.
+//!
+//! An alert exists while it has hits; its level is the highest with hits. It is *open* while its basis holds, *withdrawn* when
+//! its last hit is gone, and *basis changed* when it holds on another basis than when it was first shown: a hit was taken
+//! back from it, or it came back after it had been withdrawn.
+
+use std::{cmp::Reverse, collections::BTreeSet, ops::Bound};
+
+use billwatch_proto::v1::{self, AlertState};
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+/// Stable id of (pattern, key, business date), given by the workers; shown as 32 hexadecimal digits.
+pub type AlertId = u128;
+
+/// Names of the levels, lowest first.
+pub const LEVELS: [&str; 4] = ["BLUE", "YELLOW", "ORANGE", "RED"];
+
+/// The id of its text form.
+pub fn parse_id(text: &str) -> Option<AlertId> {
+    (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok())?
+}
+
+/// Hits of one alert after an epoch, as the file keeps them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Change {
+    /// The alert.
+    pub id: AlertId,
+    /// Pattern.
+    pub pattern: String,
+    /// Key as text.
+    pub key: String,
+    /// Days since 1970-01-01.
+    pub biz_day: i32,
+    /// Hits by level.
+    pub hits: [u32; LEVELS.len()],
+    /// Version of the parameters.
+    pub parameters_version: u32,
+}
+
+impl From<&v1::AlertChange> for Change {
+    fn from(change: &v1::AlertChange) -> Self {
+        let mut hits = [0; LEVELS.len()];
+        for (own, sent) in hits.iter_mut().zip(&change.hits) {
+            *own = *sent;
+        }
+        Change {
+            id: u128::from(change.id_high) << 64 | u128::from(change.id_low),
+            pattern: change.pattern.clone(),
+            key: change.key.clone(),
+            biz_day: change.biz_day,
+            hits,
+            parameters_version: change.parameters_version,
+        }
+    }
+}
+
+/// One alert.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AlertEntry {
+    /// The last change.
+    pub now: Change,
+    /// Level as index in [`LEVELS`]; of a withdrawn alert: the last one.
+    pub level: usize,
+    /// Where it stands.
+    pub state: AlertState,
+    /// Epoch at which it appeared.
+    pub first_epoch: u64,
+    /// Epoch of its last change.
+    pub last_epoch: u64,
+}
+
+impl AlertEntry {
+    /// The question form of the alert, for the workers.
+    pub fn as_change(&self) -> v1::AlertChange {
+        v1::AlertChange {
+            id_high: (self.now.id >> 64) as u64,
+            id_low: self.now.id as u64,
+            pattern: self.now.pattern.clone(),
+            key: self.now.key.clone(),
+            biz_day: self.now.biz_day,
+            hits: self.now.hits.to_vec(),
+            parameters_version: self.now.parameters_version,
+        }
+    }
+}
+
+/// Place in the order shown: newest business date first, then by id.
+pub type Place = (Reverse<i32>, AlertId);
+
+/// All alerts.
+#[derive(Debug, Default)]
+pub struct Book {
+    alerts: HashMap<AlertId, AlertEntry>,
+    order: BTreeSet<Place>,
+}
+
+impl Book {
+    /// Applies a change; false when nothing changes.
+    pub fn apply(&mut self, change: &Change, epoch: u64) -> bool {
+        let level = change.hits.iter().rposition(|&hits| hits > 0);
+        let Some(alert) = self.alerts.get_mut(&change.id) else {
+            let Some(level) = level else { return false };
+            let alert =
+                AlertEntry { now: change.clone(), level, state: AlertState::Open, first_epoch: epoch, last_epoch: epoch };
+            self.order.insert((Reverse(change.biz_day), change.id));
+            self.alerts.insert(change.id, alert);
+            return true;
+        };
+        if alert.now == *change {
+            return false;
+        }
+        let fell = change.hits.iter().zip(&alert.now.hits).any(|(now, before)| now < before);
+        alert.state = match (level, alert.state) {
+            (None, _) => AlertState::Withdrawn,
+            (Some(_), AlertState::Withdrawn) => AlertState::BasisChanged,
+            (Some(_), _) if fell => AlertState::BasisChanged,
+            (Some(_), state) => state,
+        };
+        alert.level = level.unwrap_or(alert.level);
+        alert.last_epoch = epoch;
+        alert.now = change.clone();
+        true
+    }
+
+    /// One alert.
+    pub fn get(&self, id: AlertId) -> Option<&AlertEntry> {
+        self.alerts.get(&id)
+    }
+
+    /// Alerts in the order shown, from behind a place.
+    pub fn after(&self, place: Option<Place>) -> impl Iterator<Item = &AlertEntry> {
+        let from = place.map_or(Bound::Unbounded, Bound::Excluded);
+        self.order.range((from, Bound::Unbounded)).map(|(_, id)| &self.alerts[id])
+    }
+
+    /// Number of alerts, withdrawn ones too.
+    pub fn len(&self) -> usize {
+        self.alerts.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(id: AlertId, biz_day: i32, hits: [u32; 4]) -> Change {
+        Change { id, pattern: "P048".into(), key: "E0000000001".into(), biz_day, hits, parameters_version: 1 }
+    }
+
+    #[test]
+    fn an_alert_rises_falls_goes_and_comes_back() {
+        let mut book = Book::default();
+        let mut step = |hits, epoch| {
+            let changed = book.apply(&change(1, 9, hits), epoch);
+            let alert = book.get(1);
+            (changed, alert.map(|alert| (alert.state, LEVELS[alert.level], alert.first_epoch, alert.last_epoch)))
+        };
+        assert_eq!(step([0; 4], 1), (false, None), "hits that cancel out are no alert");
+        assert_eq!(step([1, 0, 0, 0], 2), (true, Some((AlertState::Open, "BLUE", 2, 2))));
+        assert_eq!(step([2, 0, 1, 0], 3), (true, Some((AlertState::Open, "ORANGE", 2, 3))));
+        assert_eq!(step([2, 0, 1, 0], 4), (false, Some((AlertState::Open, "ORANGE", 2, 3))));
+        assert_eq!(step([2, 0, 0, 0], 5), (true, Some((AlertState::BasisChanged, "BLUE", 2, 5))));
+        assert_eq!(step([0; 4], 6), (true, Some((AlertState::Withdrawn, "BLUE", 2, 6))));
+        assert_eq!(step([0, 0, 0, 1], 7), (true, Some((AlertState::BasisChanged, "RED", 2, 7))));
+    }
+
+    #[test]
+    fn newest_dates_come_first_then_ids() {
+        let mut book = Book::default();
+        for (id, day) in [(3, 10), (1, 11), (2, 10), (9, 11)] {
+            book.apply(&change(id, day, [1, 0, 0, 0]), 1);
+        }
+        let ids = |place| book.after(place).map(|alert| alert.now.id).collect::<Vec<_>>();
+        assert_eq!(ids(None), vec![1, 9, 2, 3]);
+        assert_eq!(ids(Some((Reverse(11), 9))), vec![2, 3]);
+        assert_eq!(parse_id(&format!("{:032x}", 255u128)), Some(255));
+        assert_eq!(parse_id("ff"), None);
+    }
+}

@@ -1,0 +1,246 @@
+//! The alert ledger: every alert that the workers ever reported, with what became of it, durable.
+//!
+//! A thread takes the changes of each completed epoch in order, writes them (one fsync for all that wait), applies them to
+//! the book in memory, and tells the subscribers. Invariants: what is shown is on disk; epochs are applied in order, each
+//! once. After a restart the workers replay epochs that the ledger has: their changes are the same (views are functions of
+//! the log) and are passed over, so that first and last epochs stay as they were.
+//!
+//! Begin at [`book`] for what a change does to an alert.
+
+pub mod book;
+pub mod filter;
+
+use std::{
+    path::Path,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
+
+use billwatch_proto::v1;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::{durable_file::DurableFile, limits, server::ServeError};
+use book::{AlertId, Book, Change};
+
+/// When an answer holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AsOf {
+    /// The epoch; 0 = before the first.
+    pub epoch: u64,
+    /// Market clock after it, ms.
+    pub market_clock_ms: Option<i64>,
+}
+
+impl From<AsOf> for v1::AsOf {
+    fn from(as_of: AsOf) -> Self {
+        v1::AsOf { epoch: as_of.epoch, market_clock_ms: as_of.market_clock_ms }
+    }
+}
+
+/// Alerts that changed in one epoch.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The epoch.
+    pub as_of: AsOf,
+    /// The alerts; empty = only progress.
+    pub alerts: Arc<[AlertId]>,
+}
+
+/// The ledger. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    shelf: Arc<RwLock<Shelf>>,
+    queue: mpsc::Sender<Work>,
+    changes: broadcast::Sender<Changed>,
+    failure: watch::Receiver<Option<String>>,
+}
+
+/// The book and the epoch at which it holds.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    /// All alerts.
+    pub book: Book,
+    /// The last epoch applied.
+    pub as_of: AsOf,
+}
+
+enum Work {
+    Epoch(Entry),
+    Mark(AsOf, oneshot::Sender<()>),
+}
+
+/// What the file holds: the changes of one epoch, or none to mark how far the ledger has come.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    as_of: AsOf,
+    changes: Vec<Change>,
+}
+
+/// The ledger's disk failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LedgerClosed;
+
+impl Ledger {
+    /// Opens the ledger of a data directory and starts its thread, which ends with the last clone.
+    pub fn open(dir: &Path) -> Result<Self, ServeError> {
+        let path = dir.join("alerts.bin");
+        let mut shelf = Shelf::default();
+        let (file, cut) = DurableFile::open(&path, |_, payload| match postcard::from_bytes::<Entry>(payload) {
+            Ok(entry) => {
+                shelf.apply(&entry);
+                true
+            }
+            Err(_) => false,
+        })?;
+        if cut > 0 {
+            tracing::warn!(bytes = cut, path = %path.display(), "the torn end of the alert ledger was cut; replay gives it again");
+        }
+        let shelf = Arc::new(RwLock::new(shelf));
+        let (queue, work) = mpsc::channel(limits::LEDGER_QUEUE);
+        let changes = broadcast::Sender::new(limits::WATCH_QUEUE);
+        let (failed, failure) = watch::channel(None);
+        let ledger = Ledger { shelf: shelf.clone(), queue, changes: changes.clone(), failure };
+        std::thread::Builder::new()
+            .name("alert-ledger".into())
+            .spawn(move || {
+                if let Err(error) = run(file, work, &shelf, &changes) {
+                    tracing::error!(%error, "the alert ledger cannot be written: the coordinator ends");
+                    failed.send_replace(Some(error.to_string()));
+                }
+            })
+            .map_err(|source| ServeError::Io { path, source })?;
+        Ok(ledger)
+    }
+
+    /// Takes the changes of a completed epoch. Waits when the disk is behind.
+    pub async fn apply(&self, as_of: AsOf, changes: &[v1::AlertChange]) -> Result<(), LedgerClosed> {
+        let changes = changes.iter().map(Change::from).collect();
+        self.queue.send(Work::Epoch(Entry { as_of, changes })).await.map_err(|_| LedgerClosed)
+    }
+
+    /// Returns once everything up to the epoch, and that the ledger has come this far, is on disk.
+    pub async fn mark(&self, as_of: AsOf) -> Result<(), LedgerClosed> {
+        let (done, marked) = oneshot::channel();
+        self.queue.send(Work::Mark(as_of, done)).await.map_err(|_| LedgerClosed)?;
+        marked.await.map_err(|_| LedgerClosed)
+    }
+
+    /// The book, held still while it is read: read briefly.
+    pub fn read(&self) -> RwLockReadGuard<'_, Shelf> {
+        self.shelf.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes from now on; call it with the guard of [`Ledger::read`] held to miss none behind a snapshot.
+    pub fn subscribe(&self) -> broadcast::Receiver<Changed> {
+        self.changes.subscribe()
+    }
+
+    /// Becomes `Some` when the disk failed.
+    pub fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.failure.clone()
+    }
+}
+
+impl Shelf {
+    /// Applies an epoch unless it is known; gives the alerts that changed.
+    fn apply(&mut self, entry: &Entry) -> Vec<AlertId> {
+        if entry.as_of.epoch <= self.as_of.epoch {
+            return Vec::new();
+        }
+        self.as_of = entry.as_of;
+        let changed = entry.changes.iter().filter(|change| self.book.apply(change, entry.as_of.epoch));
+        changed.map(|change| change.id).collect()
+    }
+}
+
+fn run(
+    mut file: DurableFile,
+    mut queue: mpsc::Receiver<Work>,
+    shelf: &RwLock<Shelf>,
+    changes: &broadcast::Sender<Changed>,
+) -> Result<(), ServeError> {
+    let mut known = shelf.read().unwrap_or_else(PoisonError::into_inner).as_of.epoch;
+    while let Some(first) = queue.blocking_recv() {
+        let mut gathered = vec![first];
+        while let Ok(more) = queue.try_recv() {
+            gathered.push(more);
+        }
+        let mut payloads = Vec::new();
+        for work in &gathered {
+            let (as_of, entry) = match work {
+                Work::Epoch(entry) => (entry.as_of, (!entry.changes.is_empty()).then(|| encode(entry))),
+                Work::Mark(as_of, _) => (*as_of, Some(encode(&Entry { as_of: *as_of, changes: Vec::new() }))),
+            };
+            // A mark stands for the epochs before it, whose entries were empty or are on disk.
+            let is_mark = matches!(work, Work::Mark(..));
+            if as_of.epoch > known || is_mark {
+                payloads.extend(entry);
+            }
+            known = known.max(as_of.epoch);
+        }
+        if !payloads.is_empty() {
+            file.append(payloads.iter().map(Vec::as_slice))?;
+        }
+        for work in gathered {
+            match work {
+                Work::Epoch(entry) => {
+                    let mut shelf = shelf.write().unwrap_or_else(PoisonError::into_inner);
+                    let alerts: Arc<[AlertId]> = shelf.apply(&entry).into();
+                    // Sent under the lock: a snapshot and the changes behind it fit without gap or overlap. An error only says that
+                    // nobody listens.
+                    let _ = changes.send(Changed { as_of: shelf.as_of, alerts });
+                }
+                Work::Mark(_, done) => drop(done.send(())),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn encode(entry: &Entry) -> Vec<u8> {
+    postcard::to_stdvec(entry).expect("an entry has a form for every value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(id: u64, hits: [u32; 4]) -> v1::AlertChange {
+        v1::AlertChange {
+            id_low: id,
+            pattern: "P001".into(),
+            key: format!("E{id:010}"),
+            biz_day: 20_000,
+            hits: hits.to_vec(),
+            parameters_version: 1,
+            ..v1::AlertChange::default()
+        }
+    }
+
+    fn at(epoch: u64) -> AsOf {
+        AsOf { epoch, market_clock_ms: Some(epoch as i64 * 10) }
+    }
+
+    #[tokio::test]
+    async fn a_replay_changes_nothing_and_a_restart_finds_everything() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        let mut changes = ledger.subscribe();
+        ledger.apply(at(1), &[change(1, [0, 1, 0, 0]), change(2, [1, 0, 0, 0])]).await.unwrap();
+        ledger.apply(at(2), &[]).await.unwrap();
+        ledger.apply(at(3), &[change(1, [0; 4])]).await.unwrap();
+        ledger.mark(at(3)).await.unwrap();
+        let before = format!("{:?}", ledger.read().book);
+        assert_eq!(changes.recv().await.unwrap().alerts.len(), 2);
+        assert_eq!(changes.recv().await.unwrap().alerts.len(), 0);
+        assert_eq!(*changes.recv().await.unwrap().alerts, [1]);
+        // The same epochs again, as after a restart of the workers.
+        ledger.apply(at(1), &[change(1, [0, 1, 0, 0]), change(2, [1, 0, 0, 0])]).await.unwrap();
+        ledger.mark(at(5)).await.unwrap();
+        assert_eq!(format!("{:?}", ledger.read().book), before);
+        drop(ledger);
+        let ledger = Ledger::open(dir.path()).unwrap();
+        assert_eq!(format!("{:?}", ledger.read().book), before);
+        assert_eq!(ledger.read().as_of.epoch, 5, "the mark says how far the ledger has come");
+    }
+}
