@@ -54,7 +54,7 @@ impl SealedEpoch {
     }
 
     /// Finds the audience of every record again.
-    fn from_stored(stored: StoredEpoch) -> Result<Self, &'static str> {
+    pub fn from_stored(stored: StoredEpoch) -> Result<Self, &'static str> {
         let mut batches = Vec::with_capacity(stored.batches.len());
         for records in stored.batches {
             let placed = place(&records)?;

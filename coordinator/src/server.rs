@@ -1,13 +1,49 @@
 //! Puts the parts together and serves them on one port.
 
-use std::{future::Future, net::SocketAddr, path::PathBuf};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle as Thread,
+    time::Instant,
+};
 
-use billwatch_proto::DESCRIPTORS;
+use billwatch_market::catalogue::{Catalogue, CatalogueError};
+use billwatch_proto::{
+    DESCRIPTORS,
+    v1::{
+        admin_service_server::AdminServiceServer, alert_service_server::AlertServiceServer,
+        catalogue_service_server::CatalogueServiceServer, cluster_service_server::ClusterServiceServer,
+        ingest_service_server::IngestServiceServer, query_service_server::QueryServiceServer,
+    },
+};
 use thiserror::Error;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
 use tonic::transport::{Server, server::TcpIncoming};
+use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::{config::CoordinatorConfig, limits};
+use crate::{
+    api::{admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, query::QueryApi},
+    cluster::{Cluster, Surroundings},
+    config::CoordinatorConfig,
+    counters::Counters,
+    epochs::Epochs,
+    ingest::{
+        dead_letters::DeadLetters,
+        door::IngestDoor,
+        rebuild::{Rebuilt, rebuild},
+        sequencer::{self, SealRule},
+    },
+    ledger::Ledger,
+    limits,
+    log::writer,
+    manifest::Manifest,
+};
 
 /// Why a coordinator did not start, or ended.
 #[derive(Debug, Error)]
@@ -15,6 +51,9 @@ pub enum ServeError {
     /// A setting cannot work.
     #[error("setting refused: {0}")]
     Setting(String),
+    /// A table of the catalogue.
+    #[error("catalogue: {0}")]
+    Catalogue(#[from] CatalogueError),
     /// A file or directory of the data directory.
     #[error("{path}: {source}. Check that the directory exists, is writable and has room", path = path.display())]
     Io {
@@ -23,8 +62,14 @@ pub enum ServeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another coordinator works on the data directory.
+    #[error("{path} is locked: end the other coordinator of this data directory, or choose another directory", path = path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
     /// The manifest cannot be read.
-    #[error("{path}: {what}. Restore the file from a copy; without it, delete it: workers then replay the whole log", path = path.display())]
+    #[error("{path}: {what}. Restore the file from a copy; or delete it: workers then replay the whole log", path = path.display())]
     Manifest {
         /// The file.
         path: PathBuf,
@@ -48,6 +93,9 @@ pub enum ServeError {
     /// The descriptors of the services could not be read.
     #[error("gRPC reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The coordinator ended itself: it could not keep its promises any more.
+    #[error("{0}. Start the coordinator again once the cause is mended: nothing acknowledged is lost")]
+    Failed(String),
 }
 
 /// A coordinator that serves. Dropping it does not end it: the `shutdown` future given to [`serve`] does.
@@ -59,7 +107,7 @@ pub struct RunningCoordinator {
 }
 
 impl RunningCoordinator {
-    /// Waits until it has ended: after `shutdown`, or because the log could not be written.
+    /// Waits until it has ended: after `shutdown`, or because its disk failed.
     pub async fn finished(self) -> Result<(), ServeError> {
         self.task.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
@@ -67,30 +115,223 @@ impl RunningCoordinator {
 
 /// Starts a coordinator on its data directory and serves until `shutdown` is ready.
 ///
-/// Returns once the log is read, and clients and workers can connect.
+/// Returns once the log is read and clients and workers can connect. Needs a tokio runtime with several threads.
 pub async fn serve(
     config: CoordinatorConfig,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<RunningCoordinator, ServeError> {
     config.check().map_err(ServeError::Setting)?;
-    std::fs::create_dir_all(&config.data_dir)
-        .map_err(|source| ServeError::Io { path: config.data_dir.clone(), source })?;
+    let catalogue = match &config.catalogue_dir {
+        Some(dir) => Catalogue::load(dir)?,
+        None => Catalogue::embedded(),
+    };
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
     let local_addr = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
-    // Without TCP_NODELAY the server's small HTTP/2 window updates wait for delayed acknowledgements: 7-100 x slower.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let (_health, health_service) = tonic_health::server::health_reporter();
+    let opening = config.clone();
+    let store = tokio::task::spawn_blocking(move || Store::open(&opening))
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let cluster = Cluster::start(Surroundings {
+        processes: config.processes,
+        epochs_in_flight: config.epochs_in_flight,
+        checkpoint_interval: config.checkpoint_interval,
+        catalogue_fingerprint: catalogue.fingerprint(),
+        manifest: store.manifest,
+        epochs: store.epochs.clone(),
+        ledger: store.ledger.clone(),
+        counters: store.counters.clone(),
+    });
+    let (sequencer, sequencer_thread) = sequencer::start(
+        store.begin,
+        sequencer::Surroundings {
+            log: store.log_queue,
+            log_state: store.log_state.clone(),
+            log_dir: store.log_dir,
+            epochs: store.epochs.clone(),
+            counters: store.counters.clone(),
+            rule: SealRule { interval: config.epoch_interval, records: config.epoch_records },
+        },
+    );
+
+    let (ends, ending) = watch::channel(false);
+    let door = IngestDoor {
+        catalogue: catalogue.clone(),
+        sequencer: sequencer.clone(),
+        dead_letters: store.dead_letters.clone(),
+        counters: store.counters.clone(),
+        streams: Arc::new(Semaphore::new(limits::INGEST_STREAMS)),
+        room: Arc::new(Semaphore::new(limits::INGEST_BYTES_IN_FLIGHT)),
+        ending: ending.clone(),
+    };
+    let admin = AdminApi {
+        cluster: cluster.clone(),
+        epochs: store.epochs,
+        log_state: store.log_state.clone(),
+        dead_letters: store.dead_letters,
+        counters: store.counters,
+        catalogue_fingerprint: catalogue.fingerprint(),
+    };
+    let alerts = AlertApi {
+        catalogue: catalogue.clone(),
+        ledger: store.ledger.clone(),
+        cluster: cluster.clone(),
+        watches: Arc::new(Semaphore::new(limits::WATCHES)),
+        ending,
+    };
+    let query = QueryApi { catalogue: catalogue.clone(), cluster: cluster.clone() };
+
+    let (health, health_service) = tonic_health::server::health_reporter();
+    report_health(health, &cluster).await;
     let reflection =
         tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
+    let workers = ClusterServiceServer::new(cluster.clone())
+        .max_decoding_message_size(limits::WORKER_MESSAGE_BYTES)
+        .max_encoding_message_size(limits::WORKER_MESSAGE_BYTES);
     let router = Server::builder()
         .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
         .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
         .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
         .add_service(health_service)
-        .add_service(reflection);
-    let task = tokio::spawn(async move { Ok(router.serve_with_incoming_shutdown(incoming, shutdown).await?) });
+        .add_service(reflection)
+        .add_service(IngestServiceServer::new(door).max_decoding_message_size(limits::MESSAGE_BYTES))
+        .add_service(AdminServiceServer::new(admin))
+        .add_service(AlertServiceServer::new(alerts))
+        .add_service(QueryServiceServer::new(query))
+        .add_service(CatalogueServiceServer::new(CatalogueApi::new(&catalogue)))
+        .add_service(workers);
+    let mut failures = [store.log_state.failure(), store.ledger.failure(), cluster.failure()];
+    let task = tokio::spawn(async move {
+        // Without TCP_NODELAY the server's small HTTP/2 window updates wait for delayed acknowledgements: 7-100 x slower.
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = router.serve_with_incoming_shutdown(incoming, async { drop(stopped.await) });
+        tokio::pin!(serving);
+        let failure = tokio::select! {
+            ended = &mut serving => return Ok(ended?),
+            () = shutdown => None,
+            failure = first_failure(&mut failures) => Some(failure),
+        };
+        drop(stop);
+        // Streams last for ever: all are told to end, and cut off when they do not.
+        ends.send_replace(true);
+        cluster.stop().await;
+        if tokio::time::timeout(limits::SHUTDOWN_WITHIN, &mut serving).await.is_err() {
+            tracing::info!("calls that were still open are cut off");
+        }
+        sequencer.stop();
+        finish(&sequencer_thread, &store.log_thread).await;
+        failure.map_or(Ok(()), |what| Err(ServeError::Failed(what)))
+    });
     Ok(RunningCoordinator { local_addr, task })
+}
+
+/// The parts that live on disk.
+struct Store {
+    manifest: Manifest,
+    epochs: Arc<Epochs>,
+    ledger: Ledger,
+    dead_letters: DeadLetters,
+    counters: Arc<Counters>,
+    begin: sequencer::Begin,
+    log_queue: writer::LogQueue,
+    log_state: Arc<writer::LogState>,
+    log_thread: Thread<()>,
+    log_dir: PathBuf,
+}
+
+impl Store {
+    /// Opens everything in the data directory; reads the whole log.
+    fn open(config: &CoordinatorConfig) -> Result<Store, ServeError> {
+        let dir = &config.data_dir;
+        std::fs::create_dir_all(dir).map_err(|source| ServeError::Io { path: dir.clone(), source })?;
+        let lock = lock(dir)?;
+        let begun = Instant::now();
+        let counters = Arc::new(Counters::default());
+        let log_dir = dir.join("log");
+        let Rebuilt { log, begin, sealed } = rebuild(&log_dir, &counters)?;
+        tracing::info!(
+            sealed_epoch = sealed.epoch,
+            bytes = log.writer.position(),
+            cut_bytes = log.cut_bytes,
+            milliseconds = begun.elapsed().as_millis() as u64,
+            "the log is open"
+        );
+        let ledger = Ledger::open(dir)?;
+        let in_ledger = ledger.read().as_of.epoch;
+        if in_ledger > sealed.epoch {
+            return Err(ServeError::Setting(format!(
+                "the alert ledger has come to epoch {in_ledger}, the log only to {}: a part of the log is missing; restore it, \
+                 or delete alerts.bin to make the ledger again by replay",
+                sealed.epoch
+            )));
+        }
+        let (log_queue, log_state, log_thread) = writer::start(log.writer, lock);
+        Ok(Store {
+            manifest: Manifest::open(dir)?,
+            epochs: Arc::new(Epochs::new(log_dir.clone(), sealed)),
+            ledger,
+            dead_letters: DeadLetters::open(dir, counters.clone())?,
+            counters,
+            begin,
+            log_queue,
+            log_state,
+            log_thread,
+            log_dir,
+        })
+    }
+}
+
+/// One coordinator at a time. The lock is the system's: it ends with the process, however that ends.
+fn lock(dir: &Path) -> Result<std::fs::File, ServeError> {
+    let path = dir.join("lock");
+    let file = std::fs::File::create(&path).map_err(|source| ServeError::Io { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(ServeError::Locked { path }),
+        Err(std::fs::TryLockError::Error(source)) => Err(ServeError::Io { path, source }),
+    }
+}
+
+async fn first_failure(failures: &mut [watch::Receiver<Option<String>>; 3]) -> String {
+    let [log, ledger, cluster] = failures;
+    tokio::select! {
+        Ok(what) = log.wait_for(Option::is_some) => what.clone().unwrap_or_default(),
+        Ok(what) = ledger.wait_for(Option::is_some) => what.clone().unwrap_or_default(),
+        Ok(what) = cluster.wait_for(Option::is_some) => what.clone().unwrap_or_default(),
+        else => std::future::pending().await,
+    }
+}
+
+/// Health by name: `live` (the process serves), `startup` (the log is read), `ready` and `` (the workers answer).
+async fn report_health(health: HealthReporter, cluster: &Cluster) {
+    for name in ["live", "startup"] {
+        health.set_service_status(name, ServingStatus::Serving).await;
+    }
+    for name in ["ready", ""] {
+        health.set_service_status(name, ServingStatus::NotServing).await;
+    }
+    let mut serving = cluster.serving();
+    tokio::spawn(async move {
+        loop {
+            let is_serving = *serving.borrow_and_update();
+            let status = if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+            for name in ["ready", ""] {
+                health.set_service_status(name, status).await;
+            }
+            if serving.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// The sequencer ends, and the writer after it: what was accepted is sealed and on disk.
+async fn finish(sequencer: &Thread<()>, log: &Thread<()>) {
+    let deadline = Instant::now() + limits::SHUTDOWN_WITHIN;
+    while !(sequencer.is_finished() && log.is_finished()) && Instant::now() < deadline {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
 }

@@ -10,6 +10,7 @@
 //! | `TOO_SLOW` | RESOURCE_EXHAUSTED | the subscriber does not read fast enough and was cut off |
 //! | `TOO_LARGE` | RESOURCE_EXHAUSTED | a batch over a named limit |
 //! | `LATE_ANSWER` | DEADLINE_EXCEEDED | the workers did not answer in time |
+//! | `INTERNAL` | INTERNAL | a fault of the coordinator |
 //! | `WORKER_FAILED` | INTERNAL | a worker could not answer; its words are in the message |
 
 use std::collections::HashMap;
@@ -100,6 +101,11 @@ pub fn too_large(what: &str, found: usize, most: usize) -> ApiError {
 /// The workers did not answer in time.
 pub fn late_answer() -> ApiError {
     ApiError::new(Code::DeadlineExceeded, "LATE_ANSWER", "the workers did not answer in time: ask for less, or again later")
+}
+
+/// A fault of ours.
+pub fn internal(what: &str) -> ApiError {
+    ApiError::new(Code::Internal, "INTERNAL", what)
 }
 
 /// A worker could not answer.

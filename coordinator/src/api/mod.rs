@@ -1,3 +1,10 @@
 //! The services that clients call. Each file is one service; errors are in [`errors`].
+//!
+//! Ingest has its own room ([`crate::ingest`]), and so have the workers' streams ([`crate::cluster`]).
 
+pub mod admin;
+pub mod alerts;
+pub mod catalogue;
 pub mod errors;
+mod pages;
+pub mod query;

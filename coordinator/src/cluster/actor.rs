@@ -47,7 +47,7 @@ impl Actor {
         Actor { around, serving, next_connection: 0, members: BTreeMap::new(), generation: None }
     }
 
-    /// Works until all handles are dropped. `Err` when the coordinator's own files fail.
+    /// Works until it is told to stop, or all handles are dropped. `Err` when the coordinator's own files fail.
     pub async fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Result<(), String> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -76,8 +76,8 @@ impl Actor {
                     None => return Err("the reader of the log ended".to_owned()),
                 },
                 command = commands.recv() => match command {
-                    Some(command) => self.obey(command).await?,
-                    None => {
+                    Some(command) if !matches!(command, Command::Stop) => self.obey(command).await?,
+                    _ => {
                         self.end("the coordinator ends");
                         return Ok(());
                     }
@@ -128,6 +128,8 @@ impl Actor {
                 Err(error) => drop(reply.send(Err(error))),
             },
             Command::Status { reply } => drop(reply.send(self.status())),
+            // Ends the loop that calls us.
+            Command::Stop => {}
         }
         Ok(())
     }

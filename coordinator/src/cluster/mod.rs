@@ -73,6 +73,7 @@ enum Command {
     Watch { cells: v1::QueryCellsRequest, reply: oneshot::Sender<Result<(Asked, Watching), ApiError>> },
     Checkpoint { reply: oneshot::Sender<Result<u64, ApiError>> },
     Status { reply: oneshot::Sender<ClusterStatus> },
+    Stop,
 }
 
 /// One page on the cluster.
@@ -92,7 +93,7 @@ pub struct ClusterStatus {
     pub counters: Vec<v1::Counter>,
 }
 
-/// The cluster. Cheap to clone; its task ends with the last clone.
+/// The cluster. Cheap to clone; its task ends at [`Cluster::stop`] or with the last clone.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     commands: mpsc::Sender<Command>,
@@ -139,6 +140,12 @@ impl Cluster {
     /// Takes a checkpoint; gives its epoch once it is committed.
     pub async fn checkpoint(&self) -> Result<u64, ApiError> {
         self.command(|reply| Command::Checkpoint { reply }).await?
+    }
+
+    /// Ends the generation and the task: workers are told to stop, questions fail.
+    pub async fn stop(&self) {
+        // An error says that it has ended already.
+        let _ = self.commands.send(Command::Stop).await;
     }
 
     /// How the cluster stands.

@@ -4,8 +4,11 @@
 //! is refused is told to the client and kept as a dead letter; the rest of the batch goes on.
 
 mod acceptance;
+mod columns;
 pub mod dead_letters;
+pub mod door;
 mod events;
+mod prepare;
 pub mod rebuild;
 mod refused;
 pub mod sequencer;

@@ -115,8 +115,29 @@ pub struct Begin {
     pub open_variants: Vec<(u64, (Source, u64))>,
 }
 
-/// Starts the thread. It ends, after sealing what is open, when all senders are dropped.
-pub fn start(begin: Begin, surroundings: Surroundings) -> (SyncSender<Batch>, JoinHandle<()>) {
+/// The sending end of the sequencer's queue. Cheap to clone.
+#[derive(Clone)]
+pub struct Queue(SyncSender<Option<Batch>>);
+
+/// The sequencer takes nothing more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Closed;
+
+impl Queue {
+    /// Hands a batch over; waits for room.
+    pub fn push(&self, batch: Batch) -> Result<(), Closed> {
+        self.0.send(Some(batch)).map_err(|_| Closed)
+    }
+
+    /// Asks the sequencer to seal what is open and to end. Batches behind are answered by nobody.
+    pub fn stop(&self) {
+        // An error says that it has ended already.
+        let _ = self.0.send(None);
+    }
+}
+
+/// Starts the thread. It ends, after sealing what is open, at [`Queue::stop`] or when all queues are dropped.
+pub fn start(begin: Begin, surroundings: Surroundings) -> (Queue, JoinHandle<()>) {
     let (sender, receiver) = sync_channel(limits::SEQUENCER_QUEUE);
     let thread = std::thread::Builder::new().name("sequencer".into()).spawn(move || {
         let mut sequencer = Sequencer::new(begin, surroundings);
@@ -125,7 +146,7 @@ pub fn start(begin: Begin, surroundings: Surroundings) -> (SyncSender<Batch>, Jo
             tracing::error!(%error, "the sequencer ends: nothing more is accepted");
         }
     });
-    (sender, thread.expect("the system has a thread for the sequencer"))
+    (Queue(sender), thread.expect("the system has a thread for the sequencer"))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -192,7 +213,7 @@ impl Sequencer {
         }
     }
 
-    fn run(&mut self, batches: &Receiver<Batch>) -> Result<(), SequencerError> {
+    fn run(&mut self, batches: &Receiver<Option<Batch>>) -> Result<(), SequencerError> {
         // Half-sealed before a crash: its acknowledged records get their epoch now.
         self.seal()?;
         loop {
@@ -201,9 +222,9 @@ impl Sequencer {
                 Some(since) => batches.recv_timeout(self.around.rule.interval.saturating_sub(since.elapsed())),
             };
             match batch {
-                Ok(batch) => self.take(batch)?,
+                Ok(Some(batch)) => self.take(batch)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.seal(),
+                Ok(None) | Err(RecvTimeoutError::Disconnected) => return self.seal(),
             }
             if self.open.since.is_some_and(|since| since.elapsed() >= self.around.rule.interval) {
                 self.seal()?;

@@ -80,8 +80,8 @@ impl LogQueue {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LogClosed;
 
-/// Starts the writer thread.
-pub fn start(segment: SegmentWriter) -> (LogQueue, Arc<LogState>, JoinHandle<()>) {
+/// Starts the writer thread. `guard` is kept until it ends: the lock of the data directory.
+pub fn start(segment: SegmentWriter, guard: impl Send + 'static) -> (LogQueue, Arc<LogState>, JoinHandle<()>) {
     let state = Arc::new(LogState {
         durable: AtomicU64::new(segment.position()),
         group_commits: AtomicU64::new(0),
@@ -93,6 +93,7 @@ pub fn start(segment: SegmentWriter) -> (LogQueue, Arc<LogState>, JoinHandle<()>
     let thread = std::thread::Builder::new()
         .name("log-writer".into())
         .spawn(move || {
+            let _guard = guard;
             if let Err(error) = run(segment, &receiver, &thread_state) {
                 tracing::error!(%error, "the log cannot be written: the coordinator ends");
                 thread_state.failure.send_replace(Some(error.to_string()));

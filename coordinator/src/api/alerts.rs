@@ -1,0 +1,204 @@
+//! `AlertService`: alerts from the ledger, evidence from the workers.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use billwatch_market::catalogue::Catalogue;
+use billwatch_proto::v1::{self, AlertState, alert_service_server::AlertService, shard_question::Kind};
+use hashbrown::HashMap;
+use tokio::sync::{Semaphore, broadcast::error::RecvError, mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::{
+    errors::{ApiError, bad_request, busy, no_such, not_serving, too_slow},
+    pages::page_size,
+};
+use crate::{
+    cluster::Cluster,
+    ledger::{
+        Ledger,
+        book::{AlertEntry, Place, parse_id},
+        filter::{Filter, show},
+    },
+    limits,
+};
+
+/// The service.
+#[derive(Clone)]
+pub struct AlertApi {
+    /// Names of patterns.
+    pub catalogue: Arc<Catalogue>,
+    /// The alerts.
+    pub ledger: Ledger,
+    /// Who explains them.
+    pub cluster: Cluster,
+    /// Subscriptions at once.
+    pub watches: Arc<Semaphore>,
+    /// True once the coordinator ends.
+    pub ending: watch::Receiver<bool>,
+}
+
+#[tonic::async_trait]
+impl AlertService for AlertApi {
+    type WatchAlertsStream = ReceiverStream<Result<v1::WatchAlertsResponse, Status>>;
+
+    async fn list_alerts(
+        &self,
+        request: Request<v1::ListAlertsRequest>,
+    ) -> Result<Response<v1::ListAlertsResponse>, Status> {
+        let request = request.into_inner();
+        let filter = Filter::new(request.filter, &self.catalogue)?;
+        let size = page_size(request.page_size)?;
+        let after = match request.page_token.as_str() {
+            "" => None,
+            token => Some(parse_token(token).ok_or_else(|| bad_request("page_token", token, "use the token of the page before"))?),
+        };
+        let api = self.clone();
+        let list = move || api.list(&filter, after, size);
+        Ok(Response::new(tokio::task::spawn_blocking(list).await.map_err(|_| Status::internal("the list broke off"))?))
+    }
+
+    async fn watch_alerts(
+        &self,
+        request: Request<v1::WatchAlertsRequest>,
+    ) -> Result<Response<Self::WatchAlertsStream>, Status> {
+        let filter = Filter::new(request.into_inner().filter, &self.catalogue)?;
+        let place = self.watches.clone().try_acquire_owned().map_err(|_| busy("subscriptions", limits::WATCHES))?;
+        let (answers, responses) = mpsc::channel(limits::FEED_AHEAD);
+        let (api, mut ending) = (self.clone(), self.ending.clone());
+        tokio::spawn(async move {
+            let _place = place;
+            let ended = tokio::select! {
+                ended = api.watch(&filter, &answers) => ended,
+                () = answers.closed() => return,
+                _ = ending.wait_for(|ending| *ending) => Err(not_serving("the coordinator is ending")),
+            };
+            if let Err(error) = ended {
+                let _ = answers.send(Err(error.into())).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(responses)))
+    }
+
+    async fn explain_alert(
+        &self,
+        request: Request<v1::ExplainAlertRequest>,
+    ) -> Result<Response<v1::ExplainAlertResponse>, Status> {
+        let text = request.into_inner().alert_id;
+        let id = parse_id(&text).ok_or_else(|| bad_request("alert_id", &text, "use the id of an alert: 32 hexadecimal digits"))?;
+        let alert = self.ledger.read().book.get(id).cloned();
+        let alert = alert.ok_or_else(|| no_such(format!("alert {text}: list the alerts to see which exist")))?;
+        Ok(Response::new(self.explain(&alert).await?))
+    }
+}
+
+impl AlertApi {
+    fn list(&self, filter: &Filter, after: Option<Place>, size: usize) -> v1::ListAlertsResponse {
+        let shelf = self.ledger.read();
+        let mut response = v1::ListAlertsResponse { as_of: Some(shelf.as_of.into()), ..Default::default() };
+        let mut open: HashMap<&str, u64> = HashMap::new();
+        let mut last = None;
+        let mut more = false;
+        for alert in shelf.book.after(None).filter(|alert| filter.matches(alert)) {
+            response.total_size += 1;
+            if alert.state != AlertState::Withdrawn {
+                *open.entry(&alert.now.pattern).or_default() += 1;
+            }
+            let place = (Reverse(alert.now.biz_day), alert.now.id);
+            if after.is_some_and(|after| place <= after) {
+                continue;
+            }
+            if response.alerts.len() < size {
+                response.alerts.push(show(alert, &self.catalogue));
+                last = Some(place);
+            } else {
+                more = true;
+            }
+        }
+        response.open_by_pattern = open.into_iter().map(|(pattern, count)| (pattern.to_owned(), count)).collect();
+        response.next_page_token = last.filter(|_| more).map(token).unwrap_or_default();
+        response
+    }
+
+    /// Snapshot, then changes, until the subscriber is too slow.
+    async fn watch(
+        &self,
+        filter: &Filter,
+        answers: &mpsc::Sender<Result<v1::WatchAlertsResponse, Status>>,
+    ) -> Result<(), ApiError> {
+        // Taken together: no change is missed, none comes twice.
+        let (as_of, alerts, mut changes) = {
+            let shelf = self.ledger.read();
+            let alerts: Vec<AlertEntry> = shelf.book.after(None).filter(|alert| filter.matches(alert)).cloned().collect();
+            (shelf.as_of, alerts, self.ledger.subscribe())
+        };
+        let response = |as_of: crate::ledger::AsOf, snapshot, alerts: Vec<v1::Alert>| {
+            Ok(v1::WatchAlertsResponse { as_of: Some(as_of.into()), snapshot, alerts })
+        };
+        let mut pages = alerts.chunks(limits::PAGE_MOST);
+        // Also an empty snapshot is told.
+        let mut page = pages.next().unwrap_or_default();
+        loop {
+            let shown = page.iter().map(|alert| show(alert, &self.catalogue)).collect();
+            if answers.send(response(as_of, true, shown)).await.is_err() {
+                return Ok(());
+            }
+            match pages.next() {
+                Some(next) => page = next,
+                None => break,
+            }
+        }
+        drop(alerts);
+        loop {
+            let change = match changes.recv().await {
+                Ok(change) => change,
+                Err(RecvError::Lagged(_)) => return Err(too_slow()),
+                Err(RecvError::Closed) => return Ok(()),
+            };
+            let shown = {
+                let shelf = self.ledger.read();
+                let alerts = change.alerts.iter().filter_map(|id| shelf.book.get(*id));
+                alerts.filter(|alert| filter.matches(alert)).map(|alert| show(alert, &self.catalogue)).collect()
+            };
+            if answers.send(response(change.as_of, false, shown)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn explain(&self, alert: &AlertEntry) -> Result<v1::ExplainAlertResponse, ApiError> {
+        let question = v1::ExplainQuestion { alert: Some(alert.as_change()) };
+        let asked = self.cluster.ask(Kind::Explain(question)).await?;
+        let as_of = asked.as_of;
+        let row = self.catalogue.pattern(&alert.now.pattern);
+        let mut response = v1::ExplainAlertResponse {
+            as_of: Some(as_of.into()),
+            alert: Some(show(alert, &self.catalogue)),
+            definition: row.map(|row| row.definition.to_string()).unwrap_or_default(),
+            parameters: row.map(|row| row.default_parameters.to_string()).unwrap_or_default(),
+            ..Default::default()
+        };
+        for (_, part) in asked.all().await? {
+            let Some(v1::shard_answer::Kind::Explain(part)) = part.kind else { continue };
+            response.facts.extend(part.facts);
+            response.baseline.extend(part.baseline);
+            // The owner of the alert knows the parameters that were in force.
+            if !part.parameters.is_empty() {
+                response.parameters = part.parameters;
+            }
+            if !part.definition.is_empty() {
+                response.definition = part.definition;
+            }
+        }
+        Ok(response)
+    }
+}
+
+fn token((Reverse(day), id): Place) -> String {
+    format!("{day}.{id:032x}")
+}
+
+fn parse_token(text: &str) -> Option<Place> {
+    let (day, id) = text.split_once('.')?;
+    Some((Reverse(day.parse().ok()?), parse_id(id)?))
+}

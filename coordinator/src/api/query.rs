@@ -1,0 +1,169 @@
+//! `QueryService`: a question to all shards at one epoch, merged into one answer.
+
+use std::sync::Arc;
+
+use billwatch_market::{
+    catalogue::Catalogue,
+    ids::{BillId, Day},
+};
+use billwatch_proto::v1::{self, query_service_server::QueryService, shard_answer, shard_question::Kind};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::{
+    cells::{self, WatchedRows},
+    errors::{ApiError, bad_request, no_such},
+};
+use crate::{
+    cluster::{
+        Cluster,
+        questions::{Asked, Watching},
+    },
+    limits,
+};
+
+/// The service.
+#[derive(Clone)]
+pub struct QueryApi {
+    /// Names of items.
+    pub catalogue: Arc<Catalogue>,
+    /// Who answers.
+    pub cluster: Cluster,
+}
+
+type CellAnswers = mpsc::Sender<Result<v1::WatchCellsResponse, Status>>;
+
+#[tonic::async_trait]
+impl QueryService for QueryApi {
+    type WatchCellsStream = ReceiverStream<Result<v1::WatchCellsResponse, Status>>;
+
+    async fn query_cells(
+        &self,
+        request: Request<v1::QueryCellsRequest>,
+    ) -> Result<Response<v1::QueryCellsResponse>, Status> {
+        let query = request.into_inner();
+        cells::check(&query, &self.catalogue)?;
+        let asked = self.cluster.ask(Kind::Cells(query.clone())).await?;
+        let as_of = asked.as_of;
+        let rows = WatchedRows::of(&query, &self.catalogue, as_of, &partials(asked).await?)?;
+        Ok(Response::new(v1::QueryCellsResponse {
+            as_of: Some(as_of.into()),
+            measures: rows.measures().to_vec(),
+            rows: rows.all(),
+        }))
+    }
+
+    async fn query_features(
+        &self,
+        request: Request<v1::QueryFeaturesRequest>,
+    ) -> Result<Response<v1::QueryFeaturesResponse>, Status> {
+        let query = request.into_inner();
+        if query.key.is_empty() {
+            return Err(bad_request("key", "", "name a party, a pair `a,b` or a bill").into());
+        }
+        check_dates(&query.from_date, &query.to_date)?;
+        let asked = self.cluster.ask(Kind::Features(query)).await?;
+        let as_of = Some(asked.as_of.into());
+        let mut rows = Vec::new();
+        for (_, part) in asked.all().await? {
+            if let Some(shard_answer::Kind::Features(part)) = part.kind {
+                rows.extend(part.rows);
+            }
+        }
+        rows.sort_by(|left, right| (&left.feature, &left.bucket).cmp(&(&right.feature, &right.bucket)));
+        Ok(Response::new(v1::QueryFeaturesResponse { as_of, rows }))
+    }
+
+    async fn get_bill(&self, request: Request<v1::GetBillRequest>) -> Result<Response<v1::GetBillResponse>, Status> {
+        let request = request.into_inner();
+        let bill_id = request.bill_id.clone();
+        if BillId::parse(&bill_id).is_none() {
+            return Err(bad_request("bill_id", &bill_id, "a package number has 1 to 38 digits").into());
+        }
+        let asked = self.cluster.ask(Kind::Bill(request)).await?;
+        let as_of = Some(asked.as_of.into());
+        let mut bill = v1::GetBillResponse { as_of, ..v1::GetBillResponse::default() };
+        for (_, part) in asked.all().await? {
+            if let Some(shard_answer::Kind::Bill(part)) = part.kind {
+                bill.life.extend(part.life);
+                bill.lots.extend(part.lots);
+            }
+        }
+        if bill.life.is_empty() && bill.lots.is_empty() {
+            return Err(no_such(format!("bill {bill_id}: no fact about it was accepted up to this epoch")).into());
+        }
+        Ok(Response::new(bill))
+    }
+
+    async fn watch_cells(
+        &self,
+        request: Request<v1::WatchCellsRequest>,
+    ) -> Result<Response<Self::WatchCellsStream>, Status> {
+        let query = request.into_inner().query.ok_or_else(|| bad_request("query", "", "say which cells"))?;
+        cells::check(&query, &self.catalogue)?;
+        let (asked, watching) = self.cluster.watch(query.clone()).await?;
+        let (answers, responses) = mpsc::channel(limits::FEED_AHEAD);
+        let api = self.clone();
+        tokio::spawn(async move {
+            let ended = tokio::select! {
+                ended = api.watch(&query, asked, watching, &answers) => ended,
+                () = answers.closed() => return,
+            };
+            if let Err(error) = ended {
+                let _ = answers.send(Err(error.into())).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(responses)))
+    }
+}
+
+impl QueryApi {
+    async fn watch(
+        &self,
+        query: &v1::QueryCellsRequest,
+        asked: Asked,
+        mut watching: Watching,
+        answers: &CellAnswers,
+    ) -> Result<(), ApiError> {
+        let as_of = asked.as_of;
+        let mut rows = WatchedRows::of(query, &self.catalogue, as_of, &partials(asked).await?)?;
+        let measures = rows.measures().to_vec();
+        let snapshot =
+            v1::WatchCellsResponse { as_of: Some(as_of.into()), snapshot: true, measures: measures.clone(), rows: rows.all() };
+        let mut answer = snapshot;
+        while answers.send(Ok(answer)).await.is_ok() {
+            let event = watching.next().await?;
+            let changed = rows.change(event.as_of, &event.partials)?;
+            answer = v1::WatchCellsResponse {
+                as_of: Some(event.as_of.into()),
+                snapshot: false,
+                measures: measures.clone(),
+                rows: changed,
+            };
+        }
+        Ok(())
+    }
+}
+
+async fn partials(asked: Asked) -> Result<Vec<(u32, prost::bytes::Bytes)>, ApiError> {
+    let parts = asked.all().await?.into_iter();
+    let cells = parts.filter_map(|(process, part)| match part.kind {
+        Some(shard_answer::Kind::Cells(partial)) => Some((process, partial)),
+        _ => None,
+    });
+    Ok(cells.collect())
+}
+
+/// Both empty or dates, and in order.
+pub(super) fn check_dates(from: &str, to: &str) -> Result<(), ApiError> {
+    for (field, text) in [("from_date", from), ("to_date", to)] {
+        if !text.is_empty() && Day::parse(text).is_none() {
+            return Err(bad_request(field, text, "write a date as YYYY-MM-DD, or leave it empty"));
+        }
+    }
+    if !from.is_empty() && !to.is_empty() && from > to {
+        return Err(bad_request("to_date", to, "it lies before from_date"));
+    }
+    Ok(())
+}

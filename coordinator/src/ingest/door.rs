@@ -1,0 +1,178 @@
+//! `IngestService`: the streams of the clients.
+//!
+//! A stream is read while earlier batches are on their way to the disk; answers come in the order of the batches. When a
+//! client vanishes, what was read of its stream is accepted and acknowledged to nobody: sent again, it is a duplicate. A
+//! batch that cannot be taken as a whole ends the stream with an error; the batches before it are answered first.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use billwatch_market::catalogue::Catalogue;
+use billwatch_proto::v1::{self, ingest_service_server::IngestService};
+use futures::StreamExt as _;
+use prost::Message as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    dead_letters::DeadLetters,
+    prepare::{check_size, prepare},
+    sequencer::{Batch, BatchOutcome, Queue},
+};
+use crate::{
+    api::errors::{ApiError, busy, log_unavailable, not_serving},
+    counters::Counters,
+    limits,
+};
+
+/// The service. Cheap to clone.
+#[derive(Clone)]
+pub struct IngestDoor {
+    /// Names and rules.
+    pub catalogue: Arc<Catalogue>,
+    /// Queue of the sequencer.
+    pub sequencer: Queue,
+    /// Where refused records go.
+    pub dead_letters: DeadLetters,
+    /// Counters.
+    pub counters: Arc<Counters>,
+    /// Streams at once.
+    pub streams: Arc<Semaphore>,
+    /// Bytes of batches not yet acknowledged.
+    pub room: Arc<Semaphore>,
+    /// True once the coordinator ends: streams are not read any more.
+    pub ending: watch::Receiver<bool>,
+}
+
+/// A batch on its way.
+struct Underway {
+    batch_id: u64,
+    outcome: oneshot::Receiver<BatchOutcome>,
+}
+
+#[tonic::async_trait]
+impl IngestService for IngestDoor {
+    type IngestStream = ReceiverStream<Result<v1::IngestResponse, Status>>;
+
+    async fn ingest(
+        &self,
+        request: Request<Streaming<v1::IngestRequest>>,
+    ) -> Result<Response<Self::IngestStream>, Status> {
+        let place = self.streams.clone().try_acquire_owned().map_err(|_| busy("ingest streams", limits::INGEST_STREAMS))?;
+        self.counters.add("ingest_streams_total", "", 1);
+        let (answers, responses) = mpsc::channel(limits::BATCHES_IN_FLIGHT);
+        let (underway, waiting) = mpsc::channel(limits::BATCHES_IN_FLIGHT);
+        tokio::spawn(self.clone().read(request.into_inner(), underway, place));
+        tokio::spawn(self.clone().answer(waiting, answers));
+        Ok(Response::new(ReceiverStream::new(responses)))
+    }
+}
+
+impl IngestDoor {
+    async fn read(
+        mut self,
+        mut stream: Streaming<v1::IngestRequest>,
+        underway: mpsc::Sender<Result<Underway, ApiError>>,
+        _place: OwnedSemaphorePermit,
+    ) {
+        loop {
+            let next = tokio::select! {
+                next = stream.next() => next,
+                _ = self.ending.wait_for(|ending| *ending) => {
+                    let _ = underway.send(Err(not_serving("the coordinator is ending"))).await;
+                    return;
+                }
+            };
+            let request = match next {
+                Some(Ok(request)) => request,
+                Some(Err(status)) => {
+                    // Garbage bytes, a message over the limit, or a client that vanished: nothing of it is taken.
+                    self.counters.add("ingest_streams_broken_total", status.code().description(), 1);
+                    tracing::info!(%status, "an ingest stream broke off");
+                    return;
+                }
+                None => return,
+            };
+            let batch_id = request.batch_id;
+            let taken = self.take(request).await.map(|outcome| Underway { batch_id, outcome });
+            let refused = taken.is_err();
+            if underway.send(taken).await.is_err() || refused {
+                return;
+            }
+        }
+    }
+
+    /// Prepares a batch and hands it to the sequencer.
+    async fn take(&self, request: v1::IngestRequest) -> Result<oneshot::Receiver<BatchOutcome>, ApiError> {
+        if let Err(error) = check_size(&request) {
+            self.counters.add("batches_refused_total", error.reason(), 1);
+            return Err(error);
+        }
+        let bytes = request.encoded_len().clamp(1, limits::MESSAGE_BYTES) as u32;
+        let room = self.room.clone().acquire_many_owned(bytes).await.map_err(|_| log_unavailable())?;
+        let (catalogue, sequencer) = (self.catalogue.clone(), self.sequencer.clone());
+        let work = move || {
+            let records = request.records.expect("checked above");
+            let prepared = prepare(records, &catalogue)?;
+            let (reply, outcome) = oneshot::channel();
+            let batch = Batch {
+                records: prepared.records,
+                refused: prepared.refused,
+                replay: request.replay,
+                room: Some(room),
+                reply,
+            };
+            // Waits here while the sequencer is behind: the stream is not read meanwhile.
+            sequencer.push(batch).map_err(|_| log_unavailable())?;
+            Ok(outcome)
+        };
+        let taken = tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
+            // A fault of ours on one batch must not end the others.
+            tracing::error!(%panic, "a batch could not be prepared");
+            Err(crate::api::errors::internal("a batch could not be prepared: report it with the batch"))
+        });
+        if let Err(error) = &taken {
+            self.counters.add("batches_refused_total", error.reason(), 1);
+        }
+        taken
+    }
+
+    async fn answer(
+        self,
+        mut waiting: mpsc::Receiver<Result<Underway, ApiError>>,
+        answers: mpsc::Sender<Result<v1::IngestResponse, Status>>,
+    ) {
+        while let Some(underway) = waiting.recv().await {
+            let answer = match underway {
+                Ok(underway) => self.outcome(underway).await,
+                Err(error) => Err(error),
+            };
+            let broken = answer.is_err();
+            // The client may have gone; what is underway still gets its dead letters.
+            let _ = answers.send(answer.map_err(Status::from)).await;
+            if broken {
+                return;
+            }
+        }
+    }
+
+    async fn outcome(&self, underway: Underway) -> Result<v1::IngestResponse, ApiError> {
+        // Dropped without an answer: the log failed.
+        let outcome = underway.outcome.await.map_err(|_| log_unavailable())?;
+        if !outcome.refused.is_empty() {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+            self.dead_letters.keep(&outcome.refused, now).await.map_err(|_| log_unavailable())?;
+        }
+        Ok(v1::IngestResponse {
+            batch_id: underway.batch_id,
+            accepted: outcome.accepted,
+            duplicates: outcome.duplicates,
+            refusals: outcome.refused.into_iter().map(|refused| refused.refusal).collect(),
+            epoch: outcome.epoch,
+            gaps: outcome.gaps,
+        })
+    }
+}
