@@ -72,11 +72,6 @@ impl DurableFile {
     pub fn bytes(&self) -> u64 {
         self.end
     }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 /// The payload of the entry at an offset; `None` when there is none.

@@ -15,7 +15,7 @@ use billwatch_proto::{
     v1::{
         admin_service_server::AdminServiceServer, alert_service_server::AlertServiceServer,
         catalogue_service_server::CatalogueServiceServer, cluster_service_server::ClusterServiceServer,
-        ingest_service_server::IngestServiceServer, query_service_server::QueryServiceServer,
+        ingest_service_server::IngestServiceServer,
     },
 };
 use thiserror::Error;
@@ -28,7 +28,7 @@ use tonic::transport::{Server, server::TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    api::{admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, query::QueryApi},
+    api::{admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi},
     cluster::{Cluster, Surroundings},
     config::CoordinatorConfig,
     counters::Counters,
@@ -180,7 +180,6 @@ pub async fn serve(
         watches: Arc::new(Semaphore::new(limits::WATCHES)),
         ending,
     };
-    let query = QueryApi { catalogue: catalogue.clone(), cluster: cluster.clone() };
 
     let (health, health_service) = tonic_health::server::health_reporter();
     report_health(health, &cluster).await;
@@ -199,7 +198,6 @@ pub async fn serve(
         .add_service(IngestServiceServer::new(door).max_decoding_message_size(limits::MESSAGE_BYTES))
         .add_service(AdminServiceServer::new(admin))
         .add_service(AlertServiceServer::new(alerts))
-        .add_service(QueryServiceServer::new(query))
         .add_service(CatalogueServiceServer::new(CatalogueApi::new(&catalogue)))
         .add_service(workers);
     let mut failures = [store.log_state.failure(), store.ledger.failure(), cluster.failure()];
@@ -298,11 +296,25 @@ fn lock(dir: &Path) -> Result<std::fs::File, ServeError> {
 async fn first_failure(failures: &mut [watch::Receiver<Option<String>>; 3]) -> String {
     let [log, ledger, cluster] = failures;
     tokio::select! {
-        Ok(what) = log.wait_for(Option::is_some) => what.clone().unwrap_or_default(),
-        Ok(what) = ledger.wait_for(Option::is_some) => what.clone().unwrap_or_default(),
-        Ok(what) = cluster.wait_for(Option::is_some) => what.clone().unwrap_or_default(),
-        else => std::future::pending().await,
+        what = failure(log) => what,
+        what = failure(ledger) => what,
+        what = failure(cluster) => what,
     }
+}
+
+async fn failure(receiver: &mut watch::Receiver<Option<String>>) -> String {
+    let found = receiver.wait_for(Option::is_some).await.ok().and_then(|what| what.clone());
+    match found {
+        Some(what) => what,
+        // Its part ended in good order.
+        None => std::future::pending().await,
+    }
+}
+
+/// Ready once the coordinator is told to end.
+pub async fn ended(mut ending: watch::Receiver<bool>) {
+    // An error says that nobody can tell it any more: it has ended.
+    let _ = ending.wait_for(|ending| *ending).await;
 }
 
 /// Health by name: `live` (the process serves), `startup` (the log is read), `ready` and `` (the workers answer).

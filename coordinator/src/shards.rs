@@ -176,7 +176,7 @@ mod tests {
                 counts[owner as usize] += 1;
             }
             assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1, "{counts:?}");
-            assert_eq!((0..processes).map(|process| assignment.groups_of(process)).sum::<u32>(), KEY_GROUPS.into());
+            assert_eq!((0..processes).map(|process| assignment.groups_of(process)).sum::<u32>(), u32::from(KEY_GROUPS));
         }
     }
 
@@ -185,7 +185,9 @@ mod tests {
         for bits in 0..=u16::MAX {
             if let Some(audience) = Audience::from_bits(bits) {
                 assert_eq!(audience.bits(), bits);
-                assert!(audience == Audience::NOBODY || audience.key_group().is_some() || audience.includes_everybody());
+                assert!(
+                    audience == Audience::NOBODY || audience.key_group().is_some() || audience.includes_everybody()
+                );
             }
         }
         assert_eq!(Audience::from_bits(KEY_GROUPS), None);
@@ -207,7 +209,10 @@ mod tests {
                     (Audience::NOBODY, 1),
                 ],
             }],
-            copies: vec![(Audience::group(1023), Bytes::from_static(b"aa")), (Audience::EVERYBODY, Bytes::from_static(b"x"))],
+            copies: vec![
+                (Audience::group(1023), Bytes::from_static(b"aa")),
+                (Audience::EVERYBODY, Bytes::from_static(b"x")),
+            ],
             records: 4,
             sealed_at: std::time::Instant::now(),
         };
@@ -219,6 +224,9 @@ mod tests {
         assert_eq!((cut[0].shards[0].worker, &cut[0].shards[0].records[..]), (0, &b"aa"[..]));
         assert_eq!((cut[0].shards[1].worker, &cut[0].shards[1].variants[..]), (1, &b"x"[..]));
         let last = &cut[1].shards[1];
-        assert_eq!((last.worker, &last.records[..], &last.variants[..], last.variant_count), (3, &b"b"[..], &b"aax"[..], 2));
+        assert_eq!(
+            (last.worker, &last.records[..], &last.variants[..], last.variant_count),
+            (3, &b"b"[..], &b"aax"[..], 2)
+        );
     }
 }

@@ -78,9 +78,9 @@ impl AdminService for AdminApi {
         };
         let store = self.dead_letters.clone();
         let page = tokio::task::spawn_blocking(move || store.page(after, size)).await;
-        let letters = page
-            .map_err(|_| internal("the list broke off"))?
-            .map_err(|error| internal(&format!("the dead letters cannot be read ({error}): check the coordinator's disk")))?;
+        let letters = page.map_err(|_| internal("the list broke off"))?.map_err(|error| {
+            internal(&format!("the dead letters cannot be read ({error}): check the coordinator's disk"))
+        })?;
         let total_size = self.dead_letters.count();
         let last = letters.last().map_or(after, |letter| letter.number);
         let next_page_token = if last < total_size { last.to_string() } else { String::new() };
@@ -121,7 +121,8 @@ impl AdminService for AdminApi {
                         let Some(v1::shard_answer::Kind::Dump(part)) = part.kind else { continue };
                         sums.add(&part.hashes);
                         if wants_rows && !part.rows.is_empty() {
-                            let rows = v1::DumpViewsResponse { as_of: Some(as_of), hashes: Vec::new(), rows: part.rows };
+                            let rows =
+                                v1::DumpViewsResponse { as_of: Some(as_of), hashes: Vec::new(), rows: part.rows };
                             if answers.send(Ok(rows)).await.is_err() {
                                 return;
                             }

@@ -21,6 +21,7 @@ use crate::{
         filter::{Filter, show},
     },
     limits,
+    server::ended,
 };
 
 /// The service.
@@ -51,7 +52,10 @@ impl AlertService for AlertApi {
         let size = page_size(request.page_size)?;
         let after = match request.page_token.as_str() {
             "" => None,
-            token => Some(parse_token(token).ok_or_else(|| bad_request("page_token", token, "use the token of the page before"))?),
+            token => Some(
+                parse_token(token)
+                    .ok_or_else(|| bad_request("page_token", token, "use the token of the page before"))?,
+            ),
         };
         let api = self.clone();
         let list = move || api.list(&filter, after, size);
@@ -65,13 +69,13 @@ impl AlertService for AlertApi {
         let filter = Filter::new(request.into_inner().filter, &self.catalogue)?;
         let place = self.watches.clone().try_acquire_owned().map_err(|_| busy("subscriptions", limits::WATCHES))?;
         let (answers, responses) = mpsc::channel(limits::FEED_AHEAD);
-        let (api, mut ending) = (self.clone(), self.ending.clone());
+        let (api, ending) = (self.clone(), self.ending.clone());
         tokio::spawn(async move {
             let _place = place;
             let ended = tokio::select! {
                 ended = api.watch(&filter, &answers) => ended,
                 () = answers.closed() => return,
-                _ = ending.wait_for(|ending| *ending) => Err(not_serving("the coordinator is ending")),
+                () = ended(ending) => Err(not_serving("the coordinator is ending")),
             };
             if let Err(error) = ended {
                 let _ = answers.send(Err(error.into())).await;
@@ -85,7 +89,8 @@ impl AlertService for AlertApi {
         request: Request<v1::ExplainAlertRequest>,
     ) -> Result<Response<v1::ExplainAlertResponse>, Status> {
         let text = request.into_inner().alert_id;
-        let id = parse_id(&text).ok_or_else(|| bad_request("alert_id", &text, "use the id of an alert: 32 hexadecimal digits"))?;
+        let id = parse_id(&text)
+            .ok_or_else(|| bad_request("alert_id", &text, "use the id of an alert: 32 hexadecimal digits"))?;
         let alert = self.ledger.read().book.get(id).cloned();
         let alert = alert.ok_or_else(|| no_such(format!("alert {text}: list the alerts to see which exist")))?;
         Ok(Response::new(self.explain(&alert).await?))
@@ -129,7 +134,8 @@ impl AlertApi {
         // Taken together: no change is missed, none comes twice.
         let (as_of, alerts, mut changes) = {
             let shelf = self.ledger.read();
-            let alerts: Vec<AlertEntry> = shelf.book.after(None).filter(|alert| filter.matches(alert)).cloned().collect();
+            let alerts: Vec<AlertEntry> =
+                shelf.book.after(None).filter(|alert| filter.matches(alert)).cloned().collect();
             (shelf.as_of, alerts, self.ledger.subscribe())
         };
         let response = |as_of: crate::ledger::AsOf, snapshot, alerts: Vec<v1::Alert>| {

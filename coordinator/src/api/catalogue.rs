@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use billwatch_market::catalogue::Catalogue;
+use billwatch_market::catalogue::{
+    Catalogue,
+    listing::{Live, listing},
+};
 use billwatch_proto::v1::{self, catalogue_service_server::CatalogueService};
 use tonic::{Request, Response, Status};
 
@@ -16,7 +19,9 @@ pub struct CatalogueApi {
 impl CatalogueApi {
     /// Lists the catalogue.
     pub fn new(catalogue: &Catalogue) -> Self {
-        CatalogueApi { json: listing(catalogue).into(), fingerprint: catalogue.fingerprint() }
+        let live = Live { dimensions: &[], features: &[], patterns: &[] };
+        let json = serde_json::to_string(&listing(catalogue, live)).expect("a listing has a JSON form");
+        CatalogueApi { json: json.into(), fingerprint: catalogue.fingerprint() }
     }
 }
 

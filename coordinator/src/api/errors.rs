@@ -100,7 +100,11 @@ pub fn too_large(what: &str, found: usize, most: usize) -> ApiError {
 
 /// The workers did not answer in time.
 pub fn late_answer() -> ApiError {
-    ApiError::new(Code::DeadlineExceeded, "LATE_ANSWER", "the workers did not answer in time: ask for less, or again later")
+    ApiError::new(
+        Code::DeadlineExceeded,
+        "LATE_ANSWER",
+        "the workers did not answer in time: ask for less, or again later",
+    )
 }
 
 /// A fault of ours.

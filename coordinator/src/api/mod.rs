@@ -7,4 +7,3 @@ pub mod alerts;
 pub mod catalogue;
 pub mod errors;
 mod pages;
-pub mod query;

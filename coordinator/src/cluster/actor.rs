@@ -111,9 +111,9 @@ impl Actor {
                 }
             }
             Command::Ask { kind, reply } => {
-                let asked = self.running().and_then(|generation| {
-                    generation.questions.ask(kind, generation.sent, generation.processes)
-                });
+                let asked = self
+                    .running()
+                    .and_then(|generation| generation.questions.ask(kind, generation.sent, generation.processes));
                 let asked = asked.map(|(question, asked)| {
                     self.tell_all(&Say::Question(question));
                     asked
@@ -222,7 +222,14 @@ impl Actor {
             cluster_id: self.around.manifest.content().cluster_id.clone(),
         };
         debug_assert_eq!(start.key_group_owners.len(), usize::from(KEY_GROUPS));
-        tracing::info!(generation = number, processes, threads, restore_epoch = restored.epoch, goal, "generation starts");
+        tracing::info!(
+            generation = number,
+            processes,
+            threads,
+            restore_epoch = restored.epoch,
+            goal,
+            "generation starts"
+        );
         for member in self.members.values_mut() {
             member.ready = false;
             member.done = restored.epoch;
@@ -255,7 +262,9 @@ impl Actor {
         let Some(generation) = &mut self.generation else { return Ok(()) };
         let Some(member) = self.members.get_mut(&process) else { return Ok(()) };
         match message {
-            work_request::Message::Register(_) => self.end(&format!("process {process} registered twice on one stream")),
+            work_request::Message::Register(_) => {
+                self.end(&format!("process {process} registered twice on one stream"))
+            }
             work_request::Message::Ready(ready) if ready.generation == generation.number => {
                 member.ready = true;
                 if self.members.values().all(|member| member.ready) && generation.feed.is_none() {

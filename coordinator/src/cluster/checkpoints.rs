@@ -94,7 +94,8 @@ impl Checkpoints {
     pub fn done(&mut self, process: u32, done: &v1::CheckpointDone) -> Option<Written> {
         let pending = self.pending.as_mut().filter(|pending| pending.as_of.epoch == done.epoch)?;
         if !done.error.is_empty() {
-            let error = worker_failed(&format!("process {process}, checkpoint of epoch {}: {}", done.epoch, done.error));
+            let error =
+                worker_failed(&format!("process {process}, checkpoint of epoch {}: {}", done.epoch, done.error));
             self.fail(&error);
             return None;
         }

@@ -87,7 +87,12 @@ mod tests {
                 texts("remark", vec![1, 2], b"ab\xff", vec![2, 1]),
                 Column { field: "amount_fen".into(), rows: vec![0, 2], integers: vec![-7, 8], ..Column::default() },
                 Column { field: "biz_date".into(), days: vec![0, 1, 2], ..Column::default() },
-                Column { field: "event_id".into(), wide_high: vec![1, 0, 0], wide_low: vec![0, 5, 6], ..Column::default() },
+                Column {
+                    field: "event_id".into(),
+                    wide_high: vec![1, 0, 0],
+                    wide_low: vec![0, 5, 6],
+                    ..Column::default()
+                },
             ],
         };
         let text = |row| String::from_utf8(row_text(&batch, row)).unwrap();

@@ -109,7 +109,8 @@ impl DeadLetters {
         };
         let mut letters = Vec::with_capacity(offsets.len());
         for (offset, number) in offsets.into_iter().zip(after + 1..) {
-            let damaged = || std::io::Error::new(std::io::ErrorKind::InvalidData, format!("letter {number} is damaged"));
+            let damaged =
+                || std::io::Error::new(std::io::ErrorKind::InvalidData, format!("letter {number} is damaged"));
             let payload = read_at(&self.path, offset)?.ok_or_else(damaged)?;
             let mut letter = v1::DeadLetter::decode(payload.as_slice()).map_err(|_| damaged())?;
             letter.number = number;
@@ -177,7 +178,8 @@ mod tests {
     use super::*;
 
     fn refused(code: &str, record: &'static [u8]) -> Refused {
-        let refusal = v1::Refusal { code: code.into(), field: "f".into(), remedy: "r".into(), ..v1::Refusal::default() };
+        let refusal =
+            v1::Refusal { code: code.into(), field: "f".into(), remedy: "r".into(), ..v1::Refusal::default() };
         Refused { refusal, source: None, number: None, record: record.into() }
     }
 

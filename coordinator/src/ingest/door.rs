@@ -26,6 +26,7 @@ use crate::{
     api::errors::{ApiError, busy, log_unavailable, not_serving},
     counters::Counters,
     limits,
+    server::ended,
 };
 
 /// The service. Cheap to clone.
@@ -61,7 +62,8 @@ impl IngestService for IngestDoor {
         &self,
         request: Request<Streaming<v1::IngestRequest>>,
     ) -> Result<Response<Self::IngestStream>, Status> {
-        let place = self.streams.clone().try_acquire_owned().map_err(|_| busy("ingest streams", limits::INGEST_STREAMS))?;
+        let place =
+            self.streams.clone().try_acquire_owned().map_err(|_| busy("ingest streams", limits::INGEST_STREAMS))?;
         self.counters.add("ingest_streams_total", "", 1);
         let (answers, responses) = mpsc::channel(limits::BATCHES_IN_FLIGHT);
         let (underway, waiting) = mpsc::channel(limits::BATCHES_IN_FLIGHT);
@@ -73,16 +75,16 @@ impl IngestService for IngestDoor {
 
 impl IngestDoor {
     async fn read(
-        mut self,
+        self,
         mut stream: Streaming<v1::IngestRequest>,
-        underway: mpsc::Sender<Result<Underway, ApiError>>,
+        underway: mpsc::Sender<Result<Underway, Status>>,
         _place: OwnedSemaphorePermit,
     ) {
         loop {
             let next = tokio::select! {
                 next = stream.next() => next,
-                _ = self.ending.wait_for(|ending| *ending) => {
-                    let _ = underway.send(Err(not_serving("the coordinator is ending"))).await;
+                () = ended(self.ending.clone()) => {
+                    let _ = underway.send(Err(not_serving("the coordinator is ending").into())).await;
                     return;
                 }
             };
@@ -92,12 +94,14 @@ impl IngestDoor {
                     // Garbage bytes, a message over the limit, or a client that vanished: nothing of it is taken.
                     self.counters.add("ingest_streams_broken_total", status.code().description(), 1);
                     tracing::info!(%status, "an ingest stream broke off");
+                    let _ = underway.send(Err(status)).await;
                     return;
                 }
                 None => return,
             };
             let batch_id = request.batch_id;
-            let taken = self.take(request).await.map(|outcome| Underway { batch_id, outcome });
+            let taken = self.take(request).await;
+            let taken = taken.map(|outcome| Underway { batch_id, outcome }).map_err(Status::from);
             let refused = taken.is_err();
             if underway.send(taken).await.is_err() || refused {
                 return;
@@ -142,17 +146,17 @@ impl IngestDoor {
 
     async fn answer(
         self,
-        mut waiting: mpsc::Receiver<Result<Underway, ApiError>>,
+        mut waiting: mpsc::Receiver<Result<Underway, Status>>,
         answers: mpsc::Sender<Result<v1::IngestResponse, Status>>,
     ) {
         while let Some(underway) = waiting.recv().await {
             let answer = match underway {
-                Ok(underway) => self.outcome(underway).await,
+                Ok(underway) => self.outcome(underway).await.map_err(Status::from),
                 Err(error) => Err(error),
             };
             let broken = answer.is_err();
             // The client may have gone; what is underway still gets its dead letters.
-            let _ = answers.send(answer.map_err(Status::from)).await;
+            let _ = answers.send(answer).await;
             if broken {
                 return;
             }
@@ -166,6 +170,8 @@ impl IngestDoor {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
             self.dead_letters.keep(&outcome.refused, now).await.map_err(|_| log_unavailable())?;
         }
+        // From here on the batch takes no room.
+        drop(outcome.room);
         Ok(v1::IngestResponse {
             batch_id: underway.batch_id,
             accepted: outcome.accepted,

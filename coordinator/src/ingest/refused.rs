@@ -35,7 +35,10 @@ impl Refused {
                 "SEQUENCE_CONFLICT",
                 "source_seq",
                 number.to_string(),
-                format!("{} {number} was accepted with other content: send this record under a new number", source.code()),
+                format!(
+                    "{} {number} was accepted with other content: send this record under a new number",
+                    source.code()
+                ),
             ),
             Verdict::WatermarkBack { earlier } => {
                 let time = match record {

@@ -50,8 +50,7 @@ impl Sequences {
     /// The number was accepted with this content.
     pub fn accept(&mut self, source: Source, number: u64, used: Used) {
         let sequence = &mut self.sources[usize::from(source.rank())];
-        let block =
-            sequence.blocks.entry(number / BLOCK).or_insert_with(|| Box::new([Used::NEVER; BLOCK as usize]));
+        let block = sequence.blocks.entry(number / BLOCK).or_insert_with(|| Box::new([Used::NEVER; BLOCK as usize]));
         block[(number % BLOCK) as usize] = used;
         sequence.fill(number);
     }

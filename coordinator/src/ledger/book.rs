@@ -101,8 +101,13 @@ impl Book {
         let level = change.hits.iter().rposition(|&hits| hits > 0);
         let Some(alert) = self.alerts.get_mut(&change.id) else {
             let Some(level) = level else { return false };
-            let alert =
-                AlertEntry { now: change.clone(), level, state: AlertState::Open, first_epoch: epoch, last_epoch: epoch };
+            let alert = AlertEntry {
+                now: change.clone(),
+                level,
+                state: AlertState::Open,
+                first_epoch: epoch,
+                last_epoch: epoch,
+            };
             self.order.insert((Reverse(change.biz_day), change.id));
             self.alerts.insert(change.id, alert);
             return true;

@@ -25,7 +25,11 @@ impl Filter {
         let mut patterns: HashSet<String> = HashSet::new();
         for pattern in filter.patterns {
             if catalogue.pattern(&pattern).is_none() {
-                return Err(bad_request("filter.patterns", &pattern, "name a pattern of the catalogue, for instance P048"));
+                return Err(bad_request(
+                    "filter.patterns",
+                    &pattern,
+                    "name a pattern of the catalogue, for instance P048",
+                ));
             }
             patterns.insert(pattern);
         }
@@ -76,7 +80,9 @@ fn day(field: &str, text: &str, when_empty: i32) -> Result<i32, ApiError> {
     if text.is_empty() {
         return Ok(when_empty);
     }
-    Day::parse(text).map(|day| day.0).ok_or_else(|| bad_request(field, text, "write a date as YYYY-MM-DD, or leave it empty"))
+    Day::parse(text)
+        .map(|day| day.0)
+        .ok_or_else(|| bad_request(field, text, "write a date as YYYY-MM-DD, or leave it empty"))
 }
 
 /// The alert as clients see it.

@@ -158,7 +158,6 @@ impl LogReader {
         (self.file, self.path, self.base, self.offset) = (file, path, segment.base, SEGMENT_HEADER_BYTES as u64);
         Ok(())
     }
-
 }
 
 /// The frame that begins at a position. It must be written already.

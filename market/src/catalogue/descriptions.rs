@@ -33,6 +33,8 @@ pub struct PatternRow {
     pub default_parameters: Box<str>,
     /// Code of enumeration `alert_level`, in lower case.
     pub severity: Box<str>,
+    /// Regulation or case behind it.
+    pub basis: Box<str>,
     /// Advice to the reader; never part of the rule.
     pub false_positive_notes: Box<str>,
     /// Behaviours that it reads; empty = all (`*`).
@@ -82,6 +84,7 @@ pub(super) fn read_patterns(text: &str, enums: &Enums) -> Result<Vec<PatternRow>
         "precise_definition",
         "default_parameters",
         "severity",
+        "basis",
         "false_positive_notes",
         "event_kinds",
     ];
@@ -106,6 +109,7 @@ pub(super) fn read_patterns(text: &str, enums: &Enums) -> Result<Vec<PatternRow>
             definition: row.filled("precise_definition")?.into(),
             default_parameters: row.filled("default_parameters")?.into(),
             severity: severity.into(),
+            basis: row.get("basis").into(),
             false_positive_notes: row.get("false_positive_notes").into(),
             event_kinds: behaviours_of(row, "event_kinds")?,
         });
