@@ -112,7 +112,7 @@ fn fact(number: u64, draw: &Drawn, bill: &Bill, laws: &Laws, life: &Life) -> Fac
     let named = Value::Party(everybody[draw.named]);
     fact.set(Field::DebtorId, named.clone());
     // Named by half of the facts: a party that is not named is not wrong.
-    if draw.time % 2 == 0 {
+    if draw.time.is_multiple_of(2) {
         for field in [Field::BuyerId, Field::DiscounterId, Field::NewHolderId] {
             fact.set(field, named.clone());
         }

@@ -131,11 +131,14 @@ fn only_the_named_side_answers_and_only_the_sender_withdraws() {
 fn a_click_quote_is_fixed_by_the_first_click() {
     let mut life = discounted();
     let number = deal("IB1");
-    life.applied_with("IBT.CKS", BANK, PartyId::MARKET, 1, FACE, &[number.clone()]);
-    assert_eq!(life.effect_with("IBT.QAC", OTHER_BANK, BANK, 1, FACE, &[number.clone()]), Effect::NoOpenRequest);
+    life.applied_with("IBT.CKS", BANK, PartyId::MARKET, 1, FACE, std::slice::from_ref(&number));
+    assert_eq!(
+        life.effect_with("IBT.QAC", OTHER_BANK, BANK, 1, FACE, std::slice::from_ref(&number)),
+        Effect::NoOpenRequest
+    );
     assert_eq!(life.effect_with("IBT.CKH", OTHER_BANK, BANK, 1, FACE, &[deal("IB2")]), Effect::NoOpenRequest);
-    life.applied_with("IBT.CKH", OTHER_BANK, BANK, 1, FACE, &[number.clone()]);
-    assert_eq!(life.effect_with("IBT.CKH", ACCEPTOR, BANK, 1, FACE, &[number.clone()]), Effect::WrongParty);
+    life.applied_with("IBT.CKH", OTHER_BANK, BANK, 1, FACE, std::slice::from_ref(&number));
+    assert_eq!(life.effect_with("IBT.CKH", ACCEPTOR, BANK, 1, FACE, std::slice::from_ref(&number)), Effect::WrongParty);
     let sides = |buyer| [number.clone(), party(Field::SellerId, BANK), party(Field::BuyerId, buyer)];
     assert_eq!(life.effect_with("IBT.SET", SYSTEM, ACCEPTOR, 1, FACE, &sides(ACCEPTOR)), Effect::WrongParty);
     life.applied_with("IBT.SET", SYSTEM, OTHER_BANK, 1, FACE, &sides(OTHER_BANK));

@@ -54,7 +54,7 @@ impl Journal {
             }
             None => {
                 if self.0.len() == self.0.capacity() {
-                    self.0.reserve_exact(3);
+                    self.0.reserve_exact(2);
                 }
                 self.0.push(Happened {
                     first_at: fact.event_time,
