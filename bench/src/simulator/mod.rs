@@ -24,22 +24,27 @@ pub mod redemption;
 pub mod reference;
 pub mod story;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 pub mod trade;
 mod trade_bank;
 mod trade_due;
+pub mod transforms;
 pub mod world;
 
 use std::collections::VecDeque;
 
-use billwatch_market::fact::{Control, ControlKind, Fact, Record, SOURCES, Source};
-use billwatch_market::ids::Day;
+use billwatch_market::fact::{Control, ControlKind, EventId, Fact, Record, SOURCES, Source};
+use billwatch_market::ids::{DAY_MS, Day};
 
+use dice::Dice;
 use label::Label;
 use lot::Slots;
 use misbehaviour::Misbehaviour;
 use price::{CLASSES, TENORS};
 use reference::{Opening, total_assets};
 use trade::{Trade, What};
+use transforms::harmless_replacement;
 use world::member;
 
 /// Facts that one bill of normal trade has on average (measured over a full market, with its disclosures).
@@ -54,6 +59,9 @@ const CLOSING_DAYS: i32 = 40;
 /// Sources that send facts in this market; the others report themselves idle at the start.
 const ACTIVE: [Source; 7] =
     [Source::Refd, Source::Preg, Source::Ngbs, Source::Scbp, Source::Cpes, Source::Clrs, Source::Disc];
+
+/// First event id of corrections that the stream itself carries.
+const FIRST_CORRECTION: EventId = 1 << 98;
 
 /// What market to simulate.
 #[derive(Clone, Debug)]
@@ -101,6 +109,8 @@ pub struct Simulator {
     bills_left: u64,
     weights_left: u64,
     misbehaviour: Option<Misbehaviour>,
+    corrections: Dice,
+    corrected: EventId,
     finished: bool,
 }
 
@@ -126,6 +136,8 @@ impl Simulator {
             bills_left: bills,
             weights_left,
             misbehaviour,
+            corrections: Dice::new(settings.seed, 3),
+            corrected: 0,
             finished: false,
             settings,
         };
@@ -140,6 +152,11 @@ impl Simulator {
         self.trade.live_lots()
     }
 
+    /// Things waiting to happen: with the live lots, all that is kept of the future.
+    pub fn waiting(&self) -> usize {
+        self.trade.agenda.waiting()
+    }
+
     /// Labels of the injected cases begun so far; complete when the market has ended.
     pub fn labels(&self) -> &[Label] {
         self.misbehaviour.as_ref().map_or(&[], |cases| cases.labels())
@@ -149,7 +166,10 @@ impl Simulator {
     fn advance(&mut self) {
         if let Some(opening) = &mut self.opening {
             match opening.fact(&self.trade.world, &mut self.trade.registry, &self.trade.curve) {
-                Some(fact) => self.send(fact),
+                Some(fact) => {
+                    let at = fact.event_time;
+                    self.send(fact, at);
+                }
                 None => self.opening = None,
             }
             return;
@@ -165,13 +185,13 @@ impl Simulator {
             What::Curve => self.publish_curve(entry.at),
             What::Planned(slot) => {
                 let fact = self.planned.take(slot);
-                self.send(fact);
+                self.send(fact, entry.at);
             }
         }
         for at in 0..self.trade.out.len() {
             // The step's facts are moved out; the list keeps its memory for the next step.
             let fact = std::mem::replace(&mut self.trade.out[at], empty_fact());
-            self.send(fact);
+            self.send(fact, entry.at);
         }
         self.trade.out.clear();
     }
@@ -255,13 +275,20 @@ impl Simulator {
     /// Keeps a fact until its time.
     fn plan(&mut self, fact: Fact) {
         let at = fact.event_time;
+        self.plan_at(at, fact);
+    }
+
+    /// Keeps a fact until it is sent.
+    fn plan_at(&mut self, at: i64, fact: Fact) {
         let slot = self.planned.keep(fact);
         self.trade.agenda.add(at, What::Planned(slot));
     }
 
     /// A fact leaves: it gets its place in the sequence of its source and the stamp of replay mode.
-    fn send(&mut self, mut fact: Fact) {
-        let at = fact.event_time;
+    fn send(&mut self, mut fact: Fact, at: i64) {
+        if self.settings.share_corrected > 0.0 && fact.correction.is_none() {
+            self.maybe_correct(&fact, at);
+        }
         let (sequence, watermark) = &mut self.sequences[usize::from(fact.source.rank())];
         *sequence += 1;
         fact.source_seq = *sequence;
@@ -272,6 +299,18 @@ impl Simulator {
             // More facts of this very millisecond may follow.
             self.watermarks(at - 1);
         }
+    }
+
+    /// With the chance of the settings the fact is replaced one to three days later by itself and a remark.
+    fn maybe_correct(&mut self, fact: &Fact, at: i64) {
+        if self.corrections.unit() > self.settings.share_corrected {
+            return;
+        }
+        let when = at + self.corrections.between(1, 3) * DAY_MS;
+        self.corrected += 1;
+        let mut replacement = harmless_replacement(fact, FIRST_CORRECTION + self.corrected, when);
+        replacement.stamp.ingest_time = when;
+        self.plan_at(when, replacement);
     }
 
     fn watermarks(&mut self, time: i64) {

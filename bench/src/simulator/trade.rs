@@ -198,7 +198,7 @@ impl Trade {
             _ => {
                 // Chance found only drawers that are at their hourly limit: the market has one bill less.
                 let Some(drawer) = self.world.drawer(at, &mut self.dice) else { return };
-                (Kind::Bank, drawer, self.world.accepting_bank(drawer, &mut self.dice))
+                (Kind::Bank, drawer, self.world.accepting_bank(drawer, issue, &mut self.dice))
             }
         };
         let Some(face_fen) = self.face(kind, drawer) else { return };

@@ -14,9 +14,11 @@ impl Trade {
         let holder = self.party(lot.holder);
         let bill = &mut self.bills.get(lot.bill).bill;
         let fact = bill.mature(lot.range, holder);
-        let (day, paper) = (bill.due_adjusted, bill.source == Source::Preg);
+        // One paper bill in ten is paid outside the systems: it is closed and never presented (P117 sees it).
+        let closed = bill.source == Source::Preg && bill.serial % 10 == 0;
+        let day = bill.due_adjusted;
         self.out.push(fact);
-        Some((self.office_time(day), if paper { Step::ClosePaper } else { Step::Present }))
+        Some((self.office_time(day), if closed { Step::ClosePaper } else { Step::Present }))
     }
 
     /// Who presents: the pledgee of a pledged lot, else the holder.

@@ -182,10 +182,11 @@ impl World {
         let finance_companies = (members / 10).max(1);
         let institutions = institutions(members, finance_companies, cube_root, &provinces, &mut dice);
         let enterprises_wanted = ((bills / 10).clamp(80, 500_000) as usize).next_multiple_of(LAYERS);
-        let stride = 7;
+        let stride = if bills < 20_000 { 2 } else { 7 };
         let drawers = enterprises_wanted / stride;
-        // Zipf with exponent 0.9.
-        let weight_of = |rank: usize| (1e9 / (rank as f64 + 1.0).powf(0.9)) as u64;
+        // Zipf with exponent 0.9; the head is cut off where it would make every bank dependent on a few drawers (P106).
+        let head = if drawers < 5_000 { 50.0 } else { 10.0 };
+        let weight_of = |rank: usize| (1e9 / (rank as f64 + head).powf(0.9)) as u64;
         let total_weight: u64 = (0..drawers).map(weight_of).sum();
         let banks = members - finance_companies;
         let mut enterprises = Vec::with_capacity(enterprises_wanted);
@@ -291,11 +292,12 @@ impl World {
         dice.below((self.drawers / 4).max(1) as u64) as usize * self.stride
     }
 
-    /// One of the three banks that accept for this drawer.
-    pub fn accepting_bank(&self, drawer: usize, dice: &mut Dice) -> Who {
-        let line = dice.below(3);
-        let place = self.acceptor_weights.at(mix(drawer as u64 * 3 + line));
-        self.some_branch(place, mix(drawer as u64 + line))
+    /// One of the two banks that accept for this drawer in this week: never five within seven days (P041), and in the
+    /// long run all of them.
+    pub fn accepting_bank(&self, drawer: usize, day: Day, dice: &mut Dice) -> Who {
+        let line = (drawer as u64) << 20 | (day.0 as u64 / 7) << 1 | dice.below(2);
+        let ticket = mix(line);
+        self.some_branch(self.acceptor_weights.at(ticket), mix(ticket))
     }
 
     /// A bank that discounts; never a finance company.

@@ -139,7 +139,9 @@ fn shells(story: &mut Story) {
 fn many_provinces(story: &mut Story) {
     const PROVINCES: [&str; 6] = ["440000", "320000", "370000", "110000", "510000", "420000"];
     let there = |place: usize| move |company: &mut Registration| company.province = PROVINCES[place];
-    let parties = (story.company(), story.house_bank(0), story.company_with(there(0)));
+    // The drawer held it too.
+    let drawer = story.company_with(there(0));
+    let parties = (drawer, story.house_bank(0), story.company_with(there(0)));
     let mut bill = story.bill(Kind::Bank, 3 * MILLION, parties, 180);
     story.received(&mut bill);
     story.on(story.begin.plus(1));

@@ -68,7 +68,7 @@ fn conflicting_duplicate(story: &mut Story) {
     go_on(story, &mut bill, &fact);
 }
 
-/// Another kind digit, an unknown bank, or another date; the miss: a good number whose check digit alone is wrong.
+/// Another kind digit, 29 digits, or another date; the miss: a good number whose check digit alone is wrong.
 fn malformed_number(story: &mut Story) {
     let parties = (story.company(), story.house_bank(0), story.company());
     let mut bill = story.bill(Kind::Bank, MILLION, parties, 120);
@@ -76,8 +76,8 @@ fn malformed_number(story: &mut Story) {
     let spoiled = match (story.positive, story.variant) {
         // Kind digit 9.
         (true, 0) => digits % 10u128.pow(29) + 9 * 10u128.pow(29),
-        // Bank number of nobody: digits 2-13.
-        (true, 1) => digits - digits / 10u128.pow(17) % 10u128.pow(12) * 10u128.pow(17),
+        // One digit too few.
+        (true, 1) => digits / 10,
         // Date a day (or more) off: last digit of digits 14-21.
         (true, _) => {
             if digits / 10u128.pow(9) % 10 == 9 {
@@ -88,12 +88,12 @@ fn malformed_number(story: &mut Story) {
         }
         (false, _) => digits / 10 * 10 + (digits % 10 + 1) % 10,
     };
-    bill.id = BillId { digits: spoiled, length: 30 };
+    bill.id = BillId { digits: spoiled, length: if story.positive && story.variant == 1 { 29 } else { 30 } };
     story.accepted(&mut bill);
     story.label(
         bill.id,
         story.begin,
-        "kind digit, bank or date wrong; miss: only the check digit, which is not tested",
+        "kind digit, length or date wrong; miss: only the check digit, which is not tested",
     );
     story.unused(&mut bill);
 }

@@ -1,6 +1,6 @@
 //! Cases of related parties and master data: P146, P147, P151, P156, P158.
 
-use billwatch_market::fact::{Field, behaviour};
+use billwatch_market::fact::{Field, Value, behaviour};
 use billwatch_market::ids::PartyId;
 
 use super::{Injector, light};
@@ -106,6 +106,7 @@ fn listed_party(story: &mut Story) {
         .draft(behaviour::MST_BLK, at)
         .from(Party::SYSTEM)
         .to(listed)
+        .value(Field::EntId, Value::Party(listed.id))
         .code(Field::ListType, list)
         .code(Field::ListAction, "ADD")
         .date(Field::FromDate, from)

@@ -1,0 +1,193 @@
+//! The simulator against the market's own laws: validation, the fold, the plain pattern evaluator.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use billwatch_market::bill::{Bill, Effect, Laws};
+use billwatch_market::catalogue::Catalogue;
+use billwatch_market::codec::encode_record;
+use billwatch_market::corrections::effective;
+use billwatch_market::fact::{ControlKind, Fact, Record};
+use billwatch_market::observe::Meanings;
+use billwatch_market::pattern::Patterns;
+use billwatch_market::pattern::PlainWindows;
+use billwatch_market::pattern::plain::{self, Setting};
+use billwatch_market::validate;
+
+use super::misbehaviour::injectors;
+use super::{Label, Settings, Simulator};
+
+fn market(facts: u64, seed: u64, misbehaviour: bool) -> (Vec<Record>, Vec<Label>) {
+    let mut simulator = Simulator::new(Settings { misbehaviour, ..Settings::new(facts, seed) });
+    let records = simulator.by_ref().collect();
+    (records, simulator.labels().to_vec())
+}
+
+fn facts_of(records: &[Record]) -> Vec<Fact> {
+    records
+        .iter()
+        .filter_map(|record| if let Record::Fact(fact) = record { Some(fact.clone()) } else { None })
+        .collect()
+}
+
+/// The market clock after all records, ms.
+fn clock_of(records: &[Record]) -> i64 {
+    let marks = records.iter().filter_map(|record| match record {
+        Record::Control(control) if matches!(control.kind, ControlKind::Watermark(_)) => Some(control),
+        _ => None,
+    });
+    let mut latest = BTreeMap::new();
+    for control in marks {
+        if let ControlKind::Watermark(time) = control.kind {
+            latest.insert(control.source, time);
+        }
+    }
+    latest.into_values().min().expect("sources send watermarks")
+}
+
+#[test]
+fn clean_trade_is_valid_and_applied() {
+    let catalogue = Catalogue::embedded();
+    let laws = Laws::new(&catalogue).expect("the tables are tested");
+    let (records, _) = market(30_000, 1, false);
+    let mut bills: BTreeMap<_, Vec<Fact>> = BTreeMap::new();
+    for record in &records {
+        if let Err(refusal) = validate::check(record, &catalogue) {
+            panic!("refused: {refusal:?} {record:?}");
+        }
+        if let Record::Fact(fact) = record
+            && let Some(bill) = fact.bill_id
+        {
+            bills.entry(bill).or_default().push(fact.clone());
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for facts in bills.into_values() {
+        let facts = effective(facts).facts;
+        let (_, outcomes) = Bill::fold(&facts, &laws);
+        for (fact, outcome) in facts.iter().zip(&outcomes) {
+            let good = matches!(outcome.effect, Effect::Applied | Effect::Informational);
+            assert!(good, "{:?} of {fact:?}", outcome.effect);
+            seen.insert(fact.behaviour.code());
+        }
+    }
+    assert!(seen.len() > 50, "a market has many behaviours, not only {seen:?}");
+}
+
+#[test]
+fn a_seed_is_a_market() {
+    let bytes = |seed| {
+        let (records, labels) = market(10_000, seed, true);
+        let mut bytes = Vec::new();
+        records.iter().for_each(|record| encode_record(record, &mut bytes));
+        (bytes, labels)
+    };
+    let (first, again, other) = (bytes(7), bytes(7), bytes(8));
+    assert!(first == again, "the same seed gives the same bytes and labels");
+    assert!(first.0 != other.0);
+}
+
+#[test]
+fn sources_count_from_one_and_keep_their_watermarks() {
+    let (records, _) = market(20_000, 3, true);
+    let mut next: BTreeMap<_, (u64, i64)> = BTreeMap::new();
+    let mut ids = HashSet::new();
+    let mut last = i64::MIN;
+    for record in &records {
+        let (source, sequence) = record.sequence();
+        let (expected, watermark) = next.entry(source).or_insert((0, i64::MIN));
+        *expected += 1;
+        assert_eq!(sequence, *expected, "{source:?}");
+        match record {
+            Record::Fact(fact) => {
+                assert!(fact.event_time > *watermark, "late: {fact:?}");
+                assert!(fact.event_time >= last, "out of order: {fact:?}");
+                last = fact.event_time;
+                ids.insert(fact.event_id);
+            }
+            Record::Control(control) => {
+                if let ControlKind::Watermark(time) = control.kind {
+                    assert!(time > *watermark);
+                    *watermark = time;
+                }
+            }
+        }
+    }
+    // P174's cases, redelivered or conflicting, are the only ids that come twice.
+    assert!(facts_of(&records).len() - ids.len() <= 6);
+}
+
+#[test]
+fn memory_follows_the_live_bills() {
+    let mut simulator = Simulator::new(Settings::new(200_000, 5));
+    let (mut lots, mut facts, mut most) = (0, 0, 0);
+    while let Some(record) = simulator.next() {
+        if matches!(record, Record::Fact(_)) {
+            facts += 1;
+        }
+        most = most.max(simulator.waiting());
+        lots = lots.max(simulator.live_lots());
+    }
+    assert!((190_000..210_000).contains(&facts), "{facts}");
+    assert!(most < facts / 8 && lots < facts / 10, "{most} waiting, {lots} lots for {facts} facts");
+    assert_eq!(simulator.live_lots(), 0, "every life ends");
+}
+
+#[test]
+fn every_pattern_has_its_cases() {
+    let (records, labels) = market(10_000, 2, true);
+    let told: HashSet<_> = facts_of(&records).iter().map(|fact| fact.event_id).collect();
+    for injector in injectors() {
+        let of = |positive| {
+            labels.iter().filter(|label| label.pattern == injector.pattern && label.positive == positive).count()
+        };
+        assert!(of(true) >= 3 && of(false) >= 3, "{}", injector.pattern);
+    }
+    for label in &labels {
+        assert!(!label.event_ids.is_empty() && label.event_ids.iter().all(|id| told.contains(id)), "{label:?}");
+    }
+}
+
+#[test]
+fn positives_are_alerted_and_near_misses_are_not() {
+    let catalogue = Catalogue::embedded();
+    let meanings = Meanings::new(catalogue.clone()).expect("the tables are tested");
+    let laws = Laws::new(&catalogue).expect("the tables are tested");
+    let patterns = Patterns::embedded();
+    let setting = Setting { meanings: &meanings, laws: &laws, patterns: &patterns };
+    let (records, labels) = market(10_000, 4, true);
+    let evaluation = plain::evaluate(&facts_of(&records), setting, clock_of(&records), &PlainWindows::default());
+    let alerts: BTreeSet<(String, String, String)> = evaluation
+        .alerts
+        .iter()
+        .map(|(pattern, key, date, _)| (patterns.id(pattern).to_owned(), key.to_string(), date.to_string()))
+        .collect();
+    let mut wrong = Vec::new();
+    for label in &labels {
+        let name = (label.pattern.to_owned(), label.key.clone(), label.biz_date.to_string());
+        if alerts.contains(&name) != label.positive {
+            let near: Vec<_> = alerts.iter().filter(|alert| alert.0 == name.0 && alert.1 == name.1).collect();
+            wrong.push(format!("{label:?} but {near:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} labels fail:\n{}", wrong.len(), labels.len(), wrong.join("\n"));
+}
+
+#[test]
+fn clean_trade_is_quiet() {
+    let catalogue = Catalogue::embedded();
+    let meanings = Meanings::new(catalogue.clone()).expect("the tables are tested");
+    let laws = Laws::new(&catalogue).expect("the tables are tested");
+    let patterns = Patterns::embedded();
+    let setting = Setting { meanings: &meanings, laws: &laws, patterns: &patterns };
+    let (records, _) = market(30_000, 6, false);
+    let evaluation = plain::evaluate(&facts_of(&records), setting, clock_of(&records), &PlainWindows::default());
+    let mut by_pattern: BTreeMap<String, usize> = BTreeMap::new();
+    for (pattern, ..) in evaluation.alerts.iter() {
+        *by_pattern.entry(patterns.id(pattern).to_owned()).or_default() += 1;
+    }
+    // Shares of a bank that has accepted a handful of bills are large by nature.
+    let by_nature = ["P106", "P109", "P112"];
+    let others: usize =
+        by_pattern.iter().filter(|(pattern, _)| !by_nature.contains(&pattern.as_str())).map(|(_, count)| count).sum();
+    assert!(others <= 30, "{by_pattern:?}");
+}
