@@ -11,3 +11,4 @@
 pub mod limits;
 pub mod mesh;
 pub mod parcel;
+pub mod store;

@@ -1,0 +1,378 @@
+//! History: every accepted fact, by subject.
+//!
+//! Facts are gathered in memory as they come (their bytes are copied once), and written as one sorted table file when there
+//! are enough of them, by a thread of the process, off the loop. Until the file is ingested the gathered part stays
+//! readable, so that a look-up always sees every fact of the subject.
+//!
+//! Key: `key group (2) | kind (1) | id length (1) | id (16) | epoch (8) | index (4)`, big-endian; value: the fact as
+//! `market::codec` writes it, behind one byte that tells whether it is a copy (a variant that belongs to another bill).
+
+use std::sync::{Arc, mpsc};
+
+use billwatch_market::{
+    codec::decode_fact,
+    fact::Fact,
+    ids::{BillId, PartyId},
+    key_group::{key_group_of_bill, key_group_of_party},
+};
+
+use super::{Store, StoreError, Table};
+
+/// Whose fact it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Subject {
+    /// A bill.
+    Bill(BillId),
+    /// A party (cash, orders without a bill).
+    Party(PartyId),
+}
+
+/// Bytes of the part of a key that names a subject.
+pub const SUBJECT_BYTES: usize = 20;
+const KEY_BYTES: usize = SUBJECT_BYTES + 12;
+
+impl Subject {
+    /// Its key group.
+    pub fn key_group(self) -> u16 {
+        match self {
+            Subject::Bill(bill) => key_group_of_bill(bill),
+            Subject::Party(party) => key_group_of_party(party),
+        }
+    }
+
+    /// Its key: key group first.
+    pub fn key(self) -> [u8; SUBJECT_BYTES] {
+        let mut key = [0; SUBJECT_BYTES];
+        key[..2].copy_from_slice(&self.key_group().to_be_bytes());
+        let (kind, length, id) = match self {
+            Subject::Bill(bill) => (0, bill.length, bill.digits),
+            Subject::Party(party) => (1, 0, u128::from(party.bits())),
+        };
+        key[2] = kind;
+        key[3] = length;
+        key[4..].copy_from_slice(&id.to_be_bytes());
+        key
+    }
+
+    /// The subject of a key.
+    pub fn of_key(key: &[u8]) -> Option<Self> {
+        let id = u128::from_be_bytes(key.get(4..SUBJECT_BYTES)?.try_into().ok()?);
+        match key[2] {
+            0 => Some(Subject::Bill(BillId { digits: id, length: key[3] })),
+            1 => Some(Subject::Party(PartyId::from_bits(u64::try_from(id).ok()?))),
+            _ => None,
+        }
+    }
+}
+
+/// A fact of a subject's past.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Past {
+    /// Epoch of its acceptance.
+    pub epoch: u64,
+    /// A variant that belongs to another bill: it decides, but is not folded here.
+    pub copy: bool,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// Facts gathered in memory, in order of arrival.
+#[derive(Default)]
+struct Gathered {
+    bytes: Vec<u8>,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Copy)]
+struct Row {
+    /// Dense number of the subject in its worker.
+    dense: u32,
+    epoch: u64,
+    at: u32,
+    length: u32,
+    copy: bool,
+}
+
+impl Gathered {
+    fn of(&self, row: &Row) -> &[u8] {
+        &self.bytes[row.at as usize..(row.at + row.length) as usize]
+    }
+}
+
+/// Bytes gathered before they are written: large files, and a look-up scans at most a few of these.
+const GATHERED_BYTES_MAX: usize = 8 << 20;
+
+struct Job {
+    rows: Vec<([u8; KEY_BYTES], u32, u32, bool)>,
+    part: Arc<Gathered>,
+    done: mpsc::Sender<Result<Arc<Gathered>, StoreError>>,
+}
+
+/// The history of one worker thread.
+pub struct History {
+    store: Option<Arc<Store>>,
+    open: Gathered,
+    /// Handed to the writer, not yet in the store; all parts when there is no store.
+    sealed: Vec<Arc<Gathered>>,
+    writer: Option<mpsc::Sender<Job>>,
+    done: (mpsc::Sender<Result<Arc<Gathered>, StoreError>>, mpsc::Receiver<Result<Arc<Gathered>, StoreError>>),
+}
+
+impl History {
+    /// With a store: writes there, through a thread of its own. Without: keeps everything in memory (tests, benches).
+    pub fn new(store: Option<Arc<Store>>) -> Self {
+        let writer = store.clone().map(|store| {
+            let (jobs, inbox) = mpsc::channel::<Job>();
+            std::thread::spawn(move || write_jobs(&store, &inbox));
+            jobs
+        });
+        History { store, open: Gathered::default(), sealed: Vec::new(), writer, done: mpsc::channel() }
+    }
+
+    /// Takes in one fact. `subject_of` of [`History::turn`] must know the dense number.
+    #[inline]
+    pub fn add(&mut self, dense: u32, epoch: u64, fact_bytes: &[u8], copy: bool) {
+        let at = self.open.bytes.len() as u32;
+        self.open.bytes.extend_from_slice(fact_bytes);
+        self.open.rows.push(Row { dense, epoch, at, length: fact_bytes.len() as u32, copy });
+    }
+
+    /// Called between epochs: hands a full part to the writer and learns of parts that are in the store.
+    pub fn turn(&mut self, subject_of: impl Fn(u32) -> Subject) -> Result<(), StoreError> {
+        while let Ok(done) = self.done.1.try_recv() {
+            let part = done?;
+            self.sealed.retain(|sealed| !Arc::ptr_eq(sealed, &part));
+        }
+        if self.open.bytes.len() >= GATHERED_BYTES_MAX {
+            self.seal(&subject_of);
+        }
+        Ok(())
+    }
+
+    /// Writes everything and waits until it is in the store. Without a store it does nothing.
+    pub fn flush(&mut self, subject_of: impl Fn(u32) -> Subject) -> Result<(), StoreError> {
+        if self.store.is_none() {
+            return Ok(());
+        }
+        self.seal(&subject_of);
+        while !self.sealed.is_empty() {
+            let part =
+                self.done.1.recv().map_err(|_| StoreError::Damaged { what: "the history writer ended".into() })??;
+            self.sealed.retain(|sealed| !Arc::ptr_eq(sealed, &part));
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, subject_of: &impl Fn(u32) -> Subject) {
+        if self.open.rows.is_empty() {
+            return;
+        }
+        let part = Arc::new(std::mem::take(&mut self.open));
+        self.sealed.push(part.clone());
+        let Some(writer) = &self.writer else { return };
+        let rows = part
+            .rows
+            .iter()
+            .enumerate()
+            .map(|(index, row)| {
+                let mut key = [0; KEY_BYTES];
+                key[..SUBJECT_BYTES].copy_from_slice(&subject_of(row.dense).key());
+                key[SUBJECT_BYTES..SUBJECT_BYTES + 8].copy_from_slice(&row.epoch.to_be_bytes());
+                key[SUBJECT_BYTES + 8..].copy_from_slice(&(index as u32).to_be_bytes());
+                (key, row.at, row.length, row.copy)
+            })
+            .collect();
+        // A writer that has ended shows at the next flush.
+        let _ = writer.send(Job { rows, part, done: self.done.0.clone() });
+    }
+
+    /// Facts of the wanted subjects, per subject in order of arrival. `wanted(dense)` gives the place of a subject in the
+    /// answer; `subjects` are they, in order of place.
+    pub fn read(
+        &self,
+        subjects: &[Subject],
+        wanted: impl Fn(u32) -> Option<usize>,
+    ) -> Result<Vec<Vec<Past>>, StoreError> {
+        let mut pasts: Vec<Vec<Past>> = Vec::with_capacity(subjects.len());
+        for subject in subjects {
+            let mut past = Vec::new();
+            if let Some(store) = &self.store {
+                read_stored(store, *subject, self.first_gathered_epoch(), &mut past)?;
+            }
+            pasts.push(past);
+        }
+        for part in self.sealed.iter().map(Arc::as_ref).chain([&self.open]) {
+            for row in &part.rows {
+                if let Some(place) = wanted(row.dense) {
+                    pasts[place].push(Past { epoch: row.epoch, copy: row.copy, fact: decode(part.of(row))? });
+                }
+            }
+        }
+        Ok(pasts)
+    }
+
+    /// Rows from here on are (also) in memory: what the writer has just ingested is not read twice. Parts are cut between
+    /// epochs, so the epoch tells.
+    fn first_gathered_epoch(&self) -> u64 {
+        let mut parts = self.sealed.iter().map(Arc::as_ref).chain([&self.open]);
+        parts.find_map(|part| part.rows.first()).map_or(u64::MAX, |row| row.epoch)
+    }
+
+    /// Hands every fact of every subject to `take`: evidence, verification, a variant's home. Reads the whole history.
+    pub fn scan(
+        &self,
+        groups: &[u16],
+        subject_of: impl Fn(u32) -> Subject,
+        mut take: impl FnMut(Subject, Past),
+    ) -> Result<(), StoreError> {
+        let first = self.first_gathered_epoch();
+        if let Some(store) = &self.store {
+            for group in groups {
+                store.scan_group(Table::History, *group, |key, value| {
+                    let (epoch, subject) = parse_key(key)?;
+                    if epoch < first {
+                        take(subject, past_of(epoch, value)?);
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        for part in self.sealed.iter().map(Arc::as_ref).chain([&self.open]) {
+            for row in &part.rows {
+                take(subject_of(row.dense), Past { epoch: row.epoch, copy: row.copy, fact: decode(part.of(row))? });
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes in memory.
+    pub fn heap_bytes(&self) -> usize {
+        let parts = self.sealed.iter().map(Arc::as_ref).chain([&self.open]);
+        parts.map(|part| part.bytes.capacity() + part.rows.capacity() * size_of::<Row>()).sum()
+    }
+}
+
+fn read_stored(store: &Store, subject: Subject, before: u64, past: &mut Vec<Past>) -> Result<(), StoreError> {
+    let prefix = subject.key();
+    let (mut from, mut to) = ([0; KEY_BYTES], [0; KEY_BYTES]);
+    from[..SUBJECT_BYTES].copy_from_slice(&prefix);
+    to[..SUBJECT_BYTES].copy_from_slice(&prefix);
+    to[SUBJECT_BYTES..SUBJECT_BYTES + 8].copy_from_slice(&before.to_be_bytes());
+    let mut result = Ok(());
+    store.scan(Table::History, &from, &to, |key, value| {
+        result = parse_key(key).and_then(|(epoch, _)| past_of(epoch, value)).map(|fact| past.push(fact));
+        result.is_ok()
+    })?;
+    result
+}
+
+fn write_jobs(store: &Store, inbox: &mpsc::Receiver<Job>) {
+    while let Ok(mut job) = inbox.recv() {
+        job.rows.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        let mut value = Vec::new();
+        let rows: Vec<_> = job
+            .rows
+            .iter()
+            .map(|(key, at, length, copy)| {
+                value.clear();
+                value.push(u8::from(*copy));
+                value.extend_from_slice(&job.part.bytes[*at as usize..(at + length) as usize]);
+                (key, Some(value.clone()))
+            })
+            .collect();
+        let written = store.write_sorted(Table::History, rows);
+        if job.done.send(written.map(|_| job.part)).is_err() {
+            return;
+        }
+    }
+}
+
+fn parse_key(key: &[u8]) -> Result<(u64, Subject), StoreError> {
+    let damaged = || StoreError::Damaged { what: "a key of the history".into() };
+    let subject = Subject::of_key(key).ok_or_else(damaged)?;
+    let epoch =
+        key.get(SUBJECT_BYTES..SUBJECT_BYTES + 8).and_then(|bytes| bytes.try_into().ok()).ok_or_else(damaged)?;
+    Ok((u64::from_be_bytes(epoch), subject))
+}
+
+fn past_of(epoch: u64, value: &[u8]) -> Result<Past, StoreError> {
+    let (copy, bytes) =
+        value.split_first().ok_or_else(|| StoreError::Damaged { what: "an empty row of the history".into() })?;
+    Ok(Past { epoch, copy: *copy != 0, fact: decode(bytes)? })
+}
+
+fn decode(bytes: &[u8]) -> Result<Fact, StoreError> {
+    decode_fact(&mut &*bytes).map_err(|error| StoreError::Damaged { what: format!("a fact of the history: {error}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use billwatch_market::{
+        codec::encode_fact,
+        fact::{Range, Source, Stamp, behaviour},
+        ids::Day,
+    };
+
+    use super::*;
+
+    fn subject(dense: u32) -> Subject {
+        Subject::Bill(BillId { digits: u128::from(dense) + 7, length: 30 })
+    }
+
+    fn add(history: &mut History, dense: u32, epoch: u64, event_id: u128) {
+        let fact = Fact {
+            event_id,
+            behaviour: behaviour::ISS_REG,
+            event_time: 0,
+            biz_date: Day(0),
+            source: Source::Ngbs,
+            source_seq: 1,
+            stamp: Stamp::default(),
+            bill_id: None,
+            range: Range::WHOLE,
+            correction: None,
+            fields: Vec::new(),
+        };
+        let mut bytes = Vec::new();
+        encode_fact(&fact, &mut bytes);
+        history.add(dense, epoch, &bytes, false);
+    }
+
+    fn ids(history: &History, dense: u32) -> Vec<u128> {
+        let pasts = history.read(&[subject(dense)], |other| (other == dense).then_some(0)).unwrap();
+        pasts[0].iter().map(|past| past.fact.event_id).collect()
+    }
+
+    #[test]
+    fn every_fact_is_seen_wherever_it_lies() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(dir.path(), 0).unwrap());
+        let mut history = History::new(Some(store.clone()));
+        for epoch in 1..=3 {
+            for dense in 0..50 {
+                add(&mut history, dense, epoch, u128::from(epoch * 1_000) + u128::from(dense));
+            }
+            match epoch {
+                1 => history.flush(subject).unwrap(),
+                2 => history.seal(&subject),
+                _ => {}
+            }
+            assert_eq!(ids(&history, 7), (1..=epoch).map(|epoch| u128::from(epoch * 1_000 + 7)).collect::<Vec<_>>());
+        }
+        history.flush(subject).unwrap();
+        assert_eq!(ids(&history, 7), [1_007, 2_007, 3_007]);
+        let mut seen = 0;
+        let groups: Vec<u16> = (0..1024).collect();
+        history.scan(&groups, subject, |_, _| seen += 1).unwrap();
+        assert_eq!(seen, 150);
+        let again = History::new(Some(store));
+        assert_eq!(ids(&again, 49), [1_049, 2_049, 3_049]);
+    }
+
+    #[test]
+    fn subjects_and_keys() {
+        for subject in [subject(3), Subject::Party(PartyId::SYSTEM), Subject::Party(PartyId::enterprise(17))] {
+            assert_eq!(Subject::of_key(&subject.key()), Some(subject));
+        }
+    }
+}
