@@ -1,0 +1,271 @@
+//! Feature cells in memory: for each (feature, key) its cells in order of (bucket, member).
+//!
+//! Most series have a few cells and lie in one sorted vector; those of large institutions grow into an ordered map. Totals by
+//! bucket are kept beside a large series, so that a rule which asks for sums does not walk over its members.
+
+use std::collections::BTreeMap;
+
+use billwatch_market::pattern::{Cell, FeatureDelta, FeatureIndex, Key, Member, Windows};
+use hashbrown::{HashMap, HashSet};
+
+/// Cells from which on a series is an ordered map.
+const LARGE: usize = 48;
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    bucket: i64,
+    member: Member,
+    cell: Cell,
+}
+
+#[derive(Debug)]
+enum Series {
+    Small(Vec<Entry>),
+    Large(Box<Large>),
+}
+
+#[derive(Debug, Default)]
+struct Large {
+    cells: BTreeMap<(i64, Member), Cell>,
+    totals: BTreeMap<i64, Cell>,
+}
+
+/// A cell by its name.
+pub type CellName = (FeatureIndex, Key, i64, Member);
+
+/// All series of one worker for one purpose.
+#[derive(Default)]
+pub struct SeriesStore {
+    series: Vec<HashMap<Key, Series>>,
+    /// For each feature: how many cells lie in a bucket.
+    buckets: Vec<BTreeMap<i64, u32>>,
+    cells: usize,
+    dirty: HashSet<CellName>,
+}
+
+impl SeriesStore {
+    /// Adds a change; true when the key is new for the feature.
+    pub fn add(&mut self, delta: &FeatureDelta) -> bool {
+        self.dirty.insert((delta.feature, delta.key, delta.bucket, delta.member));
+        self.add_cell(delta, Cell { count: delta.count, sum: i128::from(delta.sum) })
+    }
+
+    /// Puts a cell of a checkpoint back: `high` is the upper half of its sum. True when the key is new for the feature.
+    pub fn restore(&mut self, delta: &FeatureDelta, high: i64) -> bool {
+        let sum = i128::from(high) << 64 | i128::from(delta.sum as u64);
+        self.add_cell(delta, Cell { count: delta.count, sum })
+    }
+
+    fn add_cell(&mut self, delta: &FeatureDelta, change: Cell) -> bool {
+        let feature = usize::from(delta.feature.0);
+        if self.series.len() <= feature {
+            self.series.resize_with(feature + 1, HashMap::new);
+            self.buckets.resize_with(feature + 1, BTreeMap::new);
+        }
+        let mut new_key = false;
+        let series = self.series[feature].entry(delta.key).or_insert_with(|| {
+            new_key = true;
+            Series::Small(Vec::new())
+        });
+        let grown = match series {
+            Series::Small(entries) => {
+                let place = (delta.bucket, delta.member);
+                let grown = match entries.binary_search_by_key(&place, |entry| (entry.bucket, entry.member)) {
+                    Ok(at) => {
+                        entries[at].cell.add(change);
+                        if entries[at].cell.is_empty() {
+                            entries.remove(at);
+                            -1
+                        } else {
+                            0
+                        }
+                    }
+                    Err(at) => {
+                        entries.insert(at, Entry { bucket: delta.bucket, member: delta.member, cell: change });
+                        1
+                    }
+                };
+                if entries.len() > LARGE {
+                    let mut large = Large::default();
+                    for entry in entries.drain(..) {
+                        large.add((entry.bucket, entry.member), entry.cell);
+                    }
+                    *series = Series::Large(Box::new(large));
+                }
+                grown
+            }
+            Series::Large(large) => large.add((delta.bucket, delta.member), change),
+        };
+        if grown != 0 {
+            self.cells = self.cells.wrapping_add_signed(grown);
+            let count = self.buckets[feature].entry(delta.bucket).or_insert(0);
+            *count = count.wrapping_add_signed(grown as i32);
+            if *count == 0 {
+                self.buckets[feature].remove(&delta.bucket);
+            }
+        }
+        new_key
+    }
+
+    /// Buckets of a feature in which any key has a cell, ascending.
+    pub fn buckets(&self, feature: FeatureIndex, from: i64, to: i64, mut each: impl FnMut(i64)) {
+        if let Some(buckets) = self.buckets.get(usize::from(feature.0))
+            && from <= to
+        {
+            buckets.range(from..=to).for_each(|(bucket, _)| each(*bucket));
+        }
+    }
+
+    /// Features with their keys, for one key as a person names it.
+    pub fn features_of(&self, key: Key, mut each: impl FnMut(FeatureIndex)) {
+        for (feature, series) in self.series.iter().enumerate() {
+            if series.contains_key(&key) {
+                each(FeatureIndex(feature as u16));
+            }
+        }
+    }
+
+    /// Every cell, in no order.
+    pub fn every_cell(&self, mut each: impl FnMut(CellName, Cell)) {
+        for (feature, series) in self.series.iter().enumerate() {
+            let feature = FeatureIndex(feature as u16);
+            for (key, series) in series {
+                series.cells(i64::MIN, i64::MAX, &mut |bucket, member, cell| each((feature, *key, bucket, member), cell));
+            }
+        }
+    }
+
+    /// Cells touched since the last call, with their content now; for a checkpoint.
+    pub fn take_dirty(&mut self) -> Vec<(CellName, Cell)> {
+        let names = std::mem::take(&mut self.dirty);
+        names.into_iter().map(|name| (name, self.cell(name))).collect()
+    }
+
+    fn cell(&self, (feature, key, bucket, member): CellName) -> Cell {
+        let series = self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key));
+        match series {
+            None => Cell::default(),
+            Some(Series::Small(entries)) => entries
+                .binary_search_by_key(&(bucket, member), |entry| (entry.bucket, entry.member))
+                .map_or(Cell::default(), |at| entries[at].cell),
+            Some(Series::Large(large)) => large.cells.get(&(bucket, member)).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Bytes held, estimated.
+    pub fn heap_bytes(&self) -> usize {
+        let tables: usize =
+            self.series.iter().map(|series| series.capacity() * (size_of::<Key>() + size_of::<Series>() + 1)).sum();
+        // A cell in a map costs its entry and a third more for half-empty nodes.
+        tables + self.cells * (size_of::<Entry>() * 4 / 3) + self.dirty.capacity() * (size_of::<CellName>() + 1)
+    }
+}
+
+impl Large {
+    fn add(&mut self, place: (i64, Member), change: Cell) -> isize {
+        let total = self.totals.entry(place.0).or_default();
+        total.add(change);
+        if total.is_empty() {
+            // Cells that cancel each other leave no total, and a missing total reads as none.
+            self.totals.remove(&place.0);
+        }
+        let mut grown = 0;
+        let cell = self.cells.entry(place).or_insert_with(|| {
+            grown = 1;
+            Cell::default()
+        });
+        cell.add(change);
+        if cell.is_empty() {
+            self.cells.remove(&place);
+            grown -= 1;
+        }
+        grown
+    }
+}
+
+impl Series {
+    fn cells(&self, from: i64, to: i64, each: &mut dyn FnMut(i64, Member, Cell)) {
+        if from > to {
+            return;
+        }
+        match self {
+            Series::Small(entries) => {
+                let first = entries.partition_point(|entry| entry.bucket < from);
+                for entry in entries[first..].iter().take_while(|entry| entry.bucket <= to) {
+                    each(entry.bucket, entry.member, entry.cell);
+                }
+            }
+            Series::Large(large) => {
+                for ((bucket, member), cell) in large.cells.range((from, Member::MIN)..=(to, Member::MAX)) {
+                    each(*bucket, *member, *cell);
+                }
+            }
+        }
+    }
+}
+
+impl Windows for SeriesStore {
+    fn cells(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, each: &mut dyn FnMut(i64, Member, Cell)) {
+        if let Some(series) = self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key)) {
+            series.cells(from, to, each);
+        }
+    }
+
+    fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key)) {
+        let Some(series) = self.series.get(usize::from(feature.0)) else { return };
+        let is_empty = |series: &Series| matches!(series, Series::Small(entries) if entries.is_empty());
+        let mut keys: Vec<Key> = series.iter().filter(|(_, series)| !is_empty(series)).map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        keys.into_iter().for_each(each);
+    }
+
+    fn total(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> Cell {
+        let mut total = Cell::default();
+        if from > to {
+            return total;
+        }
+        match self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key)) {
+            Some(Series::Large(large)) => large.totals.range(from..=to).for_each(|(_, cell)| total.add(*cell)),
+            Some(small) => small.cells(from, to, &mut |_, _, cell| total.add(cell)),
+            None => {}
+        }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use billwatch_market::pattern::PlainWindows;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn delta() -> impl Strategy<Value = FeatureDelta> {
+        (0u16..2, 0u64..2, 0i64..40, 0u128..4, -2i64..3, -5i64..6).prop_map(|(feature, key, bucket, member, count, sum)| {
+            FeatureDelta { feature: FeatureIndex(feature), key: Key(key, 0), bucket, member, count, sum }
+        })
+    }
+
+    proptest! {
+        /// Small, large and in between, with cells that vanish: the same as the plain windows.
+        #[test]
+        fn equals_the_plain_windows(deltas in proptest::collection::vec(delta(), 0..400)) {
+            let mut plain = PlainWindows::default();
+            let mut store = SeriesStore::default();
+            for delta in &deltas {
+                plain.add(delta);
+                store.add(delta);
+            }
+            for feature in [FeatureIndex(0), FeatureIndex(1)] {
+                for key in [Key(0, 0), Key(1, 0)] {
+                    for (from, to) in [(i64::MIN, i64::MAX), (5, 20), (7, 7), (9, 3)] {
+                        prop_assert_eq!(store.members(feature, key, from, to), plain.members(feature, key, from, to));
+                        prop_assert_eq!(store.total(feature, key, from, to), plain.total(feature, key, from, to));
+                    }
+                }
+                let collect = |windows: &dyn Fn(&mut dyn FnMut(Key))| { let mut keys = Vec::new(); windows(&mut |key| keys.push(key)); keys };
+                prop_assert_eq!(collect(&|each| store.keys(feature, each)), collect(&|each| plain.keys(feature, each)));
+            }
+        }
+    }
+}

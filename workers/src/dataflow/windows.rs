@@ -1,0 +1,386 @@
+//! Feature windows and the rules judged on them, at the worker that owns the key.
+//!
+//! Deltas of an epoch are added first; then every (rule, key, bucket) whose judgement may have changed is judged again, once,
+//! and only the difference to the stored judgement leaves as hits. Rules of the end of a day or week wait until the market
+//! clock has passed it.
+//!
+//! Rules that compare keys with each other (peer groups, cycles of pairs) need all keys in one place: the deltas of their
+//! features also go to one owner of the rule, and lie there in a second store, so that nothing is counted twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use billwatch_market::{
+    ids::PartyId,
+    pattern::{FeatureDelta, FeatureIndex, Hit, Judged, Key, PatternIndex, Patterns, Registry, Windows as _},
+};
+use hashbrown::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
+
+use super::{alerts::AlertRow, series::SeriesStore};
+
+/// What the windows operator is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum WindowRow {
+    /// An epoch passed; the worker sends it to itself, so that the clock moves also without deltas.
+    Tick,
+    /// For the owner of the key.
+    Keyed(FeatureDelta),
+    /// For the owner of a rule that compares keys.
+    Collective(FeatureDelta),
+}
+
+/// What was judged.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Place {
+    /// The rule.
+    pub pattern: PatternIndex,
+    /// The key; `Key(0, 0)` when all keys are judged at once.
+    pub key: Key,
+    /// The bucket.
+    pub bucket: i64,
+}
+
+const ALL_KEYS: Key = Key(0, 0);
+
+/// A span of buckets to judge again.
+#[derive(Clone, Copy)]
+struct Span {
+    from: i64,
+    to: i64,
+}
+
+impl Span {
+    fn widen(&mut self, other: Span) {
+        self.from = self.from.min(other.from);
+        self.to = self.to.max(other.to);
+    }
+}
+
+/// Windows and judgements of one worker.
+pub struct Windows {
+    /// Of keys that this worker owns.
+    pub keyed: SeriesStore,
+    /// Of rules that this worker owns.
+    pub collective: SeriesStore,
+    /// Hits that hold now, where there are any.
+    judgements: HashMap<Place, Vec<Hit>>,
+    /// Places with a judgement, in order, for spans of buckets.
+    judged_at: BTreeSet<Place>,
+    /// Not ripe yet, by the instant at which the clock makes them so.
+    waiting: BTreeMap<i64, HashSet<Place>>,
+    /// To judge again in this epoch.
+    dirty: HashMap<(PatternIndex, Key), Span>,
+    dirty_groups: HashMap<PatternIndex, Span>,
+    /// Keys by party, for features whose rules read reference data of the key.
+    keys_of_party: HashMap<PartyId, Vec<(FeatureIndex, Key)>>,
+    reads_reference: Vec<bool>,
+    reference_rules: Vec<PatternIndex>,
+    each_day: Vec<PatternIndex>,
+    /// Rules that compare keys and are judged here.
+    own_rules: Vec<bool>,
+    clock: Option<i64>,
+    dirty_judgements: HashSet<Place>,
+    /// Judgements made.
+    pub judged_total: u64,
+    /// Judgements left out for want of reference data, by the rules of the catalogue.
+    pub skipped_total: u64,
+}
+
+impl Windows {
+    /// Without facts. `owns(rule)`: this worker judges a rule that compares keys.
+    pub fn new(patterns: &Patterns, owns: impl Fn(PatternIndex) -> bool) -> Self {
+        let rules = || (0..patterns.rule_count()).map(|place| PatternIndex(place as u16));
+        let reference_rules: Vec<_> = patterns.reference_readers().collect();
+        let mut reads_reference = vec![false; patterns.feature_count()];
+        for rule in &reference_rules {
+            for feature in patterns.triggers(*rule) {
+                reads_reference[usize::from(feature.0)] = true;
+            }
+        }
+        Windows {
+            keyed: SeriesStore::default(),
+            collective: SeriesStore::default(),
+            judgements: HashMap::new(),
+            judged_at: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            dirty: HashMap::new(),
+            dirty_groups: HashMap::new(),
+            keys_of_party: HashMap::new(),
+            reads_reference,
+            reference_rules,
+            each_day: rules().filter(|rule| patterns.judged(*rule) == Some(Judged::EachDay)).collect(),
+            own_rules: rules().map(owns).collect(),
+            clock: None,
+            dirty_judgements: HashSet::new(),
+            judged_total: 0,
+            skipped_total: 0,
+        }
+    }
+
+    /// Takes in a delta for a key of this worker.
+    pub fn add_keyed(&mut self, patterns: &Patterns, delta: &FeatureDelta) {
+        if self.keyed.add(delta) && self.reads_reference[usize::from(delta.feature.0)] {
+            self.index(delta.feature, delta.key);
+        }
+        for reader in patterns.readers(delta.feature) {
+            if !reader.collective && !reader.group {
+                let span = Span { from: delta.bucket, to: reach(delta.bucket, reader.reach) };
+                self.dirty.entry((reader.pattern, delta.key)).and_modify(|known| known.widen(span)).or_insert(span);
+            }
+        }
+    }
+
+    /// Takes in a delta for a rule that compares keys.
+    pub fn add_collective(&mut self, patterns: &Patterns, delta: &FeatureDelta) {
+        if self.collective.add(delta) && self.reads_reference[usize::from(delta.feature.0)] {
+            self.index(delta.feature, delta.key);
+        }
+        for reader in patterns.readers(delta.feature) {
+            if !self.own_rules[usize::from(reader.pattern.0)] {
+                continue;
+            }
+            let span = Span { from: delta.bucket, to: reach(delta.bucket, reader.reach) };
+            if reader.group {
+                self.dirty_groups.entry(reader.pattern).and_modify(|known| known.widen(span)).or_insert(span);
+            } else if reader.collective {
+                for key in patterns.neighbours(delta.feature, delta.key, delta.member, &self.collective) {
+                    self.dirty.entry((reader.pattern, key)).and_modify(|known| known.widen(span)).or_insert(span);
+                }
+            }
+        }
+    }
+
+    fn index(&mut self, feature: FeatureIndex, key: Key) {
+        for part in [key.0, key.1] {
+            if part != 0 {
+                self.keys_of_party.entry(PartyId::from_bits(part)).or_default().push((feature, key));
+            }
+        }
+    }
+
+    /// Reference data of a party changed from an instant on (ms): its judgements are made again.
+    pub fn reference_changed(&mut self, patterns: &Patterns, party: PartyId, from: i64) {
+        let keys = self.keys_of_party.get(&party).map_or(&[][..], Vec::as_slice);
+        for rule in &self.reference_rules {
+            let triggers = patterns.triggers(*rule);
+            let Some(width) = triggers.first().map(|feature| patterns.width(*feature)) else { continue };
+            let bucket = width.bucket(billwatch_market::ids::Day::of_time(from), from);
+            let span = Span { from: bucket, to: i64::MAX };
+            let reader = triggers.iter().flat_map(|feature| patterns.readers(*feature)).find(|reader| reader.pattern == *rule);
+            if reader.is_some_and(|reader| reader.group) {
+                if self.own_rules[usize::from(rule.0)] {
+                    self.dirty_groups.entry(*rule).and_modify(|known| known.widen(span)).or_insert(span);
+                }
+                continue;
+            }
+            if reader.is_some_and(|reader| reader.collective) && !self.own_rules[usize::from(rule.0)] {
+                continue;
+            }
+            for (feature, key) in keys {
+                if triggers.contains(feature) {
+                    self.dirty.entry((*rule, *key)).and_modify(|known| known.widen(span)).or_insert(span);
+                }
+            }
+        }
+    }
+
+    /// Judges again whatever the epoch and the clock made due; hands out the differences.
+    pub fn judge(
+        &mut self,
+        patterns: &Patterns,
+        registry: &impl Registry,
+        clock: Option<i64>,
+        mut emit: impl FnMut(AlertRow),
+    ) {
+        let mut places: HashSet<Place> = HashSet::new();
+        let last_day = clock.map_or(i64::MIN, |clock| i64::from(billwatch_market::ids::Day::of_time(clock).0));
+        for ((pattern, key), span) in std::mem::take(&mut self.dirty) {
+            self.spread(patterns, pattern, key, span, last_day, &mut places);
+        }
+        for (pattern, span) in std::mem::take(&mut self.dirty_groups) {
+            let mut buckets = BTreeSet::new();
+            for feature in patterns.triggers(pattern) {
+                self.collective.buckets(*feature, span.from, span.to, |bucket| {
+                    buckets.insert(bucket);
+                });
+            }
+            places.extend(buckets.into_iter().map(|bucket| Place { pattern, key: ALL_KEYS, bucket }));
+            self.judged_within(pattern, ALL_KEYS, span, &mut places);
+        }
+        self.pass_clock(patterns, clock, &mut places);
+        for place in places {
+            let ripe_at = patterns.ripe_at(place.pattern, place.bucket);
+            if ripe_at != i64::MIN && clock.is_none_or(|clock| ripe_at > clock) {
+                self.waiting.entry(ripe_at).or_default().insert(place);
+                continue;
+            }
+            self.judge_place(patterns, registry, place, &mut emit);
+        }
+    }
+
+    /// The places of a span: where the rule is to be judged now, and where it was.
+    fn spread(
+        &self,
+        patterns: &Patterns,
+        pattern: PatternIndex,
+        key: Key,
+        span: Span,
+        last_day: i64,
+        places: &mut HashSet<Place>,
+    ) {
+        let windows = self.windows_of(pattern);
+        let to = if patterns.judged(pattern) == Some(Judged::EachDay) { span.to.min(last_day) } else { span.to };
+        let buckets = patterns.judged_buckets(pattern, key, span.from, to, windows);
+        places.extend(buckets.into_iter().map(|bucket| Place { pattern, key, bucket }));
+        self.judged_within(pattern, key, span, places);
+    }
+
+    fn judged_within(&self, pattern: PatternIndex, key: Key, span: Span, places: &mut HashSet<Place>) {
+        let (first, last) = (Place { pattern, key, bucket: span.from }, Place { pattern, key, bucket: span.to });
+        places.extend(self.judged_at.range(first..=last));
+    }
+
+    /// A rule that compares keys reads the store of its owner.
+    fn windows_of(&self, pattern: PatternIndex) -> &SeriesStore {
+        if self.own_rules[usize::from(pattern.0)] { &self.collective } else { &self.keyed }
+    }
+
+    fn pass_clock(&mut self, patterns: &Patterns, clock: Option<i64>, places: &mut HashSet<Place>) {
+        let Some(now) = clock else { return };
+        while let Some(entry) = self.waiting.first_entry() {
+            if *entry.key() > now {
+                break;
+            }
+            places.extend(entry.remove());
+        }
+        // A stock that stays the same for days is judged on each of them.
+        let day = |clock: i64| i64::from(billwatch_market::ids::Day::of_time(clock).0);
+        let before = self.clock.map(day);
+        if before != Some(day(now)) {
+            for pattern in &self.each_day {
+                // Before the first clock nothing was judged: all days up to now.
+                let span = Span { from: before.unwrap_or(i64::MIN), to: day(now) };
+                for feature in patterns.triggers(*pattern) {
+                    let windows = self.windows_of(*pattern);
+                    windows.keys(*feature, &mut |key| {
+                        let buckets = patterns.judged_buckets(*pattern, key, span.from, span.to, windows);
+                        places.extend(buckets.into_iter().map(|bucket| Place { pattern: *pattern, key, bucket }));
+                    });
+                }
+            }
+        }
+        self.clock = Some(now);
+    }
+
+    fn judge_place(
+        &mut self,
+        patterns: &Patterns,
+        registry: &impl Registry,
+        place: Place,
+        emit: &mut impl FnMut(AlertRow),
+    ) {
+        let Place { pattern, key, bucket } = place;
+        let windows = self.windows_of(pattern);
+        let judgement = if key == ALL_KEYS {
+            patterns.judge_group(pattern, bucket, windows, registry)
+        } else if patterns.judged_buckets(pattern, key, bucket, bucket, windows).is_empty() {
+            Default::default()
+        } else {
+            patterns.judge(pattern, key, bucket, windows, registry)
+        };
+        self.judged_total += 1;
+        self.skipped_total += u64::from(judgement.skipped);
+        let mut hits = judgement.hits;
+        hits.sort_unstable();
+        let old = self.judgements.get(&place).map_or(&[][..], Vec::as_slice);
+        if old == hits {
+            return;
+        }
+        for hit in old {
+            emit(AlertRow { hit: hit.clone(), weight: -1 });
+        }
+        for hit in &hits {
+            emit(AlertRow { hit: hit.clone(), weight: 1 });
+        }
+        self.dirty_judgements.insert(place);
+        self.put_judgement(place, hits);
+    }
+
+    fn put_judgement(&mut self, place: Place, hits: Vec<Hit>) {
+        if hits.is_empty() {
+            self.judgements.remove(&place);
+            self.judged_at.remove(&place);
+        } else {
+            self.judgements.insert(place, hits);
+            self.judged_at.insert(place);
+        }
+    }
+
+    /// Judgements changed since the last call, with their hits now; for a checkpoint.
+    pub fn take_dirty_judgements(&mut self) -> Vec<(Place, Vec<Hit>)> {
+        let places = std::mem::take(&mut self.dirty_judgements);
+        places.into_iter().map(|place| (place, self.judgements.get(&place).cloned().unwrap_or_default())).collect()
+    }
+
+    /// Puts a judgement of a checkpoint back.
+    pub fn restore_judgement(&mut self, place: Place, hits: Vec<Hit>) {
+        self.put_judgement(place, hits);
+    }
+
+    /// Puts a cell of a checkpoint back; nothing is judged.
+    pub fn restore_cell(&mut self, collective: bool, delta: &FeatureDelta, high: i64) {
+        let store = if collective { &mut self.collective } else { &mut self.keyed };
+        if store.restore(delta, high) && self.reads_reference[usize::from(delta.feature.0)] {
+            self.index(delta.feature, delta.key);
+        }
+    }
+
+    /// After a restore: finds what waits for the clock again. It is a function of the windows and the clock.
+    pub fn resume(&mut self, patterns: &Patterns, clock: Option<i64>) {
+        self.clock = clock;
+        for place in 0..patterns.rule_count() {
+            let pattern = PatternIndex(place as u16);
+            if !matches!(patterns.judged(pattern), Some(Judged::EndOfDay | Judged::EndOfWeek)) {
+                continue;
+            }
+            let mut found = HashSet::new();
+            let windows = self.windows_of(pattern);
+            let is_group = |feature: &FeatureIndex| {
+                patterns.readers(*feature).iter().any(|reader| reader.pattern == pattern && reader.group)
+            };
+            for feature in patterns.triggers(pattern) {
+                if is_group(feature) {
+                    windows.buckets(*feature, i64::MIN, i64::MAX, |bucket| {
+                        found.insert(Place { pattern, key: ALL_KEYS, bucket });
+                    });
+                } else {
+                    windows.keys(*feature, &mut |key| {
+                        let buckets = patterns.judged_buckets(pattern, key, i64::MIN, i64::MAX, windows);
+                        found.extend(buckets.into_iter().map(|bucket| Place { pattern, key, bucket }));
+                    });
+                }
+            }
+            for place in found {
+                let ripe_at = patterns.ripe_at(pattern, place.bucket);
+                if clock.is_none_or(|clock| ripe_at > clock) {
+                    self.waiting.entry(ripe_at).or_default().insert(place);
+                }
+            }
+        }
+    }
+
+    /// Bytes held, estimated.
+    pub fn heap_bytes(&self) -> usize {
+        let waiting: usize = self.waiting.values().map(|places| places.capacity() * size_of::<Place>()).sum();
+        self.keyed.heap_bytes()
+            + self.collective.heap_bytes()
+            + self.judgements.capacity() * (size_of::<Place>() + size_of::<Vec<Hit>>())
+            + self.judged_at.len() * size_of::<Place>()
+            + waiting
+            + self.keys_of_party.len() * 64
+    }
+}
+
+fn reach(bucket: i64, reach: Option<i64>) -> i64 {
+    reach.map_or(i64::MAX, |reach| bucket.saturating_add(reach))
+}
