@@ -190,7 +190,11 @@ impl Reference {
 
     /// Takes in one accepted record (fact or correction) of scope reference; the same record again changes nothing.
     pub fn insert(&mut self, record: Fact) -> Touched {
-        let Change { gone, come } = self.records.insert(record);
+        let change = self.records.insert(record);
+        self.change(change)
+    }
+
+    fn change(&mut self, Change { gone, come }: Change) -> Touched {
         let mut touched = Touched::default();
         for fact in &gone {
             self.put(fact, false, &mut touched);
@@ -200,6 +204,17 @@ impl Reference {
         }
         touched.subjects.sort();
         touched
+    }
+
+    /// Takes a record out again, as if it had never been accepted: what depends on it can then be valued as it was.
+    pub fn remove(&mut self, record: &Fact) -> Touched {
+        let change = self.records.remove(record);
+        self.change(change)
+    }
+
+    /// True when the record was taken in before.
+    pub fn contains(&self, record: &Fact) -> bool {
+        self.records.contains(record)
     }
 
     /// Every accepted record, in no order: what a checkpoint keeps and [`Reference::insert`] restores.

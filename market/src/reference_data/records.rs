@@ -46,6 +46,39 @@ impl Records {
         Change { gone, come }
     }
 
+    /// The inverse of [`Records::insert`].
+    pub fn remove(&mut self, fact: &Fact) -> Change {
+        if !self.contains(fact) {
+            return Change::default();
+        }
+        let before = self.family_facts(fact);
+        let bytes = encode(fact);
+        if let Some(variants) = self.by_id.get_mut(&fact.event_id) {
+            variants.retain(|kept| **kept != *bytes);
+            if variants.is_empty() {
+                self.by_id.remove(&fact.event_id);
+            }
+        }
+        if let Some((_, target)) = fact.correction
+            && let Some(corrections) = self.corrections_of.get_mut(&target)
+        {
+            corrections.retain(|id| *id != fact.event_id || self.by_id.contains_key(id));
+            if corrections.is_empty() {
+                self.corrections_of.remove(&target);
+            }
+        }
+        let after = self.family_facts(fact);
+        let gone = before.iter().filter(|fact| !after.contains(fact)).cloned().collect();
+        let come = after.iter().filter(|fact| !before.contains(fact)).cloned().collect();
+        Change { gone, come }
+    }
+
+    /// True when the record was taken in.
+    pub fn contains(&self, fact: &Fact) -> bool {
+        let bytes = encode(fact);
+        self.by_id.get(&fact.event_id).is_some_and(|variants| variants.iter().any(|kept| **kept == *bytes))
+    }
+
     /// Every accepted record, in no order.
     pub fn iter(&self) -> impl Iterator<Item = Fact> + '_ {
         self.by_id.values().flatten().map(|bytes| decode(bytes))
@@ -86,6 +119,12 @@ impl Records {
         }
         effective(records).facts
     }
+}
+
+fn encode(fact: &Fact) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_fact(fact, &mut bytes);
+    bytes
 }
 
 fn decode(bytes: &[u8]) -> Fact {

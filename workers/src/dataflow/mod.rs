@@ -108,7 +108,9 @@ fn lives_operator<'scope>(
             input.for_each(|capability, epochs| {
                 for epoch in epochs.drain(..) {
                     let started = Instant::now();
-                    shard.lives.borrow_mut().apply(&shard, &epoch, &mut boxes);
+                    if let Err(error) = shard.lives.borrow_mut().apply(&shard, &epoch, &mut boxes) {
+                        shard.fail(&error);
+                    }
                     // So that the owner of windows sees the epoch even when nobody sends it a delta.
                     boxes.windows.push(shard.seat.index(), WindowRow::Tick);
                     shard.spent(Stage::Lives, started);

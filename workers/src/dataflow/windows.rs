@@ -108,8 +108,11 @@ impl Windows {
             keys_of_party: HashMap::new(),
             reads_reference,
             reference_rules,
-            each_day: rules().filter(|rule| patterns.judged(*rule) == Some(Judged::EachDay)).collect(),
-            own_rules: rules().map(owns).collect(),
+            each_day: rules()
+                .filter(|rule| patterns.judged(*rule) == Some(Judged::EachDay))
+                .filter(|rule| !patterns.compares(*rule) || owns(*rule))
+                .collect(),
+            own_rules: rules().map(&owns).collect(),
             clock: None,
             dirty_judgements: HashSet::new(),
             judged_total: 0,
@@ -166,14 +169,11 @@ impl Windows {
             let Some(width) = triggers.first().map(|feature| patterns.width(*feature)) else { continue };
             let bucket = width.bucket(billwatch_market::ids::Day::of_time(from), from);
             let span = Span { from: bucket, to: i64::MAX };
-            let reader = triggers.iter().flat_map(|feature| patterns.readers(*feature)).find(|reader| reader.pattern == *rule);
-            if reader.is_some_and(|reader| reader.group) {
-                if self.own_rules[usize::from(rule.0)] {
-                    self.dirty_groups.entry(*rule).and_modify(|known| known.widen(span)).or_insert(span);
-                }
+            if patterns.compares(*rule) && !self.own_rules[usize::from(rule.0)] {
                 continue;
             }
-            if reader.is_some_and(|reader| reader.collective) && !self.own_rules[usize::from(rule.0)] {
+            if patterns.is_group(*rule) {
+                self.dirty_groups.entry(*rule).and_modify(|known| known.widen(span)).or_insert(span);
                 continue;
             }
             for (feature, key) in keys {
@@ -340,16 +340,14 @@ impl Windows {
         self.clock = clock;
         for place in 0..patterns.rule_count() {
             let pattern = PatternIndex(place as u16);
-            if !matches!(patterns.judged(pattern), Some(Judged::EndOfDay | Judged::EndOfWeek)) {
+            let waits = matches!(patterns.judged(pattern), Some(Judged::EndOfDay | Judged::EndOfWeek));
+            if !waits || (patterns.compares(pattern) && !self.own_rules[place]) {
                 continue;
             }
             let mut found = HashSet::new();
             let windows = self.windows_of(pattern);
-            let is_group = |feature: &FeatureIndex| {
-                patterns.readers(*feature).iter().any(|reader| reader.pattern == pattern && reader.group)
-            };
             for feature in patterns.triggers(pattern) {
-                if is_group(feature) {
+                if patterns.is_group(pattern) {
                     windows.buckets(*feature, i64::MIN, i64::MAX, |bucket| {
                         found.insert(Place { pattern, key: ALL_KEYS, bucket });
                     });

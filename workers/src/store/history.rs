@@ -5,13 +5,13 @@
 //! readable, so that a look-up always sees every fact of the subject.
 //!
 //! Key: `key group (2) | kind (1) | id length (1) | id (16) | epoch (8) | index (4)`, big-endian; value: the fact as
-//! `market::codec` writes it, behind one byte that tells whether it is a copy (a variant that belongs to another bill).
+//! `market::codec` writes it.
 
 use std::sync::{Arc, mpsc};
 
 use billwatch_market::{
     codec::decode_fact,
-    fact::Fact,
+    fact::{EventId, Fact},
     ids::{BillId, PartyId},
     key_group::{key_group_of_bill, key_group_of_party},
 };
@@ -23,8 +23,13 @@ use super::{Store, StoreError, Table};
 pub enum Subject {
     /// A bill.
     Bill(BillId),
-    /// A party (cash, orders without a bill).
-    Party(PartyId),
+    /// A fact without a bill, by the event id of the first record that was seen of it.
+    Single {
+        /// Reference data, or cash and orders.
+        is_reference: bool,
+        /// The event id.
+        event: EventId,
+    },
 }
 
 /// Bytes of the part of a key that names a subject.
@@ -36,7 +41,7 @@ impl Subject {
     pub fn key_group(self) -> u16 {
         match self {
             Subject::Bill(bill) => key_group_of_bill(bill),
-            Subject::Party(party) => key_group_of_party(party),
+            Subject::Single { .. } => key_group_of_party(PartyId::SYSTEM),
         }
     }
 
@@ -46,7 +51,7 @@ impl Subject {
         key[..2].copy_from_slice(&self.key_group().to_be_bytes());
         let (kind, length, id) = match self {
             Subject::Bill(bill) => (0, bill.length, bill.digits),
-            Subject::Party(party) => (1, 0, u128::from(party.bits())),
+            Subject::Single { is_reference, event } => (1, u8::from(is_reference), event),
         };
         key[2] = kind;
         key[3] = length;
@@ -59,7 +64,7 @@ impl Subject {
         let id = u128::from_be_bytes(key.get(4..SUBJECT_BYTES)?.try_into().ok()?);
         match key[2] {
             0 => Some(Subject::Bill(BillId { digits: id, length: key[3] })),
-            1 => Some(Subject::Party(PartyId::from_bits(u64::try_from(id).ok()?))),
+            1 => Some(Subject::Single { is_reference: key[3] != 0, event: id }),
             _ => None,
         }
     }
@@ -70,8 +75,8 @@ impl Subject {
 pub struct Past {
     /// Epoch of its acceptance.
     pub epoch: u64,
-    /// A variant that belongs to another bill: it decides, but is not folded here.
-    pub copy: bool,
+    /// Number of the life in whose history it was found; 0 from the store.
+    pub life: u32,
     /// The fact.
     pub fact: Fact,
 }
@@ -90,7 +95,6 @@ struct Row {
     epoch: u64,
     at: u32,
     length: u32,
-    copy: bool,
 }
 
 impl Gathered {
@@ -103,7 +107,7 @@ impl Gathered {
 const GATHERED_BYTES_MAX: usize = 8 << 20;
 
 struct Job {
-    rows: Vec<([u8; KEY_BYTES], u32, u32, bool)>,
+    rows: Vec<([u8; KEY_BYTES], u32, u32)>,
     part: Arc<Gathered>,
     done: mpsc::Sender<Result<Arc<Gathered>, StoreError>>,
 }
@@ -131,10 +135,10 @@ impl History {
 
     /// Takes in one fact. `subject_of` of [`History::turn`] must know the dense number.
     #[inline]
-    pub fn add(&mut self, dense: u32, epoch: u64, fact_bytes: &[u8], copy: bool) {
+    pub fn add(&mut self, dense: u32, epoch: u64, fact_bytes: &[u8]) {
         let at = self.open.bytes.len() as u32;
         self.open.bytes.extend_from_slice(fact_bytes);
-        self.open.rows.push(Row { dense, epoch, at, length: fact_bytes.len() as u32, copy });
+        self.open.rows.push(Row { dense, epoch, at, length: fact_bytes.len() as u32 });
     }
 
     /// Called between epochs: hands a full part to the writer and learns of parts that are in the store.
@@ -179,7 +183,7 @@ impl History {
                 key[..SUBJECT_BYTES].copy_from_slice(&subject_of(row.dense).key());
                 key[SUBJECT_BYTES..SUBJECT_BYTES + 8].copy_from_slice(&row.epoch.to_be_bytes());
                 key[SUBJECT_BYTES + 8..].copy_from_slice(&(index as u32).to_be_bytes());
-                (key, row.at, row.length, row.copy)
+                (key, row.at, row.length)
             })
             .collect();
         // A writer that has ended shows at the next flush.
@@ -204,7 +208,7 @@ impl History {
         for part in self.sealed.iter().map(Arc::as_ref).chain([&self.open]) {
             for row in &part.rows {
                 if let Some(place) = wanted(row.dense) {
-                    pasts[place].push(Past { epoch: row.epoch, copy: row.copy, fact: decode(part.of(row))? });
+                    pasts[place].push(Past { epoch: row.epoch, life: row.dense, fact: decode(part.of(row))? });
                 }
             }
         }
@@ -239,7 +243,7 @@ impl History {
         }
         for part in self.sealed.iter().map(Arc::as_ref).chain([&self.open]) {
             for row in &part.rows {
-                take(subject_of(row.dense), Past { epoch: row.epoch, copy: row.copy, fact: decode(part.of(row))? });
+                take(subject_of(row.dense), Past { epoch: row.epoch, life: row.dense, fact: decode(part.of(row))? });
             }
         }
         Ok(())
@@ -269,17 +273,8 @@ fn read_stored(store: &Store, subject: Subject, before: u64, past: &mut Vec<Past
 fn write_jobs(store: &Store, inbox: &mpsc::Receiver<Job>) {
     while let Ok(mut job) = inbox.recv() {
         job.rows.sort_unstable_by(|left, right| left.0.cmp(&right.0));
-        let mut value = Vec::new();
-        let rows: Vec<_> = job
-            .rows
-            .iter()
-            .map(|(key, at, length, copy)| {
-                value.clear();
-                value.push(u8::from(*copy));
-                value.extend_from_slice(&job.part.bytes[*at as usize..(at + length) as usize]);
-                (key, Some(value.clone()))
-            })
-            .collect();
+        let bytes = &job.part.bytes;
+        let rows = job.rows.iter().map(|(key, at, length)| (key, Some(&bytes[*at as usize..(at + length) as usize])));
         let written = store.write_sorted(Table::History, rows);
         if job.done.send(written.map(|_| job.part)).is_err() {
             return;
@@ -296,9 +291,7 @@ fn parse_key(key: &[u8]) -> Result<(u64, Subject), StoreError> {
 }
 
 fn past_of(epoch: u64, value: &[u8]) -> Result<Past, StoreError> {
-    let (copy, bytes) =
-        value.split_first().ok_or_else(|| StoreError::Damaged { what: "an empty row of the history".into() })?;
-    Ok(Past { epoch, copy: *copy != 0, fact: decode(bytes)? })
+    Ok(Past { epoch, life: 0, fact: decode(value)? })
 }
 
 fn decode(bytes: &[u8]) -> Result<Fact, StoreError> {
@@ -335,7 +328,7 @@ mod tests {
         };
         let mut bytes = Vec::new();
         encode_fact(&fact, &mut bytes);
-        history.add(dense, epoch, &bytes, false);
+        history.add(dense, epoch, &bytes);
     }
 
     fn ids(history: &History, dense: u32) -> Vec<u128> {
@@ -371,7 +364,7 @@ mod tests {
 
     #[test]
     fn subjects_and_keys() {
-        for subject in [subject(3), Subject::Party(PartyId::SYSTEM), Subject::Party(PartyId::enterprise(17))] {
+        for subject in [subject(3), Subject::Single { is_reference: true, event: 17 }, Subject::Single { is_reference: false, event: u128::MAX }] {
             assert_eq!(Subject::of_key(&subject.key()), Some(subject));
         }
     }

@@ -1,0 +1,203 @@
+//! What one folded fact adds to cells, features and alerts, and the rules behind it.
+//!
+//! One call with weight +1 when a fact is folded; the same call with −1 takes away exactly what it added. So a bill that is
+//! folded again is taken out as it was and put in as it is, and nobody downstream needs to know why.
+
+use std::sync::Arc;
+
+use billwatch_market::{
+    bill::{Bill, Laws, Outcome},
+    catalogue::Catalogue,
+    corrections::{Effective, effective},
+    fact::{EventId, Fact},
+    ids::BillId,
+    observe::{Meanings, Observation},
+    pattern::{BillTimers, FeatureIndex, Hit, MarketRegistry, Output, Patterns, Seen},
+    reference_data::Reference,
+};
+use smallvec::SmallVec;
+
+use super::{alerts::AlertRow, windows::WindowRow};
+use crate::{
+    ownership::{Owners, group_of_rule, group_of_words},
+    shard::Common,
+};
+
+/// What is compiled from the catalogue; shared by all threads.
+pub struct Rules {
+    /// The fold's laws.
+    pub laws: Laws,
+    /// What names mean.
+    pub meanings: Meanings,
+    /// Risk patterns.
+    pub patterns: Patterns,
+}
+
+impl Rules {
+    /// Compiles a catalogue with the embedded pattern rules. The error says which table is at fault.
+    pub fn new(catalogue: &Arc<Catalogue>) -> anyhow::Result<Self> {
+        Ok(Rules {
+            laws: Laws::new(catalogue)?,
+            meanings: Meanings::new(catalogue.clone())?,
+            patterns: Patterns::embedded(),
+        })
+    }
+
+    /// Reference data as judges read it.
+    pub fn registry<'a>(&'a self, reference: &'a Reference) -> MarketRegistry<'a> {
+        MarketRegistry { reference, meanings: &self.meanings }
+    }
+}
+
+/// A bill folded from its records.
+#[derive(Default)]
+pub struct Folded {
+    /// The bill.
+    pub bill: Bill,
+    /// Starts and answers.
+    pub timers: BillTimers,
+    /// Alerts by instant at which the clock makes them.
+    pub due: Vec<(i64, Hit)>,
+    /// There are corrections or variants: order alone does not tell what a further fact does.
+    pub complicated: bool,
+}
+
+/// One folded fact.
+pub struct Valued<'a> {
+    /// The fact of the market.
+    pub fact: &'a Fact,
+    /// What it did.
+    pub outcome: &'a Outcome,
+    /// The bill after it.
+    pub bill: Option<&'a Bill>,
+    /// Its id came with several contents.
+    pub has_variants: bool,
+}
+
+/// Where contributions go.
+pub struct Valuer {
+    rules: Arc<Rules>,
+    owners: Owners,
+    /// By feature: owners of rules that compare its keys.
+    collective: Vec<SmallVec<[u32; 2]>>,
+    output: Output,
+}
+
+impl Valuer {
+    /// For one worker.
+    pub fn new(common: &Common) -> Self {
+        let patterns = &common.rules.patterns;
+        let owner = |rule| common.owners[usize::from(group_of_rule(patterns.id(rule)))];
+        let collective = (0..patterns.feature_count())
+            .map(|feature| {
+                let readers = patterns.readers(FeatureIndex(feature as u16));
+                let mut owners: SmallVec<[u32; 2]> = readers
+                    .iter()
+                    .filter(|reader| reader.collective || reader.group)
+                    .map(|reader| owner(reader.pattern))
+                    .collect();
+                owners.sort_unstable();
+                owners.dedup();
+                owners
+            })
+            .collect();
+        Valuer { rules: common.rules.clone(), owners: common.owners.clone(), collective, output: Output::default() }
+    }
+
+    /// What one folded fact adds (+1) or takes (−1).
+    pub fn value(
+        &mut self,
+        valued: Valued<'_>,
+        reference: &Reference,
+        weight: i32,
+        timers: Option<&mut BillTimers>,
+        sink: &mut Sink<'_>,
+    ) {
+        let rules = &*self.rules;
+        let Valued { fact, outcome, bill, has_variants } = valued;
+        let observation = Observation::new(fact, outcome, bill, reference, &rules.meanings);
+        let seen = Seen { observation: &observation, has_variants };
+        let registry = rules.registry(reference);
+        rules.patterns.observe(&seen, &registry, weight, &mut self.output);
+        if let Some(timers) = timers {
+            rules.patterns.time(&seen, &registry, timers);
+        }
+        for delta in self.output.deltas.drain(..) {
+            let group = group_of_words([u64::from(delta.feature.0), delta.key.0, delta.key.1]);
+            sink.boxes.windows.push(self.owners[usize::from(group)] as usize, WindowRow::Keyed(delta));
+            for owner in &self.collective[usize::from(delta.feature.0)] {
+                sink.boxes.windows.push(*owner as usize, WindowRow::Collective(delta));
+            }
+            sink.feature_rows += 1;
+        }
+        for (hit, weight) in self.output.hits.drain(..) {
+            sink.hit(AlertRow { hit, weight });
+        }
+        sink.skipped += self.output.skipped.drain(..).map(|(_, weight)| i64::from(weight)).sum::<i64>();
+    }
+
+    /// Folds all records of a bill and values each fact.
+    pub fn fold(
+        &mut self,
+        bill_id: BillId,
+        records: Vec<Fact>,
+        reference: &Reference,
+        weight: i32,
+        sink: &mut Sink<'_>,
+    ) -> Folded {
+        let corrections: Vec<Fact> = records.iter().filter(|record| record.correction.is_some()).cloned().collect();
+        let effective = effective(records);
+        let complicated = !corrections.is_empty() || !effective.variants.is_empty();
+        let mut folded = Folded { complicated, ..Folded::default() };
+        for fact in effective.facts.iter().filter(|fact| fact.bill_id == Some(bill_id)) {
+            let outcome = folded.bill.apply(fact, &self.rules.laws);
+            let has_variants = effective.variants.iter().any(|variant| variant.event_id == fact.event_id);
+            let valued = Valued { fact, outcome: &outcome, bill: Some(&folded.bill), has_variants };
+            self.value(valued, reference, weight, Some(&mut folded.timers), sink);
+        }
+        folded.due = self.rules.patterns.due(&folded.timers);
+        folded.due.extend(self.waiting(&corrections, &effective));
+        folded
+    }
+
+    /// What corrections that wait for their target make due (P184).
+    pub fn waiting(&self, corrections: &[Fact], effective: &Effective) -> Vec<(i64, Hit)> {
+        let mut seen: SmallVec<[EventId; 4]> = SmallVec::new();
+        let mut due = Vec::new();
+        for record in corrections {
+            if effective.waiting.contains(&record.event_id) && !seen.contains(&record.event_id) {
+                seen.push(record.event_id);
+                due.extend(self.rules.patterns.orphan_correction(record));
+            }
+        }
+        due
+    }
+
+    /// The compiled rules.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+}
+
+/// Takes what [`Valuer`] says, for the epoch in work.
+pub struct Sink<'a> {
+    /// By destination.
+    pub boxes: &'a mut super::lives::Outboxes,
+    /// Owner of the alert of a hit.
+    pub alert_owner: &'a dyn Fn(&AlertRow) -> usize,
+    /// Feature deltas so far.
+    pub feature_rows: u64,
+    /// Hits so far.
+    pub hit_rows: u64,
+    /// Rules skipped for want of data, weights summed.
+    pub skipped: i64,
+}
+
+impl Sink<'_> {
+    /// A hit on its way.
+    pub fn hit(&mut self, row: AlertRow) {
+        self.hit_rows += 1;
+        let to = (self.alert_owner)(&row);
+        self.boxes.hits.push(to, row);
+    }
+}

@@ -1,0 +1,176 @@
+//! All state of one worker thread, and where the thread sits.
+//!
+//! The operators of the dataflow and the worker loop share a [`Shard`]: operators change it during an epoch, the loop reads
+//! it between epochs. Everything runs on one thread; each part is borrowed for one call only.
+
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+    time::Instant,
+};
+
+use billwatch_market::{catalogue::Catalogue, pattern::Patterns};
+
+use crate::{
+    counters::{Counts, Stage, add},
+    dataflow::{
+        alerts::{AlertRow, Alerts, alert_group},
+        cells::Cells,
+        lives::Lives,
+        valuation::Rules,
+        windows::{WindowRow, Windows},
+    },
+    ownership::{Owners, group_of_rule},
+    parcel::Parcel,
+    store::Store,
+};
+
+/// Where a worker thread sits in the mesh.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Seat {
+    /// Number of the process.
+    pub process: usize,
+    /// Threads in each process.
+    pub threads: usize,
+    /// Number of the thread in its process.
+    pub thread: usize,
+}
+
+impl Seat {
+    /// Its index among all workers.
+    pub fn index(self) -> usize {
+        self.process * self.threads + self.thread
+    }
+}
+
+/// What all threads of a process have in common.
+#[derive(Clone)]
+pub struct Common {
+    /// The catalogue.
+    pub catalogue: Arc<Catalogue>,
+    /// What is compiled from it.
+    pub rules: Arc<Rules>,
+    /// Owner of each key group.
+    pub owners: Owners,
+    /// The disk; `None`: history stays in memory and there are no checkpoints (tests, benches).
+    pub store: Option<Arc<Store>>,
+}
+
+/// State of one worker thread.
+pub struct Shard {
+    /// Its place.
+    pub seat: Seat,
+    /// Shared by the process.
+    pub common: Common,
+    /// Bills, facts without a bill, reference data, history.
+    pub lives: RefCell<Lives>,
+    /// Totals.
+    pub cells: RefCell<Cells>,
+    /// Features and judgements.
+    pub windows: RefCell<Windows>,
+    /// Alerts.
+    pub alerts: RefCell<Alerts>,
+    /// Counters.
+    pub counts: Counts,
+    /// Last complete epoch.
+    pub epoch: Cell<u64>,
+    /// Why the thread cannot go on, once it cannot.
+    failure: RefCell<Option<String>>,
+}
+
+impl Shard {
+    /// Without facts.
+    pub fn new(seat: Seat, common: Common) -> Self {
+        let index = seat.index() as u32;
+        let patterns = &common.rules.patterns;
+        let is_own = |rule| {
+            patterns.compares(rule) && common.owners[usize::from(group_of_rule(patterns.id(rule)))] == index
+        };
+        Shard {
+            seat,
+            lives: RefCell::new(Lives::new(&common, seat)),
+            cells: RefCell::new(Cells::default()),
+            windows: RefCell::new(Windows::new(patterns, is_own)),
+            alerts: RefCell::new(Alerts::default()),
+            counts: Counts::default(),
+            epoch: Cell::new(0),
+            failure: RefCell::new(None),
+            common,
+        }
+    }
+
+    /// The compiled patterns.
+    pub fn patterns(&self) -> &Patterns {
+        &self.common.rules.patterns
+    }
+
+    /// The worker that owns a key group.
+    #[inline]
+    pub fn owner(&self, group: u16) -> usize {
+        self.common.owners[usize::from(group)] as usize
+    }
+
+    /// The worker that owns the alert of a hit.
+    pub fn alert_owner(&self, row: &AlertRow) -> usize {
+        let id = billwatch_market::pattern::AlertId::of(self.patterns().id(row.hit.pattern), &row.hit.key, row.hit.date);
+        self.owner(alert_group(id))
+    }
+
+    /// Books the time since `started` on a stage.
+    pub fn spent(&self, stage: Stage, started: Instant) {
+        self.counts.spent(stage, started.elapsed().as_nanos() as u64);
+    }
+
+    /// Notes that an operator could not do its work. The loop ends the generation before the epoch is reported.
+    pub fn fail(&self, error: &dyn std::fmt::Display) {
+        self.failure.borrow_mut().get_or_insert_with(|| error.to_string());
+    }
+
+    /// Why the thread cannot go on.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.borrow().clone()
+    }
+
+    /// Applies the deltas of an epoch to the windows and judges what they made due.
+    pub fn apply_windows(&self, parcels: Vec<Parcel<WindowRow>>, mut emit: impl FnMut(usize, AlertRow)) {
+        let patterns = self.patterns();
+        let mut windows = self.windows.borrow_mut();
+        let mut lives = self.lives.borrow_mut();
+        let started = Instant::now();
+        for parcel in parcels {
+            parcel.open(|row| match row {
+                WindowRow::Tick => {}
+                WindowRow::Keyed(delta) => windows.add_keyed(patterns, &delta),
+                WindowRow::Collective(delta) => windows.add_collective(patterns, &delta),
+            });
+        }
+        self.spent(Stage::Windows, started);
+        let started = Instant::now();
+        for (party, from) in lives.take_reference_changes() {
+            windows.reference_changed(patterns, party, from);
+        }
+        let before = (windows.judged_total, windows.skipped_total);
+        let registry = self.common.rules.registry(lives.reference());
+        windows.judge(patterns, &registry, lives.clock(), |row| {
+            add(&self.counts.hit_rows_total, 1);
+            emit(self.alert_owner(&row), row);
+        });
+        add(&self.counts.judgements_total, windows.judged_total - before.0);
+        add(&self.counts.skipped_no_ref, windows.skipped_total - before.1);
+        self.spent(Stage::Judges, started);
+    }
+
+    /// Refreshes the gauges of memory.
+    pub fn weigh(&self) {
+        let counts = &self.counts;
+        let lives = self.lives.borrow().weigh();
+        counts.bytes_bills.set(lives.bills_bytes);
+        counts.bytes_index.set(lives.index_bytes);
+        counts.bytes_history.set(lives.history_bytes);
+        counts.bills.set(lives.bills);
+        counts.live_lots.set(lives.live_lots);
+        counts.bytes_cells.set(self.cells.borrow().heap_bytes() as u64);
+        counts.bytes_windows.set(self.windows.borrow().heap_bytes() as u64);
+        counts.bytes_alerts.set(self.alerts.borrow().heap_bytes() as u64);
+    }
+}
