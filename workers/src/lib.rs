@@ -5,10 +5,18 @@
 //!   its state is exactly the state of epoch e. Questions and checkpoints are dealt with in that gap.
 //! * Views are functions of the set of accepted facts, the catalogue and the market clock (ARCHITECTURE.md).
 //!
-//! Begin at [`engine`] (a worker thread and its life), then `dataflow` (what happens in an epoch), `store` (what is on
+//! Begin at [`engine`] (a worker thread and its life), then [`dataflow`] (what happens in an epoch), [`store`] (what is on
 //! disk) and `client` (the stream from the coordinator). [`harness`] runs all of it in one process, for tests and benches.
 
+pub mod answers;
+pub mod command;
+pub mod counters;
+pub mod dataflow;
+pub mod engine;
+pub mod harness;
 pub mod limits;
 pub mod mesh;
+pub mod ownership;
 pub mod parcel;
+pub mod shard;
 pub mod store;

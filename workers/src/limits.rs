@@ -36,3 +36,6 @@ pub const EXPLAIN_FACTS_MAX: usize = 10_000;
 
 /// Checkpoints kept on disk: the last two committed ones (ARCHITECTURE.md).
 pub const CHECKPOINTS_KEPT: usize = 2;
+
+/// Pause between two reports of counters: they are for people.
+pub const COUNTERS_EVERY: Duration = Duration::from_secs(1);

@@ -426,6 +426,15 @@ impl Patterns {
         keyed_of(self.rule(pattern)).map(|keyed| keyed.judged)
     }
 
+    /// The rule reads windows of other keys than the judged one: all keys of its features must lie in one place.
+    pub fn compares(&self, pattern: PatternIndex) -> bool {
+        match &self.rule(pattern).scope {
+            Scope::Keyed(keyed) => keyed.collective,
+            Scope::Peer(_) => true,
+            _ => false,
+        }
+    }
+
     /// True for a rule that is judged for all keys of a bucket at once.
     pub fn is_group(&self, pattern: PatternIndex) -> bool {
         matches!(self.rule(pattern).scope, Scope::Peer(_))

@@ -81,6 +81,20 @@ impl BillTimers {
         self.waiting.iter()
     }
 
+    /// True when a fact with this id was timed: another one is a variant.
+    pub fn knows(&self, event: EventId) -> bool {
+        // Variants are rare and mostly follow closely.
+        self.known.iter().rev().any(|known| *known == event)
+    }
+
+    /// Bytes held outside itself.
+    pub fn heap_bytes(&self) -> usize {
+        self.started.capacity() * size_of::<Started>()
+            + self.answers.capacity() * size_of::<Answer>()
+            + self.known.capacity() * size_of::<EventId>()
+            + self.waiting.capacity() * size_of::<Waiting>()
+    }
+
     /// Starts that are not answered in time, whatever the clock says: each becomes an alert when the clock passes the end of
     /// its limit. `early(timer)`: answers before the start count too.
     pub fn unanswered(&self, early: impl Fn(u8) -> bool) -> impl Iterator<Item = &Started> {

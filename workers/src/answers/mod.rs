@@ -1,0 +1,44 @@
+//! Answers to questions, from the state of the last epoch.
+//!
+//! Every worker answers its part: cells and features that it owns, bills that it folds. The parts of one question all hold at
+//! one epoch, because the question stands at the same place in the stream of every worker.
+
+mod dump;
+
+use billwatch_proto::v1::{self, shard_answer, shard_question};
+
+use crate::shard::Shard;
+
+/// Answers a question; hands the parts over, the last one marked.
+pub fn answer(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(v1::ShardAnswer)) {
+    let mut waiting: Option<shard_answer::Kind> = None;
+    let part = |kind: Option<shard_answer::Kind>, last: bool, error: String| v1::ShardAnswer {
+        question: question.question,
+        epoch: shard.epoch.get(),
+        last,
+        error,
+        kind,
+    };
+    let result = parts(shard, question, |kind| {
+        if let Some(before) = waiting.replace(kind) {
+            give(part(Some(before), false, String::new()));
+        }
+    });
+    let error = result.err().map(|error| format!("{error:#}")).unwrap_or_default();
+    give(part(waiting, true, error));
+}
+
+fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard_answer::Kind)) -> anyhow::Result<()> {
+    match &question.kind {
+        Some(shard_question::Kind::Dump(request)) => {
+            dump::dump(shard, &request.view, &mut |dump| give(shard_answer::Kind::Dump(dump)))
+        }
+        Some(_) => anyhow::bail!("this kind of question is not answered yet"),
+        None => anyhow::bail!("a question without a kind; the coordinator is of another build"),
+    }
+}
+
+/// Changed cells of subscriptions in the last epoch.
+pub fn watched(_shard: &Shard) -> Vec<v1::WatchedCells> {
+    Vec::new()
+}

@@ -1,0 +1,281 @@
+//! The whole engine in one process, without coordinator and gRPC: for tests and for `bench throughput`.
+//!
+//! [`EngineHarness::feed`] routes records to N worker threads exactly as the coordinator does; [`EngineHarness::feed_routed`]
+//! takes an epoch that was routed before, so that a bench measures the engine alone.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, mpsc},
+};
+
+use billwatch_market::{
+    catalogue::Catalogue,
+    codec::encode_fact,
+    fact::Fact,
+    fact_scope::{FactScope, scope},
+    key_group::{key_group_of_bill, key_group_of_party},
+};
+use billwatch_proto::v1;
+
+use crate::{
+    command::{Bytes, Command, EpochInput, Report},
+    dataflow::valuation::Rules,
+    engine::{Plan, Process},
+    mesh::Mesh,
+    ownership::{Owners, even_owners},
+    shard::Common,
+    store::Store,
+};
+
+/// One epoch, cut by worker.
+#[derive(Clone, Debug)]
+pub struct RoutedEpoch {
+    /// One a worker, in order.
+    pub inputs: Vec<EpochInput>,
+}
+
+/// What an epoch gave.
+#[derive(Clone, Debug, Default)]
+pub struct EpochResult {
+    /// Changed alerts of all threads.
+    pub alerts: Vec<v1::AlertChange>,
+    /// Changed cells of subscriptions.
+    pub watched: Vec<v1::WatchedCells>,
+}
+
+/// The engine in one process.
+pub struct EngineHarness {
+    process: Option<Process>,
+    reports: mpsc::Receiver<(usize, Report)>,
+    threads: usize,
+    owners: Owners,
+    epoch: u64,
+    question: u64,
+    counters: Vec<BTreeMap<String, i64>>,
+}
+
+impl EngineHarness {
+    /// Starts `threads` worker threads with nothing in them. With a data directory, history goes to disk and checkpoints can
+    /// be taken; `restore_epoch` (0: none) begins from one of them.
+    pub fn start(catalogue: &Arc<Catalogue>, threads: usize, dir: Option<&Path>, restore_epoch: u64) -> anyhow::Result<Self> {
+        let owners = even_owners(threads);
+        let store = dir.map(|dir| Store::open(dir, restore_epoch)).transpose()?.map(Arc::new);
+        let common =
+            Common { catalogue: catalogue.clone(), rules: Arc::new(Rules::new(catalogue)?), owners: owners.clone(), store };
+        let plan = Plan { common, process: 0, threads, generation: 1, restore_epoch };
+        let (sender, reports) = mpsc::channel();
+        let sink = Arc::new(move |thread, report| drop(sender.send((thread, report))));
+        let process = Process::start(Mesh::Alone { threads }, plan, sink)?;
+        let mut harness = EngineHarness {
+            process: Some(process),
+            reports,
+            threads,
+            owners,
+            epoch: restore_epoch,
+            question: 0,
+            counters: vec![BTreeMap::new(); threads],
+        };
+        harness.gather(|report| matches!(report, Report::Ready))?;
+        Ok(harness)
+    }
+
+    /// The last epoch.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Routes facts to workers as the next epoch. `clock`: market clock after it, ms.
+    pub fn route(&self, epoch: u64, facts: &[Fact], clock: Option<i64>) -> RoutedEpoch {
+        route(epoch, facts, clock, &self.owners, self.threads)
+    }
+
+    /// Feeds facts as the next epoch and waits until all views show it.
+    pub fn feed(&mut self, facts: &[Fact], clock: Option<i64>) -> anyhow::Result<EpochResult> {
+        let routed = self.route(self.epoch + 1, facts, clock);
+        self.feed_routed(routed)
+    }
+
+    /// Feeds an epoch that was routed before; waits until all views show it.
+    pub fn feed_routed(&mut self, routed: RoutedEpoch) -> anyhow::Result<EpochResult> {
+        self.inject(routed)?;
+        self.complete()
+    }
+
+    /// Hands an epoch over without waiting: at most [`crate::limits::COMMANDS_IN_FLIGHT`] may be on their way.
+    pub fn inject(&mut self, routed: RoutedEpoch) -> anyhow::Result<()> {
+        self.epoch = routed.inputs.first().map_or(self.epoch, |input| input.epoch);
+        for (feeder, input) in self.process()?.feeders().iter().zip(routed.inputs) {
+            feeder.send(Command::Epoch(input))?;
+        }
+        Ok(())
+    }
+
+    /// Waits for one injected epoch.
+    pub fn complete(&mut self) -> anyhow::Result<EpochResult> {
+        let mut result = EpochResult::default();
+        for report in self.gather(|report| matches!(report, Report::EpochDone { .. }))? {
+            if let Report::EpochDone { mut alerts, mut watched, .. } = report {
+                result.alerts.append(&mut alerts);
+                result.watched.append(&mut watched);
+            }
+        }
+        Ok(result)
+    }
+
+    /// Asks every worker; the parts of all answers, in no order.
+    pub fn ask(&mut self, kind: v1::shard_question::Kind) -> anyhow::Result<Vec<v1::ShardAnswer>> {
+        self.question += 1;
+        let question = v1::ShardQuestion { question: self.question, kind: Some(kind) };
+        for feeder in self.process()?.feeders() {
+            feeder.send(Command::Question(Box::new(question.clone())))?;
+        }
+        let mut parts = Vec::new();
+        let mut open = self.threads;
+        while open > 0 {
+            let (thread, report) = self.reports.recv()?;
+            match self.keep(thread, report)? {
+                Some(Report::Answer(part)) if part.question == self.question => {
+                    open -= usize::from(part.last);
+                    anyhow::ensure!(part.error.is_empty(), "{}", part.error);
+                    parts.push(*part);
+                }
+                _ => {}
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Hash of every view: wrapping sums over the workers, and the number of rows.
+    pub fn view_hashes(&mut self) -> anyhow::Result<BTreeMap<String, (u128, u64)>> {
+        let mut hashes: BTreeMap<String, (u128, u64)> = BTreeMap::new();
+        for part in self.ask(v1::shard_question::Kind::Dump(v1::DumpViewsRequest::default()))? {
+            if let Some(v1::shard_answer::Kind::Dump(dump)) = part.kind {
+                for hash in dump.hashes {
+                    let sum = hashes.entry(hash.view).or_default();
+                    sum.0 = sum.0.wrapping_add(u128::from(hash.high) << 64 | u128::from(hash.low));
+                    sum.1 += hash.rows;
+                }
+            }
+        }
+        Ok(hashes)
+    }
+
+    /// Rows of a view as canonical text, sorted.
+    pub fn view_rows(&mut self, view: &str) -> anyhow::Result<Vec<String>> {
+        let request = v1::DumpViewsRequest { view: view.to_owned() };
+        let mut rows = Vec::new();
+        for part in self.ask(v1::shard_question::Kind::Dump(request))? {
+            if let Some(v1::shard_answer::Kind::Dump(mut dump)) = part.kind {
+                rows.append(&mut dump.rows);
+            }
+        }
+        rows.sort();
+        Ok(rows)
+    }
+
+    /// Takes a checkpoint of the last epoch and commits it. Bytes written.
+    pub fn checkpoint(&mut self) -> anyhow::Result<u64> {
+        for feeder in self.process()?.feeders() {
+            feeder.send(Command::Checkpoint)?;
+        }
+        let mut bytes = 0;
+        for report in self.gather(|report| matches!(report, Report::CheckpointDone { .. }))? {
+            if let Report::CheckpointDone { result, .. } = report {
+                bytes = bytes.max(result.map_err(anyhow::Error::msg)?);
+            }
+        }
+        let epoch = self.epoch;
+        for feeder in self.process()?.feeders() {
+            feeder.send(Command::Committed { epoch })?;
+        }
+        Ok(bytes)
+    }
+
+    /// Growing counters, summed over the threads, as of their last reports (one a second).
+    pub fn counters(&self) -> BTreeMap<String, i64> {
+        let mut sums = BTreeMap::new();
+        for counters in &self.counters {
+            for (name, value) in counters {
+                *sums.entry(name.clone()).or_default() += value;
+            }
+        }
+        sums
+    }
+
+    /// Stops the threads.
+    pub fn stop(mut self) {
+        if let Some(process) = self.process.take() {
+            process.stop();
+        }
+    }
+
+    fn process(&self) -> anyhow::Result<&Process> {
+        self.process.as_ref().ok_or_else(|| anyhow::anyhow!("the engine was stopped"))
+    }
+
+    /// Waits for one report of the kind from every thread.
+    fn gather(&mut self, is_it: impl Fn(&Report) -> bool) -> anyhow::Result<Vec<Report>> {
+        let mut reports = Vec::with_capacity(self.threads);
+        while reports.len() < self.threads {
+            let (thread, report) = self.reports.recv()?;
+            if let Some(report) = self.keep(thread, report)?.filter(&is_it) {
+                reports.push(report);
+            }
+        }
+        Ok(reports)
+    }
+
+    fn keep(&mut self, thread: usize, report: Report) -> anyhow::Result<Option<Report>> {
+        match &report {
+            Report::Failed { error } => anyhow::bail!("worker thread {thread}: {error}"),
+            Report::EpochDone { counters, .. } => {
+                for counter in counters {
+                    self.counters[thread].insert(counter.name.clone(), counter.value);
+                }
+            }
+            _ => {}
+        }
+        Ok(Some(report))
+    }
+}
+
+impl Drop for EngineHarness {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.stop();
+        }
+    }
+}
+
+/// Cuts an epoch by worker, as the coordinator does.
+pub fn route(epoch: u64, facts: &[Fact], clock: Option<i64>, owners: &Owners, workers: usize) -> RoutedEpoch {
+    let mut records = vec![Vec::new(); workers];
+    let mut reference = Vec::new();
+    for fact in facts {
+        let group = match scope(fact) {
+            FactScope::Bill(bill) => Some(key_group_of_bill(bill)),
+            FactScope::Party(party) => Some(key_group_of_party(party)),
+            FactScope::BillAndReference(bill) => {
+                encode_fact(fact, &mut reference);
+                Some(key_group_of_bill(bill))
+            }
+            FactScope::Reference => {
+                encode_fact(fact, &mut reference);
+                None
+            }
+        };
+        if let Some(group) = group {
+            encode_fact(fact, &mut records[owners[usize::from(group)] as usize]);
+        }
+    }
+    let reference = Bytes::from(reference);
+    let input = |records: Vec<u8>| EpochInput {
+        epoch,
+        clock,
+        records: records.into(),
+        variants: Bytes::new(),
+        reference: reference.clone(),
+    };
+    RoutedEpoch { inputs: records.into_iter().map(input).collect() }
+}
