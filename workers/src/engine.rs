@@ -31,7 +31,10 @@ use crate::{
     limits::{COMMANDS_IN_FLIGHT, COUNTERS_EVERY, PARK_MAX},
     mesh::{Guards, Mesh, MeshError},
     shard::{Common, Seat, Shard},
-    store::{StoreError, checkpoint::{Manifest, STATE_VERSION}},
+    store::{
+        StoreError,
+        checkpoint::{Manifest, STATE_VERSION},
+    },
 };
 
 /// Takes what threads say: (thread of the process, report). Called from worker threads; must not block.
@@ -125,7 +128,8 @@ impl Process {
             let thread = worker.index() - plan.process * plan.threads;
             // Set before the first look into the inbox: a command is either seen there or wakes the thread.
             let _ = names[thread].set(std::thread::current());
-            let inbox = inboxes.lock().expect("no thread fails while it holds this").get_mut(thread).and_then(Option::take);
+            let inbox =
+                inboxes.lock().expect("no thread fails while it holds this").get_mut(thread).and_then(Option::take);
             let mut alarm = Alarm { thread, sink: sink.clone(), quiet: false };
             if let Some(inbox) = inbox {
                 let mut seat = Loop { thread, plan: &plan, cutting: &cutting, sink: &sink };
@@ -245,7 +249,10 @@ impl Loop<'_> {
     ) -> Result<(), String> {
         let number = epoch.epoch;
         if number <= shard.epoch.get() {
-            return Err(format!("epoch {number} came after epoch {}; the stream of epochs is out of order", shard.epoch.get()));
+            return Err(format!(
+                "epoch {number} came after epoch {}; the stream of epochs is out of order",
+                shard.epoch.get()
+            ));
         }
         input.advance_to(number);
         input.send(epoch);

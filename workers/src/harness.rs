@@ -58,11 +58,20 @@ pub struct EngineHarness {
 impl EngineHarness {
     /// Starts `threads` worker threads with nothing in them. With a data directory, history goes to disk and checkpoints can
     /// be taken; `restore_epoch` (0: none) begins from one of them.
-    pub fn start(catalogue: &Arc<Catalogue>, threads: usize, dir: Option<&Path>, restore_epoch: u64) -> anyhow::Result<Self> {
+    pub fn start(
+        catalogue: &Arc<Catalogue>,
+        threads: usize,
+        dir: Option<&Path>,
+        restore_epoch: u64,
+    ) -> anyhow::Result<Self> {
         let owners = even_owners(threads);
         let store = dir.map(|dir| Store::open(dir, restore_epoch)).transpose()?.map(Arc::new);
-        let common =
-            Common { catalogue: catalogue.clone(), rules: Arc::new(Rules::new(catalogue)?), owners: owners.clone(), store };
+        let common = Common {
+            catalogue: catalogue.clone(),
+            rules: Arc::new(Rules::new(catalogue)?),
+            owners: owners.clone(),
+            store,
+        };
         let plan = Plan { common, process: 0, threads, generation: 1, restore_epoch };
         let (sender, reports) = mpsc::channel();
         let sink = Arc::new(move |thread, report| drop(sender.send((thread, report))));

@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn groups_never_change_and_spread() {
-        let vectors: [([u64; 3], u16); 3] = [([0, 0, 0], 0), ([1, 2, 3], GROUPS[0]), ([u64::MAX, 7, 1 << 60], GROUPS[1])];
+        let vectors: [([u64; 3], u16); 3] = [([0, 0, 0], 0), ([1, 2, 3], 867), ([u64::MAX, 7, 1 << 60], 98)];
         for (words, group) in vectors {
             assert_eq!(group_of_words(words), group, "{words:?}");
         }

@@ -83,9 +83,8 @@ impl Shard {
     pub fn new(seat: Seat, common: Common) -> Self {
         let index = seat.index() as u32;
         let patterns = &common.rules.patterns;
-        let is_own = |rule| {
-            patterns.compares(rule) && common.owners[usize::from(group_of_rule(patterns.id(rule)))] == index
-        };
+        let is_own =
+            |rule| patterns.compares(rule) && common.owners[usize::from(group_of_rule(patterns.id(rule)))] == index;
         Shard {
             seat,
             lives: RefCell::new(Lives::new(&common, seat)),
@@ -112,7 +111,8 @@ impl Shard {
 
     /// The worker that owns the alert of a hit.
     pub fn alert_owner(&self, row: &AlertRow) -> usize {
-        let id = billwatch_market::pattern::AlertId::of(self.patterns().id(row.hit.pattern), &row.hit.key, row.hit.date);
+        let id =
+            billwatch_market::pattern::AlertId::of(self.patterns().id(row.hit.pattern), &row.hit.key, row.hit.date);
         self.owner(alert_group(id))
     }
 

@@ -43,13 +43,19 @@ fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(&str)) -> anyhow::Result
         "bills" => {
             for life in shard.lives.borrow().bills() {
                 for lot in &life.bill.lots {
-                    take(&format!("{} {} {} {:?} {:?} {:?} {:?} {}", life.id, lot.range, lot.holder, lot.status, lot.flag, lot.risk, lot.pay_state, lot.hops));
+                    take(&format!(
+                        "{} {} {} {:?} {:?} {:?} {:?} {}",
+                        life.id, lot.range, lot.holder, lot.status, lot.flag, lot.risk, lot.pay_state, lot.hops
+                    ));
                 }
             }
         }
         "features" => {
             shard.windows.borrow().keyed.every_cell(|(feature, key, bucket, member), cell| {
-                take(&format!("{} {:016x} {:016x} {bucket} {member} {} {}", feature.0, key.0, key.1, cell.count, cell.sum));
+                take(&format!(
+                    "{} {:016x} {:016x} {bucket} {member} {} {}",
+                    feature.0, key.0, key.1, cell.count, cell.sum
+                ));
             });
         }
         _ => {

@@ -355,7 +355,8 @@ impl Lives {
         let mut touched: HashMap<Read, i64> = HashMap::new();
         let mut branches: Vec<(InstId, i64)> = Vec::new();
         for record in records {
-            if let (Some(branch), Some(legal)) = (record.inst(Field::ParticipantCode), record.party(Field::LegalInstId)) {
+            if let (Some(branch), Some(legal)) = (record.inst(Field::ParticipantCode), record.party(Field::LegalInstId))
+            {
                 let known = self.branches.entry(legal).or_default();
                 if !known.contains(&branch) {
                     known.push(branch);
@@ -377,7 +378,9 @@ impl Lives {
                 }
                 Read::Contract(drawer, _) => self.readers_since(drawer.bits(), from, &mut lives),
                 Read::Bill(bill) => {
-                    lives.extend(self.find_bill(bill).map(|place| place as Dense).filter(|dense| self.read_since(*dense, from)));
+                    lives.extend(
+                        self.find_bill(bill).map(|place| place as Dense).filter(|dense| self.read_since(*dense, from)),
+                    );
                 }
                 // Read by class, kind or credit code, which no fact names: whoever lived then.
                 Read::Curve(_) | Read::Rate(_) | Read::CreditCode(_) => self.everybody_since(from, &mut lives),
@@ -404,7 +407,11 @@ impl Lives {
 
     /// True when a fact of the life may have read what changed at an instant.
     fn read_since(&self, dense: Dense, from: i64) -> bool {
-        let last = if dense & SINGLE == 0 { self.bills[dense as usize].last_time } else { self.singles[single_place(dense)].last_time };
+        let last = if dense & SINGLE == 0 {
+            self.bills[dense as usize].last_time
+        } else {
+            self.singles[single_place(dense)].last_time
+        };
         last >= from
     }
 
@@ -570,12 +577,8 @@ impl Lives {
     }
 
     fn value_single(&mut self, fact: &Fact, has_variants: bool, weight: i32, sink: &mut Sink<'_>) {
-        let outcome = Outcome {
-            effect: Effect::Informational,
-            changes: smallvec![],
-            cuts: smallvec![],
-            answered: None,
-        };
+        let outcome =
+            Outcome { effect: Effect::Informational, changes: smallvec![], cuts: smallvec![], answered: None };
         let valued = Valued { fact, outcome: &outcome, bill: None, has_variants };
         self.valuer.value(valued, &self.reference, weight, None, sink);
     }

@@ -144,24 +144,28 @@ fn gather<'scope, R: crate::parcel::Row>(
     name: &str,
     mut apply: impl FnMut(u64, Vec<Parcel<R>>) + 'static,
 ) -> Stream<'scope, u64, Vec<()>> {
-    parcels.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(by_address(), name, move |_capability, _info| {
-        let mut stash: BTreeMap<u64, (Capability<u64>, Vec<Parcel<R>>)> = BTreeMap::new();
-        move |(input, frontier), _output| {
-            input.for_each(|capability, parcel| {
-                if let Some(capability) = capability.retain_least(0) {
-                    let epoch = *capability.time();
-                    stash.entry(epoch).or_insert_with(|| (capability, Vec::new())).1.push(std::mem::take(parcel));
+    parcels.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
+        by_address(),
+        name,
+        move |_capability, _info| {
+            let mut stash: BTreeMap<u64, (Capability<u64>, Vec<Parcel<R>>)> = BTreeMap::new();
+            move |(input, frontier), _output| {
+                input.for_each(|capability, parcel| {
+                    if let Some(capability) = capability.retain_least(0) {
+                        let epoch = *capability.time();
+                        stash.entry(epoch).or_insert_with(|| (capability, Vec::new())).1.push(std::mem::take(parcel));
+                    }
+                });
+                while let Some(entry) = stash.first_entry() {
+                    if frontier.less_equal(entry.key()) {
+                        break;
+                    }
+                    let (epoch, (_capability, parcels)) = entry.remove_entry();
+                    apply(epoch, parcels);
                 }
-            });
-            while let Some(entry) = stash.first_entry() {
-                if frontier.less_equal(entry.key()) {
-                    break;
-                }
-                let (epoch, (_capability, parcels)) = entry.remove_entry();
-                apply(epoch, parcels);
             }
-        }
-    })
+        },
+    )
 }
 
 fn windows_operator<'scope>(

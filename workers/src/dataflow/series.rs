@@ -130,7 +130,8 @@ impl SeriesStore {
         for (feature, series) in self.series.iter().enumerate() {
             let feature = FeatureIndex(feature as u16);
             for (key, series) in series {
-                series.cells(i64::MIN, i64::MAX, &mut |bucket, member, cell| each((feature, *key, bucket, member), cell));
+                series
+                    .cells(i64::MIN, i64::MAX, &mut |bucket, member, cell| each((feature, *key, bucket, member), cell));
             }
         }
     }
@@ -241,9 +242,16 @@ mod tests {
     use super::*;
 
     fn delta() -> impl Strategy<Value = FeatureDelta> {
-        (0u16..2, 0u64..2, 0i64..40, 0u128..4, -2i64..3, -5i64..6).prop_map(|(feature, key, bucket, member, count, sum)| {
-            FeatureDelta { feature: FeatureIndex(feature), key: Key(key, 0), bucket, member, count, sum }
-        })
+        (0u16..2, 0u64..2, 0i64..40, 0u128..4, -2i64..3, -5i64..6).prop_map(
+            |(feature, key, bucket, member, count, sum)| FeatureDelta {
+                feature: FeatureIndex(feature),
+                key: Key(key, 0),
+                bucket,
+                member,
+                count,
+                sum,
+            },
+        )
     }
 
     proptest! {

@@ -123,7 +123,8 @@ impl Valuer {
             rules.patterns.time(&seen, &registry, timers);
         }
         for delta in self.output.deltas.drain(..) {
-            let group = group_of_words([u64::from(delta.feature.0), delta.key.0, delta.key.1]);
+            // All features of a key have one owner: rules read several.
+            let group = group_of_words([delta.key.0, delta.key.1, 0]);
             sink.boxes.windows.push(self.owners[usize::from(group)] as usize, WindowRow::Keyed(delta));
             for owner in &self.collective[usize::from(delta.feature.0)] {
                 sink.boxes.windows.push(*owner as usize, WindowRow::Collective(delta));

@@ -364,7 +364,11 @@ mod tests {
 
     #[test]
     fn subjects_and_keys() {
-        for subject in [subject(3), Subject::Single { is_reference: true, event: 17 }, Subject::Single { is_reference: false, event: u128::MAX }] {
+        for subject in [
+            subject(3),
+            Subject::Single { is_reference: true, event: 17 },
+            Subject::Single { is_reference: false, event: u128::MAX },
+        ] {
             assert_eq!(Subject::of_key(&subject.key()), Some(subject));
         }
     }

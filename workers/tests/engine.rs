@@ -1,0 +1,72 @@
+//! The engine against the plain evaluator: any order, any cutting into epochs, any number of threads.
+
+mod common;
+
+use std::sync::Arc;
+
+use billwatch_market::catalogue::Catalogue;
+use billwatch_workers::harness::EngineHarness;
+use common::{Dice, Market, corrected, examples, expected, multiplied};
+
+fn feed(engine: &mut EngineHarness, market: &Market, epochs: usize) {
+    let size = market.facts.len().div_ceil(epochs).max(1);
+    let chunks: Vec<_> = market.facts.chunks(size).collect();
+    for (place, chunk) in chunks.iter().enumerate() {
+        // The clock runs up to the market's in steps; what it passes must not depend on the steps.
+        let clock = (place + 1 == chunks.len()).then_some(market.clock).or_else(|| {
+            let first = market.facts.iter().map(|fact| fact.event_time).min()?;
+            Some(first + (market.clock - first) / chunks.len() as i64 * place as i64)
+        });
+        engine.feed(chunk, clock).unwrap();
+    }
+}
+
+fn assert_equal(engine: &mut EngineHarness, market: &Market, catalogue: &Arc<Catalogue>, name: &str) {
+    let wanted = expected(market, catalogue);
+    let alerts = engine.view_rows("alerts").unwrap();
+    let missing: Vec<_> = wanted.alerts.iter().filter(|row| !alerts.contains(row)).take(5).collect();
+    let extra: Vec<_> = alerts.iter().filter(|row| !wanted.alerts.contains(row)).take(5).collect();
+    assert!(missing.is_empty() && extra.is_empty(), "{name}: missing {missing:#?}, extra {extra:#?}");
+}
+
+#[test]
+fn examples_in_order_and_shuffled() {
+    let catalogue = Catalogue::embedded();
+    for letters in ["ab", "ac", "ad", "ae", "af", "as", "ag"] {
+        let market = examples(letters, &catalogue);
+        for (threads, epochs) in [(1, 1), (1, 7), (2, 5), (3, 40)] {
+            let mut engine = EngineHarness::start(&catalogue, threads, None, 0).unwrap();
+            feed(&mut engine, &market, epochs);
+            assert_equal(
+                &mut engine,
+                &market,
+                &catalogue,
+                &format!("{letters} in order, {threads} threads, {epochs} epochs"),
+            );
+        }
+        for seed in 0..3 {
+            let mut dice = Dice(seed);
+            let mut shuffled = Market { facts: market.facts.clone(), clock: market.clock };
+            dice.shuffle(&mut shuffled.facts);
+            let mut engine = EngineHarness::start(&catalogue, 2, None, 0).unwrap();
+            feed(&mut engine, &shuffled, 1 + dice.roll(30));
+            assert_equal(&mut engine, &market, &catalogue, &format!("{letters} shuffled, seed {seed}"));
+        }
+    }
+}
+
+#[test]
+fn many_lives_corrected_late_and_twice() {
+    let catalogue = Catalogue::embedded();
+    for seed in 0..6 {
+        let mut dice = Dice(seed);
+        let market = corrected(&multiplied(&examples("abcde", &catalogue), 4), 60, &mut dice);
+        let mut arriving = Market { facts: market.facts.clone(), clock: market.clock };
+        if seed % 2 == 1 {
+            dice.shuffle(&mut arriving.facts);
+        }
+        let mut engine = EngineHarness::start(&catalogue, 1 + seed as usize % 3, None, 0).unwrap();
+        feed(&mut engine, &arriving, 1 + dice.roll(40));
+        assert_equal(&mut engine, &market, &catalogue, &format!("seed {seed}"));
+    }
+}
