@@ -3,6 +3,7 @@
 //! Begin with [`fact`] (what goes in), [`bill`] (what a fact does to a bill) and [`reference`] (the plain evaluator that
 //! says what every view must be). See `ARCHITECTURE.md` for the road between them.
 
+pub mod aggregate;
 #[cfg(test)]
 mod arbitrary;
 pub mod bill;

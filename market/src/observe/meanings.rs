@@ -130,6 +130,8 @@ pub struct Meanings {
     /// Items of the first digit of a bill number.
     pub(crate) kind_digits: [Item; 10],
     sources: [Item; SOURCES.len()],
+    failures: Vec<Item>,
+    finance_company: Item,
     years: Vec<(i32, Item)>,
     day_types: Vec<u8>,
     first_day: Day,
@@ -211,6 +213,13 @@ impl Meanings {
             transferable: ["EM00", "EM01"].map(|code| item(known.transferable_mark, code)),
             kind_digits: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
                 .map(|digit| item(known.bill_number_kind_digit, digit)),
+            failures: vocabulary
+                .codes(known.settlement_result)
+                .iter()
+                .filter(|code| code.starts_with("FAIL_"))
+                .map(|code| item(known.settlement_result, code))
+                .collect(),
+            finance_company: item(known.institution_type, "301"),
             sources: SOURCES.map(|source| item(known.source_system, source.code())),
             years: vocabulary
                 .codes(known.year)
@@ -258,6 +267,16 @@ impl Meanings {
         } else {
             None
         }
+    }
+
+    /// True for a settlement_result FAIL_*.
+    pub fn is_failure(&self, result: Item) -> bool {
+        self.failures.contains(&result)
+    }
+
+    /// True for institution type 301.
+    pub fn is_finance_company(&self, kind: Item) -> bool {
+        kind == self.finance_company
     }
 
     /// Item of a source.

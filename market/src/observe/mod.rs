@@ -8,7 +8,7 @@
 //! `attributes` what a party is, `bill_names` what the bill and the lot say.
 
 pub(crate) mod attributes;
-mod bill_names;
+pub(crate) mod bill_names;
 pub(crate) mod meanings;
 pub(crate) mod roles;
 

@@ -1,0 +1,333 @@
+//! What a change of lots adds to stock cells: -old, +new.
+//!
+//! A version of a lot is in a stock from a first date on (its state change; for the overdue stock the date of the overdue
+//! event, when that is later) until the date of its next state change, never before that first date. Its items are those of
+//! reference data as of its state change, so that what was put in can be taken out. Where old and new agree nothing is
+//! emitted.
+
+use smallvec::{SmallVec, smallvec};
+
+use super::{
+    Aggregates, Feed,
+    flow::bill_member,
+    measure::{SetKind, Slot},
+    rules::StockOf,
+    sink::CellSink,
+};
+use crate::{
+    bill::{BillKind, Header, Lot, LotChange, Status},
+    buckets,
+    ids::Day,
+    items::{Item, Items, Row},
+    names::{Attribute, Name, Role},
+    observe::{
+        Meanings, Observation, Played, Player,
+        attributes::AsOf,
+        bill_names::{header_item, lot_state_item, price_class},
+        roles::holder_of,
+    },
+    reference_data::{Reference, TradeBackground},
+};
+
+/// One version of a lot with the bill's face, under reference data as of its state change.
+#[derive(Clone, Copy)]
+struct Version<'a> {
+    lot: &'a Lot,
+    header: &'a Header,
+    as_of: AsOf<'a>,
+    /// Its share of the bill's margin in the stock of accepted bills, fen.
+    margin_fen: i64,
+}
+
+/// How a stock theme sees a lot version: from when it is in; `None` when it is not.
+type Start = Option<Day>;
+
+impl Aggregates {
+    /// Adds what a fact does to stock cells, times a weight (+1, or -1 to take it back).
+    pub fn stock(&self, seen: &Observation<'_>, weight: i64, sink: &mut CellSink) {
+        if seen.outcome.changes.is_empty() || self.stock.themes.is_empty() {
+            return;
+        }
+        let Some(header) = seen.header else { return };
+        let mut margin = Margin::new(seen, header);
+        for change in &seen.outcome.changes {
+            let version = |lot, margin_fen| version(lot, header, seen.reference, seen.meanings, margin_fen);
+            let (out, into) = margin.step(change);
+            let old = change.before.as_ref().map(|lot| version(lot, out));
+            let new = version(&change.after, into);
+            self.stock_change(old, new, weight, sink);
+        }
+    }
+
+    fn stock_change(&self, old: Option<Version<'_>>, new: Version<'_>, weight: i64, sink: &mut CellSink) {
+        let end = new.lot.changed_on;
+        let themes = &self.stock.themes;
+        let starts = |version: Version<'_>| -> SmallVec<[Start; 8]> {
+            themes.iter().map(|(_, of)| start(*of, version)).collect()
+        };
+        let olds = old.map_or_else(|| smallvec![None; themes.len()], starts);
+        let news = starts(new);
+        if olds.iter().chain(&news).all(Option::is_none) {
+            return;
+        }
+        // Parts are written when the first cell needs them.
+        let mut minus: SmallVec<[Option<u32>; 8]> = smallvec![None; themes.len()];
+        let mut plus = minus.clone();
+        let same_sums =
+            old.is_some_and(|old| old.lot.amount_fen == new.lot.amount_fen && old.margin_fen == new.margin_fen);
+        let mut put = |pair: u16, theme: usize, old_items: &[Item], new_items: &[Item], sink: &mut CellSink| {
+            // Taken out when the next version begins, but never before it was in.
+            let out = olds[theme].map(|start| start.max(end));
+            if same_sums && old_items == new_items && out.is_some() && out == news[theme] {
+                return;
+            }
+            if let (Some(old), Some(date)) = (old, out) {
+                let part = *minus[theme].get_or_insert_with(|| self.stock_part(theme, old, -weight, sink));
+                for item in old_items {
+                    sink.push(pair, date, *item, part);
+                }
+            }
+            if let Some(date) = news[theme] {
+                let part = *plus[theme].get_or_insert_with(|| self.stock_part(theme, new, weight, sink));
+                for item in new_items {
+                    sink.push(pair, date, *item, part);
+                }
+            }
+        };
+        for (pair, theme) in &self.stock.time {
+            put(*pair, usize::from(*theme), &[Item::ALL], &[Item::ALL], sink);
+        }
+        let unchanged = old.map(|old| Unchanged::new(old, new));
+        let all_the_same =
+            same_sums && (0..themes.len()).all(|theme| olds[theme].map(|start| start.max(end)) == news[theme]);
+        for feed in &self.stock.feeds {
+            if all_the_same && unchanged.as_ref().is_some_and(|unchanged| unchanged.holds(feed.name)) {
+                continue;
+            }
+            let any = |starts: &[Start], feed: &Feed| {
+                feed.targets.iter().any(|(_, theme)| starts[usize::from(*theme)].is_some())
+            };
+            let old_items = match old {
+                Some(old) if any(&olds, feed) => old.items(feed.name),
+                _ => Items::new(),
+            };
+            let new_items = if any(&news, feed) { new.items(feed.name) } else { Items::new() };
+            for (pair, theme) in &feed.targets {
+                put(*pair, usize::from(*theme), &old_items, &new_items, sink);
+            }
+        }
+    }
+
+    fn stock_part(&self, theme: usize, version: Version<'_>, weight: i64, sink: &mut CellSink) -> u32 {
+        let theme = &self.themes[usize::from(self.stock.themes[theme].0)];
+        let mut part = sink.begin_part();
+        for slot in &theme.stock_slots {
+            let value = match slot {
+                Slot::Lots => 1,
+                Slot::Balance => i128::from(version.lot.amount_fen),
+                Slot::DueWeighted => i128::from(version.lot.amount_fen) * i128::from(version.header.due_date.0),
+                Slot::Margin => i128::from(version.margin_fen),
+                _ => 0,
+            };
+            part.sum(value * i128::from(weight));
+        }
+        if part.keeps_members() {
+            for set in &theme.stock_sets {
+                match set {
+                    SetKind::Bills => part.member(*set, bill_member(version.header.bill_id), weight),
+                    SetKind::Institutions if version.header.acceptor.is_legal() => {
+                        part.member(*set, version.header.acceptor.bits(), weight);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        part.end()
+    }
+}
+
+fn version<'a>(
+    lot: &'a Lot,
+    header: &'a Header,
+    reference: &'a Reference,
+    meanings: &'a Meanings,
+    margin_fen: i64,
+) -> Version<'a> {
+    let as_of = AsOf { meanings, reference, at: lot.changed_at, date: lot.changed_on };
+    Version { lot, header, as_of, margin_fen }
+}
+
+/// From when a lot version is in a stock.
+fn start(of: StockOf, version: Version<'_>) -> Start {
+    let lot = version.lot;
+    match of {
+        StockOf::Held => lot.is_held().then_some(lot.changed_on),
+        StockOf::Accepted => is_accepted(lot).then_some(lot.changed_on),
+        StockOf::AcceptedByFinanceCompany => {
+            (is_accepted(lot) && version.header.kind == BillKind::Fab).then_some(lot.changed_on)
+        }
+        // When the answer is not there by the end of its last day the lot is overdue from that day on; an answer in time
+        // makes another version, and what was put in is taken out on the same date.
+        StockOf::Overdue if lot.is_live() => {
+            lot.overdue_since.or(lot.answer_due).map(|overdue| overdue.max(lot.changed_on))
+        }
+        StockOf::Overdue => None,
+    }
+}
+
+fn is_accepted(lot: &Lot) -> bool {
+    matches!(lot.status, Status::Accepted | Status::Received | Status::Due)
+}
+
+/// MRG: margin times the accepted live lots over the face, half-even per bill (derived.csv). The share of the bill changes
+/// step by step with its lots, so that the sum over all changes is exactly the share of the whole.
+struct Margin {
+    margin_fen: i64,
+    face_fen: i64,
+    accepted_fen: i64,
+}
+
+impl Margin {
+    fn new(seen: &Observation<'_>, header: &Header) -> Self {
+        let amount = |lot: &Lot| if is_accepted(lot) { lot.amount_fen } else { 0 };
+        let after: i64 = seen.bill.map_or(0, |bill| bill.lots.iter().map(amount).sum());
+        let changes = &seen.outcome.changes;
+        let come: i64 = changes.iter().map(|change| amount(&change.after)).sum();
+        let gone: i64 = changes.iter().filter_map(|change| change.before.as_ref()).map(amount).sum();
+        Margin { margin_fen: header.margin_fen, face_fen: header.face_fen, accepted_fen: after - come + gone }
+    }
+
+    /// The margin that the old version takes out and the new one puts in.
+    fn step(&mut self, change: &LotChange) -> (i64, i64) {
+        if self.margin_fen == 0 {
+            return (0, 0);
+        }
+        let before = self.share();
+        self.accepted_fen -= change.before.as_ref().filter(|lot| is_accepted(lot)).map_or(0, |lot| lot.amount_fen);
+        let between = self.share();
+        self.accepted_fen += if is_accepted(&change.after) { change.after.amount_fen } else { 0 };
+        (before - between, self.share() - between)
+    }
+
+    fn share(&self) -> i64 {
+        if self.face_fen <= 0 {
+            return 0;
+        }
+        let over = i128::from(self.margin_fen) * i128::from(self.accepted_fen);
+        let face = i128::from(self.face_fen);
+        let (whole, rest) = (over.div_euclid(face), over.rem_euclid(face));
+        let up = match (2 * rest).cmp(&face) {
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => whole % 2 != 0,
+            std::cmp::Ordering::Greater => true,
+        };
+        i64::try_from(whole + i128::from(up)).unwrap_or(i64::MAX)
+    }
+}
+
+/// What surely reads the same in two versions of a lot.
+struct Unchanged {
+    bill_parties: bool,
+    /// Ages and lists move with the date even when nothing was said.
+    same_date: bool,
+    holder: bool,
+    since: bool,
+    state: bool,
+}
+
+impl Unchanged {
+    fn new(old: Version<'_>, new: Version<'_>) -> Self {
+        let same = |player: Player| {
+            let pointers = |version: Version<'_>| {
+                let as_of = version.as_of;
+                let sheet = as_of.reference.balance_sheet(player.party, as_of.at);
+                (
+                    as_of.enterprise(player).map(std::ptr::from_ref),
+                    as_of.institution(player).map(std::ptr::from_ref),
+                    sheet.map(std::ptr::from_ref),
+                )
+            };
+            pointers(old) == pointers(new)
+        };
+        let header = new.header;
+        let parties = [
+            Player { party: header.drawer, branch: header.drawer_inst },
+            Player { party: header.acceptor, branch: header.acceptor_inst },
+            Player { party: header.payee, branch: header.payee_inst },
+        ];
+        let (was, is) = (old.lot, new.lot);
+        Unchanged {
+            bill_parties: parties.into_iter().all(same),
+            same_date: was.changed_on == is.changed_on,
+            holder: was.holder == is.holder && was.holder_inst == is.holder_inst && same(holder_of(is)),
+            since: was.since == is.since,
+            state: (was.status, was.flag, was.risk, was.pay_state, was.hops, was.is_enhanced())
+                == (is.status, is.flag, is.risk, is.pay_state, is.hops, is.is_enhanced())
+                && was.overdue_since == is.overdue_since
+                && was.answer_due == is.answer_due,
+        }
+    }
+
+    fn holds(&self, name: Name) -> bool {
+        match name {
+            Name::Of(_, Attribute::Age | Attribute::WatchLists | Attribute::Group) => false,
+            Name::Of(Role::Holder | Role::HoldingInstitution, _) => self.holder,
+            Name::Of(..) => self.bill_parties,
+            Name::PriceClass => self.bill_parties && self.state,
+            Name::HoldingDays => self.since,
+            Name::EcdsStatus | Name::ContractType | Name::GoodsCategory | Name::InvoiceType => false,
+            Name::OverdueDays => self.state && self.same_date,
+            name if name.is_of_lot() => self.state,
+            // The face and the length are compared with the sums.
+            _ => true,
+        }
+    }
+}
+
+impl Version<'_> {
+    /// The items of a stock name. Days that move with the date of the cell stay raw.
+    fn items(&self, name: Name) -> Items {
+        let (lot, header, as_of) = (self.lot, self.header, self.as_of);
+        let known = &as_of.meanings.vocabulary().known;
+        let item = match name {
+            Name::Of(role, attribute) => return as_of.items(role, self.played(role), attribute),
+            Name::RemainingDays => Item::day(header.due_date),
+            Name::HoldingDays => Item::day(lot.since),
+            // In the overdue stock every lot is overdue; elsewhere the day says when it was due.
+            Name::OverdueDays => Item::day(header.due_date),
+            Name::PriceClass => price_class(as_of, header, Some(lot)).item(known.bill_class),
+            Name::Source => as_of.meanings.source_item(header.source),
+            Name::Amount => buckets::amount(lot.amount_fen).item(known.amount_bucket),
+            Name::ContractType => self.trade(|said| said.contract_type).item(known.contract_type),
+            Name::InvoiceType => self.trade(|said| said.invoice_type).item(known.invoice_type),
+            Name::GoodsCategory => match header.goods_category {
+                Some(code) => as_of.meanings.vocabulary().row(known.goods_category, code),
+                None => self.trade(|said| said.goods_category),
+            }
+            .item(known.goods_category),
+            name => lot_state_item(as_of, header, lot, name)
+                .or_else(|| header_item(as_of, header, name))
+                .unwrap_or(Item::NA),
+        };
+        smallvec![item]
+    }
+
+    fn played(&self, role: Role) -> Played {
+        let header = self.header;
+        let by = |party, branch| Played::By(Player { party, branch });
+        match role {
+            Role::Drawer => by(header.drawer, header.drawer_inst),
+            Role::Payee => by(header.payee, header.payee_inst),
+            Role::AcceptingInstitution if header.kind == BillKind::Cab => Played::ByEnterprise,
+            Role::Acceptor | Role::AcceptingInstitution => by(header.acceptor, header.acceptor_inst),
+            Role::Holder | Role::HoldingInstitution => Played::By(holder_of(self.lot)),
+            _ => Played::NoRole,
+        }
+    }
+
+    fn trade(&self, of: impl Fn(&TradeBackground) -> Row) -> Row {
+        let Some(contract) = self.header.contract_no else { return Row::UNKNOWN };
+        let said = self.as_of.reference.contract_by_hash(self.header.drawer, contract.bits(), self.as_of.at);
+        said.last().map_or(Row::UNKNOWN, |latest| of(&latest.value))
+    }
+}
