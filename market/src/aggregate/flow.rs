@@ -205,7 +205,7 @@ impl Aggregates {
                 let part = match parts[usize::from(*share)] {
                     NOTHING => continue,
                     // Who keeps sums alone needs no part with other members.
-                    whole if !sink.keep_members => whole,
+                    whole if !sink.keeps_members() => whole,
                     _ => {
                         let share = plan.shares[usize::from(*share)];
                         self.part(share, seen, extent, Members::These(having), weight, sink)

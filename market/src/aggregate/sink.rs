@@ -66,11 +66,20 @@ pub struct CellSink {
     parts: Vec<Part>,
     sums: Vec<i128>,
     members: Vec<Member>,
-    /// Without members an emission is cheaper: for who keeps sums alone.
-    pub keep_members: bool,
+    keep_members: bool,
 }
 
 impl CellSink {
+    /// An empty sink. Without members an emission is several times cheaper: for who keeps sums alone.
+    pub fn new(keep_members: bool) -> Self {
+        CellSink { keep_members, ..CellSink::default() }
+    }
+
+    /// True when members are written too.
+    pub fn keeps_members(&self) -> bool {
+        self.keep_members
+    }
+
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
         self.cells.clear();

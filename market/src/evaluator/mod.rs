@@ -4,7 +4,7 @@
 //! market, folds each bill from its first fact, observes each fact in order and adds it up. No state survives a call, so the
 //! order of the records cannot matter. Everything incremental is tested against it.
 //!
-//! Begin with [`evaluate`]. A [`Watcher`] sees every observation: patterns hang on there.
+//! Begin with [`evaluate`]. Alerts have their own plain evaluator, [`crate::pattern::plain`].
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,19 +23,6 @@ use crate::{
     reference_data::Reference,
     view::{Fate, ViewHash, cell_hash, cell_row, effect_hash, effect_row, lot_hash, lot_row},
 };
-
-/// Sees every fact of the market once, with its outcome: bill by bill, the facts of a bill in order.
-pub trait Watcher {
-    /// One fact.
-    fn saw(&mut self, seen: &Observation<'_>);
-}
-
-/// Nobody watches.
-pub struct Nobody;
-
-impl Watcher for Nobody {
-    fn saw(&mut self, _: &Observation<'_>) {}
-}
 
 /// The rules that an evaluation reads, compiled once from a catalogue.
 pub struct Rules {
@@ -62,11 +49,7 @@ impl Rules {
     /// Compiles a catalogue.
     pub fn new(catalogue: &Arc<Catalogue>) -> Result<Self, RulesError> {
         let meanings = Arc::new(Meanings::new(catalogue.clone())?);
-        Ok(Rules {
-            laws: Laws::new(catalogue)?,
-            aggregates: Arc::new(Aggregates::new(meanings.clone())),
-            meanings,
-        })
+        Ok(Rules { laws: Laws::new(catalogue)?, aggregates: Arc::new(Aggregates::new(meanings.clone())), meanings })
     }
 }
 
@@ -98,17 +81,11 @@ pub enum Sets {
 
 /// Evaluates accepted records with the rules of a catalogue, sums alone.
 pub fn evaluate(records: &[Fact], clock: i64, catalogue: &Arc<Catalogue>) -> Result<Views, RulesError> {
-    Ok(evaluate_watched(records, clock, &Rules::new(catalogue)?, Sets::None, &mut Nobody))
+    Ok(evaluate_by(records, clock, &Rules::new(catalogue)?, Sets::None))
 }
 
-/// Evaluates accepted records; `watcher` sees every fact.
-pub fn evaluate_watched(
-    records: &[Fact],
-    clock: i64,
-    rules: &Rules,
-    sets: Sets,
-    watcher: &mut dyn Watcher,
-) -> Views {
+/// Evaluates accepted records.
+pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> Views {
     let mut bills: BTreeMap<BillId, Vec<Fact>> = BTreeMap::new();
     let mut desks: BTreeMap<PartyId, Vec<Fact>> = BTreeMap::new();
     let mut referred = Vec::new();
@@ -137,14 +114,14 @@ pub fn evaluate_watched(
         members: BTreeMap::new(),
         aggregates: rules.aggregates.clone(),
     };
-    let mut sink = CellSink { keep_members: sets == Sets::All, ..CellSink::default() };
+    let mut sink = CellSink::new(sets == Sets::All);
     for (id, records) in bills {
         let facts = views.facts_of(records);
         let mut bill = Bill::default();
         for fact in &facts {
             let outcome = bill.apply(fact, &rules.laws);
             let seen = Observation::new(fact, &outcome, Some(&bill), &reference, &rules.meanings);
-            views.add(&seen, &mut sink, watcher);
+            views.add(&seen, &mut sink);
         }
         if bill.header.is_some() {
             views.bills.insert(id, bill);
@@ -154,7 +131,7 @@ pub fn evaluate_watched(
         for fact in views.facts_of(records) {
             let outcome = without_bill();
             let seen = Observation::new(&fact, &outcome, None, &reference, &rules.meanings);
-            views.add(&seen, &mut sink, watcher);
+            views.add(&seen, &mut sink);
         }
     }
     views.reference = reference;
@@ -175,7 +152,7 @@ impl Views {
         facts
     }
 
-    fn add(&mut self, seen: &Observation<'_>, sink: &mut CellSink, watcher: &mut dyn Watcher) {
+    fn add(&mut self, seen: &Observation<'_>, sink: &mut CellSink) {
         self.fates.insert(seen.fact.event_id, Fate::Folded(seen.effect()));
         sink.clear();
         let aggregates = self.aggregates.clone();
@@ -191,18 +168,20 @@ impl Views {
                 *sum += more;
             }
         }
-        if sink.keep_members {
+        if sink.keeps_members() {
             for SetDelta { key, set, member, weight } in sink.members() {
                 *self.members.entry((key, set, member)).or_default() += weight;
             }
         }
-        watcher.saw(seen);
     }
 
     /// Every cell with a sum that is not zero, in no order.
     pub fn cells(&self) -> impl Iterator<Item = (&CellKey, &[i128])> {
         let sums = |(start, length): (u32, u8)| &self.sums[start as usize..start as usize + usize::from(length)];
-        self.cells.iter().map(move |(key, place)| (key, sums(*place))).filter(|(_, sums)| sums.iter().any(|sum| *sum != 0))
+        self.cells
+            .iter()
+            .map(move |(key, place)| (key, sums(*place)))
+            .filter(|(_, sums)| sums.iter().any(|sum| *sum != 0))
     }
 
     /// The rules of its cells.
@@ -265,6 +244,3 @@ impl Views {
         cells.into_iter().map(|(key, sums)| cell_row(&self.aggregates, key, sums)).collect()
     }
 }
-
-#[cfg(test)]
-mod tests;
