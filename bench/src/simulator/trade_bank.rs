@@ -111,6 +111,9 @@ impl Trade {
                 let draft = bill.act(behaviour::PAY_ERJ, at, lot.range, bill.acceptor, holder).answers(lot.request);
                 let fact = draft.code(Field::AnswerCode, "SU01").code(Field::DishonourReason, "DC07").done();
                 self.out.push(fact);
+                // A bill once refused, however early, is kept until its due date (P010).
+                lot.hops = 0;
+                lot.discount_on = None;
                 self.plan(at, lot)
             }
             Extra::Enhancement => self.plan(at, lot),
@@ -186,7 +189,7 @@ impl Trade {
         self.out.push(fact);
         if !agreed {
             // Most try again some days later.
-            lot.discount_on = (ticket % 4 != 0).then(|| Day::of_time(at).plus(2));
+            lot.discount_on = (!ticket.is_multiple_of(4)).then(|| Day::of_time(at).plus(2));
             return self.plan(at, lot);
         }
         Some((self.soon(at, 1, 60), Step::SettleDiscount))
