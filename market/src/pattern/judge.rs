@@ -3,8 +3,6 @@
 //! A judgement is a pure function of (rule, key, bucket, windows, reference data as of the bucket's last instant). What is on
 //! the day of the trigger is judged as a whole: the bucket's content, not the order inside it, decides.
 
-use std::cmp::Ordering;
-
 use super::{
     alert::{AlertKey, Hit, Key, PatternIndex},
     bill_scope::lookup,
@@ -14,7 +12,7 @@ use super::{
     sight::{Moment, Registry},
     statistics,
     vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window},
-    windows::{BucketWidth, Cell, Member, Windows},
+    windows::{BucketWidth, Cell, FeatureIndex, Member, Windows},
 };
 use crate::{
     fact::Behaviour,
@@ -87,6 +85,34 @@ fn verdict<W: Windows, R: Registry>(
     Judgement { hits, skipped: false }
 }
 
+/// Keys that take part in a peer rule at one bucket: (group, metric, key), by group, metric and key. Also: whether any was
+/// left out because its group is not known.
+type Standings = (Vec<(Vec<Number>, Number, Key)>, bool);
+
+fn standings<W: Windows, R: Registry>(
+    rule: &Rule,
+    peer: &PeerRule,
+    bucket: i64,
+    windows: &W,
+    registry: &R,
+) -> Standings {
+    let mut standings: Vec<(Vec<Number>, Number, Key)> = Vec::new();
+    let mut skipped = false;
+    windows.keys(peer.keyed.windows[0].feature, &mut |key| {
+        let scope = KeyScope { rule, keyed: &peer.keyed, windows, registry, key, bucket, peers: None };
+        if peer.eligible.truth(&scope) != Some(true) {
+            return;
+        }
+        let Some(metric) = peer.metric.value(&scope) else { return };
+        match peer.group.iter().map(|part| part.value(&scope)).collect::<Option<Vec<Number>>>() {
+            Some(group) => standings.push((group, metric, key)),
+            None => skipped = true,
+        }
+    });
+    standings.sort();
+    (standings, skipped)
+}
+
 /// Judges all keys of a peer rule at one bucket: those with a triggering fact there are subjects, all eligible ones peers.
 pub(super) fn judge_group<W: Windows, R: Registry>(
     index: PatternIndex,
@@ -96,29 +122,12 @@ pub(super) fn judge_group<W: Windows, R: Registry>(
     windows: &W,
     registry: &R,
 ) -> Judgement {
-    let mut standings: Vec<(Vec<Option<Number>>, Number, Key)> = Vec::new();
-    let mut skipped = false;
-    windows.keys(peer.keyed.windows[0].feature, &mut |key| {
-        let scope = KeyScope { rule, keyed: &peer.keyed, windows, registry, key, bucket, peers: None };
-        if peer.eligible.truth(&scope) != Some(true) {
-            return;
-        }
-        let group: Vec<Option<Number>> = peer.group.iter().map(|part| part.value(&scope)).collect();
-        let Some(metric) = peer.metric.value(&scope) else { return };
-        if group.iter().any(Option::is_none) {
-            skipped = true;
-            return;
-        }
-        standings.push((group, metric, key));
-    });
-    standings
-        .sort_by(|left, right| group_order(&left.0, &right.0).then(left.1.cmp(&right.1)).then(left.2.cmp(&right.2)));
+    let (standings, skipped) = standings(rule, peer, bucket, windows, registry);
     let mut judgement = Judgement { hits: Vec::new(), skipped };
     for group in standings.chunk_by(|left, right| left.0 == right.0) {
         for (place, (_, metric, key)) in group.iter().enumerate() {
-            let is_subject =
-                peer.keyed.trigger.iter().any(|feature| windows.total(*feature, *key, bucket, bucket).count != 0);
-            if !is_subject {
+            let triggers = |feature: &FeatureIndex| windows.total(*feature, *key, bucket, bucket).count != 0;
+            if !peer.keyed.trigger.iter().any(triggers) {
                 continue;
             }
             let others = group.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, (_, other, _))| *other);
@@ -133,8 +142,20 @@ pub(super) fn judge_group<W: Windows, R: Registry>(
     judgement
 }
 
-fn group_order(left: &[Option<Number>], right: &[Option<Number>]) -> Ordering {
-    left.iter().cmp(right.iter())
+/// The others of the group in which a key stands at a bucket.
+pub(super) fn peer_keys<W: Windows, R: Registry>(
+    rule: &Rule,
+    peer: &PeerRule,
+    place: (Key, i64),
+    windows: &W,
+    registry: &R,
+) -> Vec<Key> {
+    let (standings, _) = standings(rule, peer, place.1, windows, registry);
+    let Some(own) = standings.iter().find(|(.., key)| *key == place.0).map(|(group, ..)| group.clone()) else {
+        return Vec::new();
+    };
+    let same = |(group, _, key): &(Vec<Number>, Number, Key)| *group == own && *key != place.0;
+    standings.into_iter().filter(same).map(|(.., key)| key).collect()
 }
 
 /// Smallest value with at least `share` of the values at or below it; `None` for no values (derived.csv `quantile`).

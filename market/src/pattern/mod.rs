@@ -27,6 +27,7 @@
 mod adapter;
 pub mod alert;
 mod bill_scope;
+pub mod evidence;
 #[cfg(test)]
 mod examples;
 mod expression;

@@ -1,0 +1,258 @@
+//! Evidence: what gives an alert again in an empty engine, and nothing to trust beside it.
+//!
+//! - A rule on one bill rests on all accepted records of the bills that hit.
+//! - A rule on windows rests on the bills that feed the cells it read. Cells are linear, so these bills give them whole.
+//! - A peer rule rests on the subject's bills, and on the cells of its peers, which are stated as data (the baseline).
+//!
+//! To each belongs the reference data of every party that these facts and keys name, as effective facts.
+//! [`Patterns::evidence_need`] says what a keyed alert needs; the engine collects it from its history as of the alert's epoch.
+//! [`explain`] does so plainly; [`replay`] judges an evidence alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    AlertKey, AlertSet, FeatureIndex, Key, KeyForm, MarketRegistry, Member, Output, PatternIndex, Patterns,
+    PlainWindows, Windows,
+    judge::peer_keys,
+    keyed_of,
+    plain::{self, Setting, Sorted, observe_bill, places},
+    rules::Scope,
+    sight::Registry,
+
+    windows::Cell,
+};
+use crate::{
+    corrections::effective,
+    fact::{EventId, Fact, Field, Value, behaviour},
+    fact_scope::{FactScope, scope},
+    ids::{Code, Day, PartyId},
+};
+
+/// Cells of one key in a span of buckets.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct CellRange {
+    /// Which feature.
+    pub feature: FeatureIndex,
+    /// Whose.
+    pub key: Key,
+    /// First bucket; `i64::MIN` for balances.
+    pub from: i64,
+    /// Last bucket.
+    pub to: i64,
+}
+
+/// What an alert of a keyed or peer rule rests on.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct EvidenceNeed {
+    /// All accepted records of the bills that feed these cells.
+    pub cells: Vec<CellRange>,
+    /// Content of these cells, stated as data; and the reference data of their keys.
+    pub baseline: Vec<CellRange>,
+}
+
+/// An alert's evidence.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Evidence {
+    /// Records of bills as accepted, reference data as effective facts.
+    pub facts: Vec<Fact>,
+    /// What the subject was compared with.
+    pub baseline: Vec<(CellRange, Member, Cell)>,
+    /// Market clock at which it was judged, ms.
+    pub clock: i64,
+}
+
+impl Patterns {
+    /// What the judgement of a keyed or peer rule at (key, bucket) rests on.
+    pub fn evidence_need(
+        &self,
+        pattern: PatternIndex,
+        place: (Key, i64),
+        windows: &impl Windows,
+        registry: &impl Registry,
+    ) -> EvidenceNeed {
+        let rule = self.rule(pattern);
+        let Some(keyed) = keyed_of(rule) else { return EvidenceNeed::default() };
+        let (key, bucket) = place;
+        // A window of jumps reads back as far as a change would reach forward.
+        let conditions: Vec<_> = rule.when.iter().chain(&rule.warn).collect();
+        let range = |feature: FeatureIndex, key: Key| {
+            let reach = keyed.reach(feature, &conditions);
+            CellRange { feature, key, from: reach.map_or(i64::MIN, |reach| bucket.saturating_sub(reach)), to: bucket }
+        };
+        let mut features: Vec<FeatureIndex> = keyed.windows.iter().map(|window| window.feature).collect();
+        features.extend(&keyed.trigger);
+        features.sort_unstable();
+        features.dedup();
+        let mut need = EvidenceNeed::default();
+        if keyed.collective {
+            let edges = keyed.windows[0].feature;
+            need.cells.extend(keyed.trigger.iter().map(|feature| range(*feature, key)));
+            let mut corners = vec![key.0, key.1];
+            let out = |corner: u64| {
+                let span = range(edges, Key(corner, 0));
+                windows.members(edges, span.key, span.from, span.to)
+            };
+            for (third, _) in out(key.1) {
+                let Ok(third) = u64::try_from(third) else { continue };
+                if out(third).iter().any(|(member, _)| *member == Member::from(key.0)) {
+                    corners.push(third);
+                }
+            }
+            need.cells.extend(corners.into_iter().map(|corner| range(edges, Key(corner, 0))));
+            return need;
+        }
+        need.cells = features.iter().map(|feature| range(*feature, key)).collect();
+        if let Scope::Peer(peer) = &rule.scope {
+            let peers = peer_keys(rule, peer, place, windows, registry);
+            need.baseline = peers.into_iter().flat_map(|peer| features.iter().map(move |f| (*f, peer))).map(|(f, peer)| range(f, peer)).collect();
+        }
+        need
+    }
+}
+
+/// The evidence of an alert among all records; `None` when there is no such alert at the clock.
+pub fn explain(
+    records: &[Fact],
+    setting: Setting<'_>,
+    clock: i64,
+    alert: (PatternIndex, &AlertKey, Day),
+) -> Option<Evidence> {
+    let evaluation = plain::evaluate(records, setting, clock, &PlainWindows::default());
+    evaluation.alerts.get(alert.0, alert.1, alert.2)?;
+    let registry = MarketRegistry { reference: &evaluation.reference, meanings: setting.meanings };
+    let sorted = plain::sort(records);
+    let need = keyed_need(setting.patterns, clock, alert, &evaluation.windows, &registry);
+    let mut evidence = Evidence { facts: Vec::new(), baseline: Vec::new(), clock };
+    for records in sorted.bills.values() {
+        let facts = effective(records.clone());
+        let (output, timers) = observe_bill(&facts, setting, &registry);
+        let hits = output.hits.iter().map(|(hit, _)| hit);
+        let mut due: Vec<_> = setting.patterns.due(&timers).into_iter().map(|(_, hit)| hit).collect();
+        let waiting = records.iter().filter(|record| facts.waiting.contains(&record.event_id));
+        due.extend(waiting.filter_map(|record| setting.patterns.orphan_correction(record)).map(|(_, hit)| hit));
+        let is_hit = hits.chain(&due).any(|hit| (hit.pattern, &hit.key, hit.date) == alert);
+        if is_hit || feeds(&output, &need) {
+            evidence.facts.extend(records.iter().cloned());
+        }
+    }
+    for range in &need.baseline {
+        evaluation.windows.cells(range.feature, range.key, range.from, range.to, &mut |bucket, member, cell| {
+            evidence.baseline.push((CellRange { from: bucket, to: bucket, ..*range }, member, cell));
+        });
+    }
+    add_reference(&mut evidence, &sorted, &need, alert);
+    Some(evidence)
+}
+
+/// Judges an evidence alone.
+pub fn replay(evidence: &Evidence, setting: Setting<'_>) -> AlertSet {
+    let mut baseline = PlainWindows::default();
+    for (range, member, cell) in &evidence.baseline {
+        baseline.set(range.feature, range.key, range.from, *member, *cell);
+    }
+    plain::evaluate(&evidence.facts, setting, evidence.clock, &baseline).alerts
+}
+
+/// The needs of all places at which the alert was judged.
+fn keyed_need(
+    patterns: &Patterns,
+    clock: i64,
+    alert: (PatternIndex, &AlertKey, Day),
+    windows: &PlainWindows,
+    registry: &MarketRegistry<'_>,
+) -> EvidenceNeed {
+    let mut need = EvidenceNeed::default();
+    let (pattern, key, date) = alert;
+    let Some(keyed) = keyed_of(patterns.rule(pattern)) else { return need };
+    for place in places(pattern, patterns, windows, clock) {
+        let (of, bucket) = place;
+        let is_place = keyed.width.date(bucket) == date
+            && match (keyed.key, key) {
+                (KeyForm::Party, AlertKey::Party(party)) => of.first_party() == *party,
+                (KeyForm::Pair, AlertKey::Pair(left, right)) => (of.first_party(), of.second_party()) == (*left, *right),
+                (KeyForm::Branch, AlertKey::Branch(branch)) => of.0 == u64::from(branch.0),
+                (KeyForm::Events, AlertKey::Event(event)) => {
+                    let members = windows.members(keyed.trigger[0], of, bucket, bucket);
+                    members.iter().any(|(member, _)| member == event)
+                }
+                _ => false,
+            };
+        if is_place {
+            let one = patterns.evidence_need(pattern, place, windows, registry);
+            need.cells.extend(one.cells);
+            need.baseline.extend(one.baseline);
+        }
+    }
+    need.baseline.retain(|range| !need.cells.contains(range));
+    need.baseline.sort_unstable();
+    need.baseline.dedup();
+    need
+}
+
+fn feeds(output: &Output, need: &EvidenceNeed) -> bool {
+    output.deltas.iter().any(|delta| {
+        need.cells.iter().any(|range| {
+            (range.feature, range.key) == (delta.feature, delta.key) && (range.from..=range.to).contains(&delta.bucket)
+        })
+    })
+}
+
+/// Adds reference facts of every party that is named, the latest curve points, and reference messages that hit themselves.
+fn add_reference(
+    evidence: &mut Evidence,
+    sorted: &Sorted,
+    need: &EvidenceNeed,
+    alert: (PatternIndex, &AlertKey, Day),
+) {
+    let mut parties: BTreeSet<PartyId> = BTreeSet::new();
+    for fact in &evidence.facts {
+        parties.extend(parties_of(fact));
+    }
+    for range in need.cells.iter().chain(&need.baseline) {
+        parties.extend([range.key.first_party(), range.key.second_party()]);
+    }
+    if let AlertKey::Party(party) = alert.1 {
+        parties.insert(*party);
+    }
+    let message: Option<EventId> = match alert.1 {
+        AlertKey::Event(event) => Some(*event),
+        _ => None,
+    };
+    let last = evidence.facts.iter().map(|fact| fact.event_time).max().unwrap_or(i64::MAX);
+    let mut curves: BTreeMap<(Option<Code>, Option<Code>), Fact> = BTreeMap::new();
+    let facts = effective(sorted.reference.clone());
+    for fact in facts.facts {
+        if matches!(scope(&fact), FactScope::BillAndReference(_)) {
+            continue;
+        }
+        if fact.behaviour == behaviour::REF_CRV {
+            let effective = fact.int(Field::EffectiveTime).unwrap_or(fact.event_time);
+            if effective <= last {
+                curves.insert((fact.code(Field::BillClass), fact.code(Field::CurveTenor)), fact);
+            }
+            continue;
+        }
+        let names_party = parties_of(&fact).any(|party| parties.contains(&party));
+        let by_code_alone = fact.behaviour == behaviour::MST_BLK && fact.party(Field::EntId).is_none();
+        if names_party || by_code_alone {
+            evidence.facts.push(fact);
+        }
+    }
+    evidence.facts.extend(curves.into_values());
+    // A message without bill that is itself the alert: with its variants, as accepted.
+    for record in sorted.reference.iter().chain(&sorted.others) {
+        if Some(record.event_id) == message && !matches!(scope(record), FactScope::BillAndReference(_)) {
+            evidence.facts.retain(|fact| fact.event_id != record.event_id || fact == record);
+            evidence.facts.push(record.clone());
+        }
+    }
+    evidence.facts.sort_by(crate::fact::by_order);
+    evidence.facts.dedup();
+}
+
+fn parties_of(fact: &Fact) -> impl Iterator<Item = PartyId> {
+    fact.fields.iter().filter_map(|(_, value)| match value {
+        Value::Party(party) if *party != PartyId::SYSTEM && *party != PartyId::MARKET => Some(*party),
+        _ => None,
+    })
+}
