@@ -39,6 +39,8 @@ pub mod plain;
 mod rules;
 mod sight;
 mod statistics;
+#[cfg(test)]
+mod tests;
 mod timer;
 mod vocabulary;
 mod windows;
