@@ -18,7 +18,6 @@ use super::{
     plain::{self, Setting, Sorted, observe_bill, places},
     rules::Scope,
     sight::Registry,
-
     windows::Cell,
 };
 use crate::{
@@ -104,7 +103,11 @@ impl Patterns {
         need.cells = features.iter().map(|feature| range(*feature, key)).collect();
         if let Scope::Peer(peer) = &rule.scope {
             let peers = peer_keys(rule, peer, place, windows, registry);
-            need.baseline = peers.into_iter().flat_map(|peer| features.iter().map(move |f| (*f, peer))).map(|(f, peer)| range(f, peer)).collect();
+            need.baseline = peers
+                .into_iter()
+                .flat_map(|peer| features.iter().map(move |f| (*f, peer)))
+                .map(|(f, peer)| range(f, peer))
+                .collect();
         }
         need
     }
@@ -169,7 +172,9 @@ fn keyed_need(
         let is_place = keyed.width.date(bucket) == date
             && match (keyed.key, key) {
                 (KeyForm::Party, AlertKey::Party(party)) => of.first_party() == *party,
-                (KeyForm::Pair, AlertKey::Pair(left, right)) => (of.first_party(), of.second_party()) == (*left, *right),
+                (KeyForm::Pair, AlertKey::Pair(left, right)) => {
+                    (of.first_party(), of.second_party()) == (*left, *right)
+                }
                 (KeyForm::Branch, AlertKey::Branch(branch)) => of.0 == u64::from(branch.0),
                 (KeyForm::Events, AlertKey::Event(event)) => {
                     let members = windows.members(keyed.trigger[0], of, bucket, bucket);
@@ -198,12 +203,7 @@ fn feeds(output: &Output, need: &EvidenceNeed) -> bool {
 }
 
 /// Adds reference facts of every party that is named, the latest curve points, and reference messages that hit themselves.
-fn add_reference(
-    evidence: &mut Evidence,
-    sorted: &Sorted,
-    need: &EvidenceNeed,
-    alert: (PatternIndex, &AlertKey, Day),
-) {
+fn add_reference(evidence: &mut Evidence, sorted: &Sorted, need: &EvidenceNeed, alert: (PatternIndex, &AlertKey, Day)) {
     let mut parties: BTreeSet<PartyId> = BTreeSet::new();
     for fact in &evidence.facts {
         parties.extend(parties_of(fact));

@@ -89,14 +89,20 @@ impl Market {
         market.at("2024-12-31", "09:00");
         for (number, kind) in BANKS {
             let branch = Value::Inst(InstId((100_100 + number) as u32 * 1000 + 1));
-            market.fact("MST.ISN", None, PartyId::SYSTEM, bank(number), &[
-                (Field::ParticipantCode, branch),
-                (Field::LegalInstId, Value::Party(bank(number))),
-                (Field::InstType, code(kind)),
-                (Field::Province, code("330000")),
-                (Field::BankNo, text(&format!("3133310000{number:02}"))),
-                (Field::Name, text("bank")),
-            ]);
+            market.fact(
+                "MST.ISN",
+                None,
+                PartyId::SYSTEM,
+                bank(number),
+                &[
+                    (Field::ParticipantCode, branch),
+                    (Field::LegalInstId, Value::Party(bank(number))),
+                    (Field::InstType, code(kind)),
+                    (Field::Province, code("330000")),
+                    (Field::BankNo, text(&format!("3133310000{number:02}"))),
+                    (Field::Name, text("bank")),
+                ],
+            );
         }
         for number in 1..=80 {
             market.register(number, &[]);
@@ -282,12 +288,18 @@ impl Market {
         self.fact("DSC.REQ", about, from, to, std::slice::from_ref(&rate));
         self.fact("DSC.SGN", about, to, from, std::slice::from_ref(&rate));
         let branch = Value::Inst(InstId(to.number() as u32 * 1000 + 1));
-        self.fact("DSC.SET", about, PartyId::SYSTEM, from, &[
-            rate,
-            (Field::ApplicantId, Value::Party(from)),
-            (Field::DiscounterId, Value::Party(to)),
-            (Field::DiscounterInst, branch),
-        ])
+        self.fact(
+            "DSC.SET",
+            about,
+            PartyId::SYSTEM,
+            from,
+            &[
+                rate,
+                (Field::ApplicantId, Value::Party(from)),
+                (Field::DiscounterId, Value::Party(to)),
+                (Field::DiscounterInst, branch),
+            ],
+        )
     }
 
     /// IBT.QTE, IBT.DEL, IBT.SET of a whole bill; `deal` names it.
@@ -319,7 +331,13 @@ impl Market {
 
     /// PAY.SET.
     pub fn pay(&mut self, bill: BillId, holder: PartyId, acceptor: PartyId) -> EventId {
-        self.fact("PAY.SET", Some((bill, Range::WHOLE)), PartyId::SYSTEM, holder, &[(Field::PayerId, Value::Party(acceptor))])
+        self.fact(
+            "PAY.SET",
+            Some((bill, Range::WHOLE)),
+            PartyId::SYSTEM,
+            holder,
+            &[(Field::PayerId, Value::Party(acceptor))],
+        )
     }
 }
 

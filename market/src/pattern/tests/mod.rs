@@ -80,7 +80,8 @@ fn holds(id: &str, market: &Market, expected: &[&str]) {
     for (key, date, level) in mine {
         let evidence = explain(&market.facts, setting(), market.clock(), (pattern, &key, date)).expect("evidence");
         let again = replay(&evidence, setting());
-        let again = again.get(pattern, &key, date).unwrap_or_else(|| panic!("{id} {key} {date}: not from its evidence"));
+        let again =
+            again.get(pattern, &key, date).unwrap_or_else(|| panic!("{id} {key} {date}: not from its evidence"));
         assert_eq!(again.level(), level, "{id}: level from evidence");
     }
 }

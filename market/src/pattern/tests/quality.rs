@@ -1,1 +1,185 @@
-//! quality
+//! data-quality. The worked examples hold a positive case of each; here are the edges.
+
+use super::{
+    holds,
+    market::{Market, Terms, bank, code, ent, int, text},
+    quiet,
+};
+use crate::{
+    fact::{Field, Range, Value},
+    ids::{BillId, InstId, PartyId},
+};
+
+#[test]
+fn p174_same_id_other_content() {
+    let case = |changed: bool| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        market.accept(&Terms::default());
+        let mut again = market.facts.last().unwrap().clone();
+        again.source_seq += 500;
+        if changed {
+            again.set(Field::MarginFen, Value::Int(7));
+        }
+        let id = again.event_id;
+        market.facts.push(again);
+        (market, id)
+    };
+    let (market, id) = case(true);
+    holds("P174", &market, &[&format!("{id} 2025-03-03")]);
+    quiet("P174", &case(false).0);
+}
+
+#[test]
+fn p176_bill_number() {
+    let case = |change: fn(&str) -> String| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        let bill = market.register_bill(&Terms::default());
+        let changed = BillId::parse(&change(&bill.to_string())).unwrap();
+        market.last().bill_id = Some(changed);
+        (market, changed)
+    };
+    quiet("P176", &case(|number| number.to_owned()).0);
+    for change in [
+        |number: &str| number[..29].to_owned(),
+        |number: &str| format!("3{}", &number[1..]),
+        |number: &str| format!("{}20250304{}", &number[..13], &number[21..]),
+    ] {
+        let (market, bill) = case(change);
+        holds("P176", &market, &[&format!("{bill} 2025-03-03")]);
+    }
+}
+
+#[test]
+fn p177_range_and_amount() {
+    let case = |amount| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        let bill = market.draw(&Terms::default());
+        let amount = [(Field::AmountFen, int(amount))];
+        let id = market.fact("END.REQ", Some((bill, Range::WHOLE)), ent(2), ent(3), &amount);
+        (market, id)
+    };
+    let face = Terms::default().face;
+    let (market, id) = case(face + 1);
+    holds("P177", &market, &[&format!("{id} 2025-03-03")]);
+    quiet("P177", &case(face).0);
+}
+
+#[test]
+fn p178_unknown_code() {
+    let case = |channel: &str| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        market.register_bill(&Terms::default());
+        market.last().set(Field::Channel, code(channel));
+        let id = market.last().event_id;
+        (market, id)
+    };
+    let (market, id) = case("SMOKE");
+    holds("P178", &market, &[&format!("{id} 2025-03-03")]);
+    quiet("P178", &case("EBANK").0);
+}
+
+#[test]
+fn p179_mandatory_field() {
+    let case = |dated: bool| {
+        let mut market = Market::new();
+        market.facts.clear();
+        market.at("2025-03-03", "09:00");
+        let branch = Value::Inst(InstId(100_101_001));
+        let mut fields = vec![(Field::EntId, Value::Party(ent(9))), (Field::InitiatorInst, branch)];
+        if dated {
+            fields.push((Field::FinancialsDate, Value::Date(market.today())));
+        }
+        let id = market.fact("MST.ENF", None, bank(1), PartyId::SYSTEM, &fields);
+        (market, id)
+    };
+    let (market, id) = case(false);
+    holds("P179", &market, &[&format!("{id} 2025-03-03")]);
+    quiet("P179", &case(true).0);
+}
+
+#[test]
+fn p183_future() {
+    let case = |ahead: i64| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00").register_bill(&Terms::default());
+        let fact = market.last();
+        fact.stamp.ingest_time = fact.event_time - ahead;
+        let id = fact.event_id;
+        (market, id)
+    };
+    let (market, id) = case(60_001);
+    holds("P183", &market, &[&format!("{id} 2025-03-03")]);
+    quiet("P183", &case(60_000).0);
+}
+
+#[test]
+fn p184_orphan_answer() {
+    let case = |known: bool, minutes: i64| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        let bill = market.draw(&Terms::default());
+        let request = market.fact("END.REQ", Some((bill, Range::WHOLE)), ent(2), ent(3), &[]);
+        let wanted = if known { request } else { 5 };
+        let at = market.now();
+        let about = Some((bill, Range::WHOLE));
+        let id = market.fact("END.SGN", about, ent(3), ent(2), &[(Field::RefEventId, Value::Id(wanted))]);
+        market.set_clock(at + minutes * 60_000);
+        (market, id)
+    };
+    let (market, id) = case(false, 30);
+    holds("P184", &market, &[&format!("{id} 2025-03-03")]);
+    quiet("P184", &case(false, 29).0);
+    quiet("P184", &case(true, 30).0);
+}
+
+#[test]
+fn p184_correction_of_nothing() {
+    let mut market = Market::new();
+    market.at("2025-03-03", "09:00");
+    market.draw(&Terms::default());
+    let last = market.last().event_id;
+    market.revoke(last);
+    quiet("P184", &market);
+    let id = market.last().event_id;
+    market.last().correction = Some((crate::fact::CorrectionKind::Revoke, 5));
+    market.last().set(Field::RecordedTime, int(crate::ids::Day::parse("2025-03-10").unwrap().start_ms()));
+    market.clock_at_end_of("2025-03-10");
+    holds("P184", &market, &[&format!("{id} 2025-03-10")]);
+}
+
+#[test]
+fn p186_credit_code() {
+    let case = |code: &str| {
+        let mut market = Market::new();
+        market.facts.clear();
+        market.at("2025-03-03", "09:00").register(9, &[(Field::Uscc, text(code))]);
+        let id = market.last().event_id;
+        (market, id)
+    };
+    let (market, id) = case("91330100MA00000150");
+    holds("P186", &market, &[&format!("{id} 2025-03-03")]);
+    quiet("P186", &case("91330100MA0000015W").0);
+}
+
+#[test]
+fn p187_rate_out_of_bounds() {
+    let case = |rate| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        let bill = market.draw(&Terms::default());
+        let rate = [(Field::RateE4, int(rate))];
+        let id = market.fact("DSC.SGN", Some((bill, Range::WHOLE)), bank(2), ent(2), &rate);
+        (market, id)
+    };
+    for rate in [-1, 1_000_000] {
+        let (market, id) = case(rate);
+        holds("P187", &market, &[&format!("{id} 2025-03-03")]);
+    }
+    for rate in [0, 999_999] {
+        quiet("P187", &case(rate).0);
+    }
+}
