@@ -6,9 +6,10 @@
 //! * Views are functions of the set of accepted facts, the catalogue and the market clock (ARCHITECTURE.md).
 //!
 //! Begin at [`engine`] (a worker thread and its life), then [`dataflow`] (what happens in an epoch), [`store`] (what is on
-//! disk) and `client` (the stream from the coordinator). [`harness`] runs all of it in one process, for tests and benches.
+//! disk) and [`client`] (the stream from the coordinator). [`harness`] runs all of it in one process, for tests and benches.
 
 pub mod answers;
+pub mod client;
 pub mod command;
 pub mod counters;
 pub mod dataflow;

@@ -39,3 +39,18 @@ pub const CHECKPOINTS_KEPT: usize = 2;
 
 /// Pause between two reports of counters: they are for people.
 pub const COUNTERS_EVERY: Duration = Duration::from_secs(1);
+
+/// Longest time that the coordinator is waited for at start; whoever supervises the process starts it again.
+pub const COORDINATOR_WITHIN: Duration = Duration::from_secs(60);
+
+/// Pause between two attempts to reach the coordinator.
+pub const COORDINATOR_RETRY: Duration = Duration::from_millis(100);
+
+/// Silence on the stream after which the coordinator is asked whether it lives.
+pub const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// Messages to the coordinator that may wait; more than all answers and epochs in flight make.
+pub const SAYINGS_QUEUE: usize = 256;
+
+/// Largest message of the stream: an epoch with a large load of reference data.
+pub const WORKER_MESSAGE_BYTES: usize = 256 << 20;
