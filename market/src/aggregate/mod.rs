@@ -15,8 +15,10 @@
 //! Sums are small and leave the shard; members of sets are many. A shard that keeps no sets works them out for the pairs
 //! and dates of a question by observing its bills again with [`Aggregates::only`].
 //!
-//! Begin with [`Aggregates::new`]; `rules` is the table of themes, `measure` what is summed, `query` how figures are formed.
+//! Begin with [`Aggregates::new`]; `rules` is the table of themes, `measure` what is summed, `query` how figures are formed,
+//! [`epoch_sums`] how a shard adds up what an epoch changes before it tells the owners of the cells.
 
+pub mod epoch_sums;
 mod flow;
 pub mod left_out;
 pub mod measure;
@@ -29,13 +31,14 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+pub use self::{
+    epoch_sums::{CellLayout, EpochSums},
+    query::{Answer, Grain, Partial, Plan, Question, QuestionError, Value},
+    sink::{CellDelta, CellKey, CellSink, SetDelta},
+};
 use self::{
     measure::{Form, Measure, SetKind, Slot},
     rules::{Counts, StockOf, THEMES, ThemeRule},
-};
-pub use self::{
-    query::{Answer, Grain, Partial, Plan, Question, QuestionError, Value},
-    sink::{CellDelta, CellKey, CellSink, SetDelta},
 };
 use crate::{
     catalogue::Catalogue,
