@@ -91,4 +91,4 @@ pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 /// HTTP/2 window of one connection.
 pub const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 /// Time that open calls have to end at shutdown.
-pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);
+pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);

@@ -13,8 +13,9 @@ use crate::{
     aggregate::{Aggregates, CellKey},
     bill::{Effect, Lot},
     fact::EventId,
-    ids::BillId,
+    ids::{BillId, Day},
     items::Item,
+    pattern::{AlertKey, Cell, FeatureIndex, HitCount, Key, Member},
 };
 
 /// Hash of a set of rows.
@@ -151,6 +152,17 @@ pub fn cell_hash(key: &CellKey, sums: &[i128]) -> ViewHash {
         length += 16;
     }
     ViewHash::of_row(&row[..length])
+}
+
+/// Row of a feature cell in the view of features: place of the feature in the rule set, key, bucket, member, count, sum.
+pub fn feature_row(feature: FeatureIndex, key: Key, bucket: i64, member: Member, cell: Cell) -> String {
+    format!("{},{:016x},{:016x},{bucket},{member},{},{}", feature.0, key.0, key.1, cell.count, cell.sum)
+}
+
+/// Row of an alert in the view of alerts: pattern id, key, business date, hits at BLUE, YELLOW, ORANGE, RED.
+pub fn alert_row(pattern_id: &str, key: &AlertKey, date: Day, hits: &HitCount) -> String {
+    let [blue, yellow, orange, red] = hits.by_level;
+    format!("{pattern_id},{key},{date},{blue},{yellow},{orange},{red}")
 }
 
 /// Most slots of a theme; `aggregate` has a test.

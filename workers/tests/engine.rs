@@ -22,11 +22,17 @@ fn feed(engine: &mut EngineHarness, market: &Market, epochs: usize) {
 }
 
 fn assert_equal(engine: &mut EngineHarness, market: &Market, catalogue: &Arc<Catalogue>, name: &str) {
-    let wanted = expected(market, catalogue);
-    let alerts = engine.view_rows("alerts").unwrap();
-    let missing: Vec<_> = wanted.alerts.iter().filter(|row| !alerts.contains(row)).take(5).collect();
-    let extra: Vec<_> = alerts.iter().filter(|row| !wanted.alerts.contains(row)).take(5).collect();
-    assert!(missing.is_empty() && extra.is_empty(), "{name}: missing {missing:#?}, extra {extra:#?}");
+    let (rows, hashes) = expected(market, catalogue);
+    let live = engine.view_hashes().unwrap();
+    for (view, wanted) in &rows {
+        if live.get(*view) == hashes.get(*view) {
+            continue;
+        }
+        let found = engine.view_rows(view).unwrap();
+        let missing: Vec<_> = wanted.iter().filter(|row| !found.contains(row)).take(5).collect();
+        let extra: Vec<_> = found.iter().filter(|row| !wanted.contains(row)).take(5).collect();
+        panic!("{name}: {view}: missing {missing:#?}, extra {extra:#?}; {:?} {:?}", live.get(*view), hashes.get(*view));
+    }
 }
 
 #[test]

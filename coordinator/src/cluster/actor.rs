@@ -98,7 +98,7 @@ impl Actor {
                 let member = self.members.iter().find(|(_, member)| member.connection == connection);
                 // A stream of an ended generation may still speak.
                 if let Some((&process, _)) = member {
-                    self.hear(process, message).await?;
+                    self.hear(process, *message).await?;
                 }
             }
             Command::Left { connection, why } => {

@@ -67,7 +67,7 @@ pub struct Connection(u64);
 
 enum Command {
     Join { register: v1::Register, outbound: Outbound, reply: oneshot::Sender<Result<Connection, Status>> },
-    Heard { connection: Connection, message: v1::work_request::Message },
+    Heard { connection: Connection, message: Box<v1::work_request::Message> },
     Left { connection: Connection, why: String },
     Ask { kind: v1::shard_question::Kind, reply: oneshot::Sender<Result<Asked, ApiError>> },
     Watch { cells: v1::QueryCellsRequest, reply: oneshot::Sender<Result<(Asked, Watching), ApiError>> },

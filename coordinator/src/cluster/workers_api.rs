@@ -37,6 +37,7 @@ impl ClusterService for Cluster {
             let why = loop {
                 match stream.next().await {
                     Some(Ok(v1::WorkRequest { message: Some(message) })) => {
+                        let message = Box::new(message);
                         if commands.send(Command::Heard { connection, message }).await.is_err() {
                             return;
                         }

@@ -1,32 +1,36 @@
 //! Views as canonical rows, and their hashes: what `verify` compares with the reference evaluator.
 //!
-//! Each row belongs to exactly one worker, so hashes are wrapping sums that add up over workers.
+//! Rows and hashes are those of `market::view`. Each row belongs to exactly one worker, so hashes are wrapping sums that add
+//! up over workers. Rows of a dump are as many as the view has: it is for verification, not for every day.
 
+use billwatch_market::{
+    corrections::effective,
+    view::{Fate, ViewHash, alert_row, cell_hash, cell_row, effect_row, feature_row, lot_hash, lot_row},
+};
 use billwatch_proto::v1;
-use xxhash_rust::xxh3::xxh3_128;
 
+use super::invalid;
 use crate::{limits::DUMP_ROWS_PER_PART, shard::Shard};
+
+/// Every view.
+pub const VIEWS: [&str; 5] = ["bills", "effects", "cells", "features", "alerts"];
 
 /// Rows of one view (hashes of all views when `view` is empty), in parts.
 pub fn dump(shard: &Shard, view: &str, give: &mut dyn FnMut(v1::DumpViewsResponse)) -> anyhow::Result<()> {
-    let names: Vec<&str> = VIEWS.iter().copied().filter(|name| view.is_empty() || *name == view).collect();
-    anyhow::ensure!(!names.is_empty(), "no view `{view}`; there are {}", VIEWS.join(", "));
     if view.is_empty() {
-        let mut hashes = Vec::new();
-        for name in names {
-            let (mut sum, mut count) = (0u128, 0u64);
-            rows(shard, name, &mut |row| {
-                sum = sum.wrapping_add(xxh3_128(row.as_bytes()));
-                count += 1;
-            })?;
-            hashes.push(v1::ViewHash { view: name.to_owned(), high: (sum >> 64) as u64, low: sum as u64, rows: count });
-        }
-        give(v1::DumpViewsResponse { as_of: None, hashes, rows: Vec::new() });
+        let hashes = VIEWS.map(|view| {
+            let (ViewHash(hash), rows) = hash(shard, view);
+            v1::ViewHash { view: view.to_owned(), high: (hash >> 64) as u64, low: hash as u64, rows }
+        });
+        give(v1::DumpViewsResponse { as_of: None, hashes: hashes.into(), rows: Vec::new() });
         return Ok(());
+    }
+    if !VIEWS.contains(&view) {
+        return Err(invalid(format!("no view `{view}`; there are {}", VIEWS.join(", "))));
     }
     let mut part = Vec::new();
     rows(shard, view, &mut |row| {
-        part.push(row.to_owned());
+        part.push(row);
         if part.len() == DUMP_ROWS_PER_PART {
             give(v1::DumpViewsResponse { as_of: None, hashes: Vec::new(), rows: std::mem::take(&mut part) });
         }
@@ -35,34 +39,60 @@ pub fn dump(shard: &Shard, view: &str, give: &mut dyn FnMut(v1::DumpViewsRespons
     Ok(())
 }
 
-/// Every view.
-const VIEWS: [&str; 3] = ["bills", "features", "alerts"];
-
-fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+fn hash(shard: &Shard, view: &str) -> (ViewHash, u64) {
+    let (mut sum, mut rows) = (ViewHash::default(), 0u64);
+    let mut count = |hash: ViewHash| {
+        sum += hash;
+        rows += 1;
+    };
     match view {
         "bills" => {
-            for life in shard.lives.borrow().bills() {
-                for lot in &life.bill.lots {
-                    take(&format!(
-                        "{} {} {} {:?} {:?} {:?} {:?} {}",
-                        life.id, lot.range, lot.holder, lot.status, lot.flag, lot.risk, lot.pay_state, lot.hops
-                    ));
-                }
+            let lives = shard.lives.borrow();
+            for life in lives.bills().iter().filter(|life| life.bill.header.is_some()) {
+                life.bill.lots.iter().for_each(|lot| count(lot_hash(life.id, lot)));
             }
         }
-        "features" => {
-            shard.windows.borrow().keyed.every_cell(|(feature, key, bucket, member), cell| {
-                take(&format!(
-                    "{} {:016x} {:016x} {bucket} {member} {} {}",
-                    feature.0, key.0, key.1, cell.count, cell.sum
-                ));
-            });
+        "effects" => {
+            let effects = shard.lives.borrow().effects();
+            return (effects.hash, effects.rows.max(0) as u64);
         }
-        _ => {
-            for (pattern, key, date, hits) in shard.alerts.borrow().set().iter() {
-                take(&format!("{} {key} {date} {:?}", shard.patterns().id(pattern), hits.by_level));
+        "cells" => shard.cells.borrow().table().iter().for_each(|(key, sums)| count(cell_hash(&key, sums))),
+        "features" => shard.windows.borrow().keyed.every_cell(|(feature, key, bucket, member), cell| {
+            count(ViewHash::of_row(feature_row(feature, key, bucket, member, cell).as_bytes()));
+        }),
+        _ => shard.alerts.borrow().set().iter().for_each(|(pattern, key, date, hits)| {
+            count(ViewHash::of_row(alert_row(shard.patterns().id(pattern), key, date, hits).as_bytes()));
+        }),
+    }
+    (sum, rows)
+}
+
+fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Result<()> {
+    match view {
+        "bills" => {
+            let lives = shard.lives.borrow();
+            for life in lives.bills().iter().filter(|life| life.bill.header.is_some()) {
+                life.bill.lots.iter().for_each(|lot| take(lot_row(life.id, lot)));
             }
         }
+        "effects" => shard.lives.borrow().each_family(|bill, records| {
+            let effective = effective(records);
+            let waiting = effective.waiting.iter().map(|event| (*event, Fate::Waiting));
+            let void = effective.void.iter().map(|event| (*event, Fate::Revoked));
+            waiting.chain(void).for_each(|(event, fate)| take(effect_row(event, fate)));
+            let folded = shard.common.rules.fold_effects(bill, &effective.facts);
+            folded.into_iter().for_each(|(event, effect)| take(effect_row(event, Fate::Folded(effect))));
+        })?,
+        "cells" => {
+            let aggregates = &shard.common.rules.aggregates;
+            shard.cells.borrow().table().iter().for_each(|(key, sums)| take(cell_row(aggregates, &key, sums)));
+        }
+        "features" => shard.windows.borrow().keyed.every_cell(|(feature, key, bucket, member), cell| {
+            take(feature_row(feature, key, bucket, member, cell));
+        }),
+        _ => shard.alerts.borrow().set().iter().for_each(|(pattern, key, date, hits)| {
+            take(alert_row(shard.patterns().id(pattern), key, date, hits));
+        }),
     }
     Ok(())
 }

@@ -38,6 +38,11 @@ fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard
     }
 }
 
+/// The question is at fault, not the worker: the client is told so.
+fn invalid(words: String) -> anyhow::Error {
+    anyhow::anyhow!("INVALID_ARGUMENT: {words}")
+}
+
 /// Changed cells of subscriptions in the last epoch.
 pub fn watched(_shard: &Shard) -> Vec<v1::WatchedCells> {
     Vec::new()

@@ -1,21 +1,176 @@
-//! Totals of aggregate cells at the worker that owns the cell. (Waits for `market::aggregate`.)
+//! Totals of aggregate cells: gathered in an epoch on the shard, kept by the owner of the cell.
+//!
+//! A [`CellTable`] is one map a (theme, dimension) from (date, item) to a place in an arena of sums. The shard fills one in
+//! an epoch and ships only what changed; the owner keeps another for ever. Sums are linear, so a cell that comes to nothing
+//! is no cell.
 
+use billwatch_market::{aggregate::CellKey, ids::Day, items::Item};
+use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
-/// A changed cell.
+use crate::ownership::group_of_words;
+
+/// A changed cell on its way to its owner: what is added to its sums.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct CellRow {}
+pub struct CellRow {
+    /// Which cell.
+    pub key: CellKey,
+    /// Added to its slots.
+    pub sums: SmallVec<[i128; 4]>,
+}
+
+/// Key group of a cell.
+#[inline]
+pub fn cell_group(key: &CellKey) -> u16 {
+    group_of_words([u64::from(key.pair) << 32 | u64::from(key.date.0 as u32), key.item.bits(), 0])
+}
+
+/// Sums by cell.
+#[derive(Default)]
+pub struct CellTable {
+    /// By pair: place of the first sum.
+    places: Vec<HashMap<(Day, Item), u32>>,
+    /// By pair: number of slots.
+    slots: Vec<u8>,
+    sums: Vec<i128>,
+}
+
+impl CellTable {
+    /// Adds to a cell.
+    #[inline]
+    pub fn add(&mut self, key: CellKey, more: &[i128]) {
+        let pair = usize::from(key.pair);
+        if self.places.len() <= pair {
+            self.places.resize_with(pair + 1, HashMap::new);
+            self.slots.resize(pair + 1, 0);
+        }
+        self.slots[pair] = more.len() as u8;
+        let end = self.sums.len();
+        let place = *self.places[pair].entry((key.date, key.item)).or_insert(end as u32) as usize;
+        if place == end {
+            self.sums.extend_from_slice(more);
+        } else {
+            for (sum, more) in self.sums[place..place + more.len()].iter_mut().zip(more) {
+                *sum += more;
+            }
+        }
+    }
+
+    /// The sums of a cell; `None` when it never was.
+    pub fn get(&self, key: &CellKey) -> Option<&[i128]> {
+        let pair = usize::from(key.pair);
+        let place = *self.places.get(pair)?.get(&(key.date, key.item))? as usize;
+        Some(&self.sums[place..place + usize::from(self.slots[pair])])
+    }
+
+    /// Cells of a pair whose sums are not all zero, in no order.
+    pub fn of_pair(&self, pair: u16) -> impl Iterator<Item = (CellKey, &[i128])> {
+        let slots = self.slots.get(usize::from(pair)).map_or(0, |slots| usize::from(*slots));
+        let places = self.places.get(usize::from(pair)).into_iter().flatten();
+        places
+            .map(move |((date, item), place)| {
+                (CellKey { pair, date: *date, item: *item }, &self.sums[*place as usize..*place as usize + slots])
+            })
+            .filter(|(_, sums)| sums.iter().any(|sum| *sum != 0))
+    }
+
+    /// Every cell whose sums are not all zero, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (CellKey, &[i128])> {
+        (0..self.places.len()).flat_map(|pair| self.of_pair(pair as u16))
+    }
+
+    /// Hands every cell over and forgets it; the memory stays.
+    pub fn drain(&mut self, mut give: impl FnMut(CellKey, &[i128])) {
+        for (pair, places) in self.places.iter_mut().enumerate() {
+            let slots = usize::from(self.slots[pair]);
+            for ((date, item), place) in places.drain() {
+                give(CellKey { pair: pair as u16, date, item }, &self.sums[place as usize..place as usize + slots]);
+            }
+        }
+        self.sums.clear();
+    }
+
+    /// Bytes held.
+    pub fn heap_bytes(&self) -> usize {
+        let maps: usize =
+            self.places.iter().map(|places| places.capacity() * (size_of::<((Day, Item), u32)>() + 1)).sum();
+        maps + self.sums.capacity() * size_of::<i128>()
+    }
+}
 
 /// Totals of one worker.
 #[derive(Default)]
-pub struct Cells {}
+pub struct Cells {
+    table: CellTable,
+    /// Changed in the last epoch: for subscriptions; kept only when there are any.
+    changed: Vec<CellRow>,
+    /// True while somebody subscribes.
+    pub keep_changed: bool,
+    dirty: HashSet<CellKey>,
+    /// True when checkpoints can be taken.
+    pub keep_dirty: bool,
+}
 
 impl Cells {
     /// Adds a change.
-    pub fn add(&mut self, _row: CellRow) {}
+    #[inline]
+    pub fn add(&mut self, row: CellRow) {
+        self.table.add(row.key, &row.sums);
+        if self.keep_dirty {
+            self.dirty.insert(row.key);
+        }
+        if self.keep_changed {
+            self.changed.push(row);
+        }
+    }
+
+    /// The totals.
+    pub fn table(&self) -> &CellTable {
+        &self.table
+    }
+
+    /// Changes of the last epoch; begins the next.
+    pub fn take_changed(&mut self) -> Vec<CellRow> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Cells changed since the last call, for a checkpoint.
+    pub fn take_dirty(&mut self) -> HashSet<CellKey> {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Puts a cell of a checkpoint back.
+    pub fn restore(&mut self, key: CellKey, sums: &[i128]) {
+        self.table.add(key, sums);
+    }
 
     /// Bytes held, estimated.
     pub fn heap_bytes(&self) -> usize {
-        0
+        self.table.heap_bytes() + self.dirty.capacity() * (size_of::<CellKey>() + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_add_up_and_leave_with_the_epoch() {
+        let key = |pair, day| CellKey { pair, date: Day(day), item: Item::ALL };
+        let mut table = CellTable::default();
+        table.add(key(3, 1), &[1, 10]);
+        table.add(key(3, 1), &[1, 5]);
+        table.add(key(1, 1), &[7]);
+        table.add(key(1, 2), &[7]);
+        table.add(key(1, 2), &[-7]);
+        assert_eq!(table.get(&key(3, 1)), Some(&[2, 15][..]));
+        assert_eq!(table.iter().count(), 2, "a cell without sums is none");
+        let mut drained = Vec::new();
+        table.drain(|key, sums| drained.push((key, sums.to_vec())));
+        assert_eq!(drained.len(), 3);
+        assert_eq!(table.iter().count(), 0);
+        table.add(key(3, 1), &[4, 4]);
+        assert_eq!(table.get(&key(3, 1)), Some(&[4, 4][..]));
     }
 }

@@ -30,7 +30,7 @@ use smallvec::{SmallVec, smallvec};
 use super::{
     alerts::AlertRow,
     cells::CellRow,
-    valuation::{Folded, Sink, Valued, Valuer},
+    valuation::{Effects, Folded, Sink, Valued, Valuer},
     windows::WindowRow,
 };
 use crate::{
@@ -189,6 +189,35 @@ impl Lives {
         std::mem::take(&mut self.reference_changes)
     }
 
+    /// The view of effects, as its hash.
+    pub fn effects(&self) -> Effects {
+        self.valuer.effects()
+    }
+
+    /// All accepted records of a bill, in order of arrival.
+    pub fn records_of_bill(&self, id: BillId) -> Result<Vec<Past>, StoreError> {
+        let Some(place) = self.find_bill(id) else { return Ok(Vec::new()) };
+        let mut pasts = self.history.read(&[Subject::Bill(id)], |dense| (dense == place as Dense).then_some(0))?;
+        Ok(pasts.pop().unwrap_or_default())
+    }
+
+    /// Hands the records of every life over, family by family: (the bill, its records). Reads the whole history.
+    pub fn each_family(&self, mut take: impl FnMut(Option<BillId>, Vec<Fact>)) -> Result<(), StoreError> {
+        const AT_ONCE: usize = 4_096;
+        let bills: Vec<Dense> = (0..self.bills.len() as Dense).collect();
+        let is_moved = |dense: Dense| self.singles.iter().any(|single| single.joined.contains(&dense));
+        let any_joined = self.singles.iter().any(|single| !single.joined.is_empty());
+        let singles = (0..self.singles.len() as Dense).map(|place| place | SINGLE);
+        let singles: Vec<Dense> = singles.filter(|dense| !any_joined || !is_moved(*dense)).collect();
+        for lives in bills.chunks(AT_ONCE).chain(singles.chunks(AT_ONCE)) {
+            for (dense, past) in self.pasts(&lives.iter().copied().collect())? {
+                let bill = (dense & SINGLE == 0).then(|| self.bills[dense as usize].id);
+                take(bill, past.into_iter().map(|past| past.fact).collect());
+            }
+        }
+        Ok(())
+    }
+
     /// Every bill.
     pub fn bills(&self) -> &[BillLife] {
         &self.bills
@@ -214,6 +243,12 @@ impl Lives {
         add(&shard.counts.reference_records_total, reference.len() as u64);
         self.apply_batch(input.epoch, &batch, &reference, &shard.counts, &mut sink)?;
         add(&shard.counts.facts_total, batch.rows.len() as u64);
+        let mut cell_rows = 0;
+        self.valuer.ship_cells(|to, row| {
+            cell_rows += 1;
+            sink.boxes.cells.push(to, row);
+        });
+        add(&shard.counts.cell_rows_total, cell_rows);
         batch.facts.clear();
         batch.rows.clear();
         self.batch = batch;
@@ -573,6 +608,7 @@ impl Lives {
             let has_variants = effective.variants.iter().any(|variant| variant.event_id == fact.event_id);
             self.value_single(fact, has_variants, weight, sink);
         }
+        self.valuer.count_fates(&effective, weight);
         self.valuer.waiting(&copies, &effective)
     }
 

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use billwatch_market::{
-    bill::{Bill, Laws, Outcome},
+    aggregate::{Aggregates, CellSink},
+    bill::{Bill, Effect, Laws, Outcome},
     catalogue::Catalogue,
     corrections::{Effective, effective},
     fact::{EventId, Fact},
@@ -14,10 +15,16 @@ use billwatch_market::{
     observe::{Meanings, Observation},
     pattern::{BillTimers, FeatureIndex, Hit, MarketRegistry, Output, Patterns, Seen},
     reference_data::Reference,
+    view::{Fate, ViewHash, effect_hash},
 };
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{alerts::AlertRow, windows::WindowRow};
+use super::{
+    alerts::AlertRow,
+    cells::{CellRow, CellTable, cell_group},
+    windows::WindowRow,
+};
 use crate::{
     ownership::{Owners, group_of_rule, group_of_words},
     shard::Common,
@@ -28,7 +35,9 @@ pub struct Rules {
     /// The fold's laws.
     pub laws: Laws,
     /// What names mean.
-    pub meanings: Meanings,
+    pub meanings: Arc<Meanings>,
+    /// Themes and dimensions.
+    pub aggregates: Arc<Aggregates>,
     /// Risk patterns.
     pub patterns: Patterns,
 }
@@ -36,11 +45,24 @@ pub struct Rules {
 impl Rules {
     /// Compiles a catalogue with the embedded pattern rules. The error says which table is at fault.
     pub fn new(catalogue: &Arc<Catalogue>) -> anyhow::Result<Self> {
+        let meanings = Arc::new(Meanings::new(catalogue.clone())?);
         Ok(Rules {
             laws: Laws::new(catalogue)?,
-            meanings: Meanings::new(catalogue.clone())?,
+            aggregates: Arc::new(Aggregates::new(meanings.clone())),
+            meanings,
             patterns: Patterns::embedded(),
         })
+    }
+
+    /// The effect of each fact of a family that was worked out by `corrections::effective`.
+    pub fn fold_effects(&self, bill_id: Option<BillId>, facts: &[Fact]) -> Vec<(EventId, Effect)> {
+        let mut bill = Bill::default();
+        let mut effect = |fact: &Fact| match bill_id {
+            Some(_) => bill.apply(fact, &self.laws).effect,
+            None => Effect::Informational,
+        };
+        let mine = facts.iter().filter(|fact| bill_id.is_none() || fact.bill_id == bill_id);
+        mine.map(|fact| (fact.event_id, effect(fact))).collect()
     }
 
     /// Reference data as judges read it.
@@ -62,6 +84,23 @@ pub struct Folded {
     pub complicated: bool,
 }
 
+/// The view of effects, as its hash and number of rows.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+pub struct Effects {
+    /// Sum over the rows.
+    pub hash: ViewHash,
+    /// Number of rows.
+    pub rows: i64,
+}
+
+impl Effects {
+    fn count(&mut self, event: EventId, fate: Fate, weight: i32) {
+        let row = effect_hash(event, fate);
+        self.hash = if weight > 0 { self.hash + row } else { self.hash - row };
+        self.rows += i64::from(weight.signum());
+    }
+}
+
 /// One folded fact.
 pub struct Valued<'a> {
     /// The fact of the market.
@@ -81,6 +120,11 @@ pub struct Valuer {
     /// By feature: owners of rules that compare its keys.
     collective: Vec<SmallVec<[u32; 2]>>,
     output: Output,
+    cell_sink: CellSink,
+    /// Sums of the epoch, by cell.
+    cells: CellTable,
+    /// Hash of the view of effects.
+    effects: Effects,
 }
 
 impl Valuer {
@@ -101,7 +145,15 @@ impl Valuer {
                 owners
             })
             .collect();
-        Valuer { rules: common.rules.clone(), owners: common.owners.clone(), collective, output: Output::default() }
+        Valuer {
+            rules: common.rules.clone(),
+            owners: common.owners.clone(),
+            collective,
+            output: Output::default(),
+            cell_sink: CellSink::new(false),
+            cells: CellTable::default(),
+            effects: Effects::default(),
+        }
     }
 
     /// What one folded fact adds (+1) or takes (−1).
@@ -122,6 +174,13 @@ impl Valuer {
         if let Some(timers) = timers {
             rules.patterns.time(&seen, &registry, timers);
         }
+        self.cell_sink.clear();
+        rules.aggregates.flow(&observation, i64::from(weight), &mut self.cell_sink);
+        rules.aggregates.stock(&observation, i64::from(weight), &mut self.cell_sink);
+        for (key, sums) in self.cell_sink.sums() {
+            self.cells.add(key, sums);
+        }
+        self.effects.count(fact.event_id, Fate::Folded(outcome.effect), weight);
         for delta in self.output.deltas.drain(..) {
             // All features of a key have one owner: rules read several.
             let group = group_of_words([delta.key.0, delta.key.1, 0]);
@@ -156,9 +215,38 @@ impl Valuer {
             let valued = Valued { fact, outcome: &outcome, bill: Some(&folded.bill), has_variants };
             self.value(valued, reference, weight, Some(&mut folded.timers), sink);
         }
+        self.count_fates(&effective, weight);
         folded.due = self.rules.patterns.due(&folded.timers);
         folded.due.extend(self.waiting(&corrections, &effective));
         folded
+    }
+
+    /// The fates of records that are no facts of the market.
+    pub fn count_fates(&mut self, effective: &Effective, weight: i32) {
+        let waiting = effective.waiting.iter().map(|event| (event, Fate::Waiting));
+        for (event, fate) in waiting.chain(effective.void.iter().map(|event| (event, Fate::Revoked))) {
+            self.effects.count(*event, fate, weight);
+        }
+    }
+
+    /// Hands the changed cells of the epoch over.
+    pub fn ship_cells(&mut self, mut give: impl FnMut(usize, CellRow)) {
+        let owners = &self.owners;
+        self.cells.drain(|key, sums| {
+            if sums.iter().any(|sum| *sum != 0) {
+                give(owners[usize::from(cell_group(&key))] as usize, CellRow { key, sums: SmallVec::from_slice(sums) });
+            }
+        });
+    }
+
+    /// Hash and number of rows of the view of effects.
+    pub fn effects(&self) -> Effects {
+        self.effects
+    }
+
+    /// Puts the view of effects of a checkpoint back.
+    pub fn restore_effects(&mut self, effects: Effects) {
+        self.effects = effects;
     }
 
     /// What corrections that wait for their target make due (P184).

@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use billwatch_market::{
     catalogue::Catalogue,
+    evaluator,
     fact::{ControlKind, CorrectionKind, Fact, Field, Record, Value},
     ids::BillId,
     ndjson::parse_line,
-    pattern::{PlainWindows, plain},
+    pattern::{FeatureIndex, Patterns, PlainWindows, Windows as _, plain},
+    view::{self, ViewHash},
 };
-use billwatch_workers::dataflow::valuation::Rules;
 
 const EXAMPLES: [(&str, &str); 8] = [
     ("a", include_str!("../../../market/examples/a-reference.facts.ndjson")),
@@ -117,22 +118,43 @@ pub fn corrected(market: &Market, count: usize, dice: &mut Dice) -> Market {
     Market { facts, clock: market.clock }
 }
 
-/// (pattern, key, date) and hits of every alert, and every feature cell: as canonical text.
-pub struct Expected {
-    pub alerts: Vec<String>,
-    pub features: Vec<String>,
-}
+/// Every view as sorted canonical rows.
+pub type Rows = BTreeMap<&'static str, Vec<String>>;
 
-/// What the plain evaluator says.
-pub fn expected(market: &Market, catalogue: &Arc<Catalogue>) -> Expected {
-    let rules = Rules::new(catalogue).unwrap();
-    let setting = plain::Setting { meanings: &rules.meanings, laws: &rules.laws, patterns: &rules.patterns };
+/// What the plain evaluators say.
+pub fn expected(market: &Market, catalogue: &Arc<Catalogue>) -> (Rows, BTreeMap<String, (u128, u64)>) {
+    let rules = evaluator::Rules::new(catalogue).unwrap();
+    let views = evaluator::evaluate_by(&market.facts, market.clock, &rules, evaluator::Sets::None);
+    let patterns = Patterns::embedded();
+    let setting = plain::Setting { meanings: &rules.meanings, laws: &rules.laws, patterns: &patterns };
     let evaluation = plain::evaluate(&market.facts, setting, market.clock, &PlainWindows::default());
-    let mut alerts: Vec<String> = evaluation
-        .alerts
-        .iter()
-        .map(|(pattern, key, date, hits)| format!("{} {key} {date} {:?}", rules.patterns.id(pattern), hits.by_level))
-        .collect();
-    alerts.sort();
-    Expected { alerts, features: Vec::new() }
+    let alerts = evaluation.alerts.iter();
+    let alerts =
+        alerts.map(|(pattern, key, date, hits)| view::alert_row(patterns.id(pattern), key, date, hits)).collect();
+    let mut features = Vec::new();
+    for feature in (0..patterns.feature_count()).map(|feature| FeatureIndex(feature as u16)) {
+        evaluation.windows.keys(feature, &mut |key| {
+            evaluation.windows.cells(feature, key, i64::MIN, i64::MAX, &mut |bucket, member, cell| {
+                features.push(view::feature_row(feature, key, bucket, member, cell));
+            });
+        });
+    }
+    let of_rows =
+        |rows: &[String]| rows.iter().fold(ViewHash::default(), |sum, row| sum + ViewHash::of_row(row.as_bytes())).0;
+    let mut rows = Rows::from([
+        ("bills", views.bill_rows()),
+        ("effects", views.effect_rows()),
+        ("cells", views.cell_rows()),
+        ("features", features),
+        ("alerts", alerts),
+    ]);
+    rows.values_mut().for_each(|rows| rows.sort());
+    let hash = |view: &str| match view {
+        "bills" => views.bills_hash().0,
+        "effects" => views.effects_hash().0,
+        "cells" => views.cells_hash().0,
+        _ => of_rows(&rows[view]),
+    };
+    let hashes = rows.iter().map(|(view, rows)| ((*view).to_owned(), (hash(view), rows.len() as u64))).collect();
+    (rows, hashes)
 }
