@@ -9,13 +9,18 @@ use std::{
     time::Instant,
 };
 
-use billwatch_market::catalogue::{Catalogue, CatalogueError};
+use billwatch_market::{
+    aggregate::Aggregates,
+    catalogue::{Catalogue, CatalogueError},
+    items::MissingEnumeration,
+    observe::Meanings,
+};
 use billwatch_proto::{
     DESCRIPTORS,
     v1::{
         admin_service_server::AdminServiceServer, alert_service_server::AlertServiceServer,
         catalogue_service_server::CatalogueServiceServer, cluster_service_server::ClusterServiceServer,
-        ingest_service_server::IngestServiceServer,
+        ingest_service_server::IngestServiceServer, query_service_server::QueryServiceServer,
     },
 };
 use thiserror::Error;
@@ -28,7 +33,7 @@ use tonic::transport::{Server, server::TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    api::{admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi},
+    api::{admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings, query::QueryApi},
     cluster::{Cluster, Surroundings},
     config::CoordinatorConfig,
     counters::Counters,
@@ -54,6 +59,9 @@ pub enum ServeError {
     /// A table of the catalogue.
     #[error("catalogue: {0}")]
     Catalogue(#[from] CatalogueError),
+    /// A table that dimensions read.
+    #[error("catalogue: {0}")]
+    Enumeration(#[from] MissingEnumeration),
     /// A file or directory of the data directory.
     #[error("{path}: {source}. Check that the directory exists, is writable and has room", path = path.display())]
     Io {
@@ -125,6 +133,7 @@ pub async fn serve(
         Some(dir) => Catalogue::load(dir)?,
         None => Catalogue::embedded(),
     };
+    let aggregates = Aggregates::new(Arc::new(Meanings::new(catalogue.clone())?));
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
@@ -181,6 +190,11 @@ pub async fn serve(
         ending,
     };
 
+    let query = QueryApi {
+        meanings: CellMeanings { catalogue: catalogue.clone(), aggregates: Arc::new(aggregates) },
+        cluster: cluster.clone(),
+    };
+
     let (health, health_service) = tonic_health::server::health_reporter();
     report_health(health, &cluster).await;
     let reflection =
@@ -198,6 +212,7 @@ pub async fn serve(
         .add_service(IngestServiceServer::new(door).max_decoding_message_size(limits::MESSAGE_BYTES))
         .add_service(AdminServiceServer::new(admin))
         .add_service(AlertServiceServer::new(alerts))
+        .add_service(QueryServiceServer::new(query))
         .add_service(CatalogueServiceServer::new(CatalogueApi::new(&catalogue)))
         .add_service(workers);
     let mut failures = [store.log_state.failure(), store.ledger.failure(), cluster.failure()];

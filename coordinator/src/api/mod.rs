@@ -5,5 +5,7 @@
 pub mod admin;
 pub mod alerts;
 pub mod catalogue;
+pub mod cells;
 pub mod errors;
 mod pages;
+pub mod query;

@@ -1,33 +1,29 @@
 //! `QueryService`: a question to all shards at one epoch, merged into one answer.
 
-use std::sync::Arc;
-
-use billwatch_market::{
-    catalogue::Catalogue,
-    ids::{BillId, Day},
-};
+use billwatch_market::ids::{BillId, Day};
 use billwatch_proto::v1::{self, query_service_server::QueryService, shard_answer, shard_question::Kind};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{
-    cells::{self, WatchedRows},
-    errors::{ApiError, bad_request, no_such},
+    cells::{CellMeanings, Rows, check},
+    errors::{ApiError, bad_request, internal, no_such},
 };
 use crate::{
     cluster::{
         Cluster,
         questions::{Asked, Watching},
     },
+    ledger::AsOf,
     limits,
 };
 
 /// The service.
 #[derive(Clone)]
 pub struct QueryApi {
-    /// Names of items.
-    pub catalogue: Arc<Catalogue>,
+    /// How cells are formed.
+    pub meanings: CellMeanings,
     /// Who answers.
     pub cluster: Cluster,
 }
@@ -43,14 +39,14 @@ impl QueryService for QueryApi {
         request: Request<v1::QueryCellsRequest>,
     ) -> Result<Response<v1::QueryCellsResponse>, Status> {
         let query = request.into_inner();
-        cells::check(&query, &self.catalogue)?;
+        check(&query, &self.meanings)?;
         let asked = self.cluster.ask(Kind::Cells(query.clone())).await?;
         let as_of = asked.as_of;
-        let rows = WatchedRows::of(&query, &self.catalogue, as_of, &partials(asked).await?)?;
+        let rows = self.rows(query, as_of, partials(asked).await?).await?;
         Ok(Response::new(v1::QueryCellsResponse {
             as_of: Some(as_of.into()),
             measures: rows.measures().to_vec(),
-            rows: rows.all(),
+            rows: rows.all().to_vec(),
         }))
     }
 
@@ -101,13 +97,13 @@ impl QueryService for QueryApi {
         request: Request<v1::WatchCellsRequest>,
     ) -> Result<Response<Self::WatchCellsStream>, Status> {
         let query = request.into_inner().query.ok_or_else(|| bad_request("query", "", "say which cells"))?;
-        cells::check(&query, &self.catalogue)?;
+        check(&query, &self.meanings)?;
         let (asked, watching) = self.cluster.watch(query.clone()).await?;
         let (answers, responses) = mpsc::channel(limits::FEED_AHEAD);
         let api = self.clone();
         tokio::spawn(async move {
             let ended = tokio::select! {
-                ended = api.watch(&query, asked, watching, &answers) => ended,
+                ended = api.watch(query, asked, watching, &answers) => ended,
                 () = answers.closed() => return,
             };
             if let Err(error) = ended {
@@ -119,19 +115,34 @@ impl QueryService for QueryApi {
 }
 
 impl QueryApi {
+    /// Forms rows away from the threads that serve: a large answer takes its time.
+    async fn rows(
+        &self,
+        query: v1::QueryCellsRequest,
+        as_of: AsOf,
+        partials: Vec<(u32, prost::bytes::Bytes)>,
+    ) -> Result<Rows, ApiError> {
+        let meanings = self.meanings.clone();
+        let form = move || Rows::of(query, meanings, as_of, &partials);
+        tokio::task::spawn_blocking(form).await.unwrap_or_else(|_| Err(internal("the cells could not be merged")))
+    }
+
     async fn watch(
         &self,
-        query: &v1::QueryCellsRequest,
+        query: v1::QueryCellsRequest,
         asked: Asked,
         mut watching: Watching,
         answers: &CellAnswers,
     ) -> Result<(), ApiError> {
         let as_of = asked.as_of;
-        let mut rows = WatchedRows::of(query, &self.catalogue, as_of, &partials(asked).await?)?;
+        let mut rows = self.rows(query, as_of, partials(asked).await?).await?;
         let measures = rows.measures().to_vec();
-        let snapshot =
-            v1::WatchCellsResponse { as_of: Some(as_of.into()), snapshot: true, measures: measures.clone(), rows: rows.all() };
-        let mut answer = snapshot;
+        let mut answer = v1::WatchCellsResponse {
+            as_of: Some(as_of.into()),
+            snapshot: true,
+            measures: measures.clone(),
+            rows: rows.all().to_vec(),
+        };
         while answers.send(Ok(answer)).await.is_ok() {
             let event = watching.next().await?;
             let changed = rows.change(event.as_of, &event.partials)?;
@@ -156,7 +167,7 @@ async fn partials(asked: Asked) -> Result<Vec<(u32, prost::bytes::Bytes)>, ApiEr
 }
 
 /// Both empty or dates, and in order.
-pub(super) fn check_dates(from: &str, to: &str) -> Result<(), ApiError> {
+fn check_dates(from: &str, to: &str) -> Result<(), ApiError> {
     for (field, text) in [("from_date", from), ("to_date", to)] {
         if !text.is_empty() && Day::parse(text).is_none() {
             return Err(bad_request(field, text, "write a date as YYYY-MM-DD, or leave it empty"));

@@ -26,6 +26,7 @@ pub mod query;
 mod rules;
 pub mod sink;
 mod stock;
+pub mod wire;
 
 use std::sync::Arc;
 

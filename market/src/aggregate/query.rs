@@ -186,6 +186,11 @@ impl Plan {
         !self.flow_sets.is_empty() || !self.stock_sets.is_empty()
     }
 
+    /// The figures, in the order of the answer.
+    pub fn measures(&self) -> &[Measure] {
+        &self.measures
+    }
+
     /// The pairs that it reads.
     pub fn pairs(&self) -> Vec<u16> {
         let mut pairs: Vec<u16> = self.flow.into_iter().chain(self.stock).chain(self.total).collect();
@@ -381,7 +386,7 @@ fn add(sums: &mut Vec<i128>, more: &[i128]) {
 }
 
 /// The periods of a range, in order: (first day, last day), both inside it.
-fn periods(from: Day, to: Day, grain: Grain) -> Vec<(Day, Day)> {
+pub(super) fn periods(from: Day, to: Day, grain: Grain) -> Vec<(Day, Day)> {
     let mut periods = Vec::new();
     let mut start = from;
     while start <= to {

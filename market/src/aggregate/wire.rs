@@ -1,0 +1,260 @@
+//! Questions about cells between processes: from the words of a request to a plan, and what one keeper gives for it.
+//!
+//! The coordinator and every worker compile the same request at the same market clock, so they read the same plan. Each
+//! worker gives a [`CellsPart`]; put together, [`super::Aggregates::answer`] forms the rows.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Aggregates, Answer, Grain, Partial, Plan, Question, QuestionError, query::periods};
+use crate::ids::{Day, PartyId};
+
+/// Business dates lie between these (fields.csv).
+const FIRST_DAY: Day = Day(-7_397);
+const LAST_DAY: Day = Day(47_481);
+/// A stock is formed anew for every period of a question: at most this many.
+const STOCK_PERIODS_MOST: i32 = 4_000;
+
+/// A request in words.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// For instance `T05`.
+    pub theme: &'a str,
+    /// For instance `D.discounter.code`.
+    pub dimension: &'a str,
+    /// Items wanted; empty = all.
+    pub items: &'a [String],
+    /// `YYYY-MM-DD`; empty = from the beginning. Not used when only stock is read.
+    pub from_date: &'a str,
+    /// `YYYY-MM-DD`; empty = to the end. When only stock is read: date of the balance, empty = day of the market clock.
+    pub to_date: &'a str,
+    /// Length of a period; not used when only stock is read.
+    pub grain: Option<Grain>,
+    /// Figures wanted; empty = all.
+    pub measures: &'a [String],
+}
+
+/// A request that cannot be answered.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RequestError {
+    /// A name or an order of dates.
+    #[error(transparent)]
+    Question(#[from] QuestionError),
+    /// Not a date.
+    #[error("{field} `{text}` is no date: write YYYY-MM-DD between 1949-10-01 and 2099-12-31, or leave it empty")]
+    Date {
+        /// Which one.
+        field: &'static str,
+        /// As sent.
+        text: String,
+    },
+    /// A balance is asked for, and the market has no time yet.
+    #[error("no source has sent a watermark yet, so there is no date for the balance: name to_date")]
+    NoClock,
+    /// Flows need periods.
+    #[error("the grain is missing: ask for days, months, quarters, years or the total")]
+    NoGrain,
+    /// Stock in too many periods.
+    #[error("stock figures in more than {STOCK_PERIODS_MOST} periods: name from_date and to_date, or a longer grain")]
+    TooManyPeriods,
+}
+
+/// A request, compiled at one market clock.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// What to read.
+    pub plan: Plan,
+    /// Only stock is read: one period, a date.
+    pub only_stock: bool,
+    grain: Grain,
+}
+
+/// What one keeper read.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CellsPart {
+    /// Cells and members.
+    pub partial: Partial,
+    /// Total assets at the end of a date, for [`Compiled::assets_wanted`]; absent = not known.
+    pub assets: Vec<(PartyId, Day, i64)>,
+}
+
+impl CellsPart {
+    /// The form on the wire.
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("plain data has a form")
+    }
+
+    /// Reads the form on the wire; `None` when it is damaged or of another build.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        postcard::from_bytes(bytes).ok()
+    }
+}
+
+impl Aggregates {
+    /// Compiles a request at a market clock (ms).
+    pub fn compile(&self, request: Request<'_>, market_clock_ms: Option<i64>) -> Result<Compiled, RequestError> {
+        let date = |field, text: &str| match Day::parse(text) {
+            Some(day) if (FIRST_DAY..=LAST_DAY).contains(&day) => Ok(day),
+            _ => Err(RequestError::Date { field, text: text.to_owned() }),
+        };
+        let mut question = Question {
+            theme: request.theme.to_owned(),
+            dimension: request.dimension.to_owned(),
+            items: request.items.to_vec(),
+            from: if request.from_date.is_empty() { FIRST_DAY } else { date("from_date", request.from_date)? },
+            to: if request.to_date.is_empty() { LAST_DAY } else { date("to_date", request.to_date)? },
+            grain: request.grain.unwrap_or(Grain::Whole),
+            measures: request.measures.to_vec(),
+        };
+        let plan = self.ask(&question)?;
+        let reads_flow = plan.measures().iter().any(|measure| {
+            let form = measure.form;
+            form.flow_slots().next().is_some() || form.flow_set().is_some()
+        });
+        if !reads_flow && plan.stock.is_some() {
+            if request.to_date.is_empty() {
+                question.to = Day::of_time(market_clock_ms.ok_or(RequestError::NoClock)?);
+            }
+            (question.from, question.grain) = (question.to, Grain::Whole);
+            return Ok(Compiled { plan: self.ask(&question)?, only_stock: true, grain: Grain::Whole });
+        }
+        let grain = request.grain.ok_or(RequestError::NoGrain)?;
+        let days = match grain {
+            Grain::Day => 1,
+            Grain::Month => 28,
+            Grain::Quarter => 90,
+            Grain::Year | Grain::Whole => 365,
+        };
+        if plan.stock.is_some() && (question.to.0 - question.from.0) / days > STOCK_PERIODS_MOST {
+            return Err(RequestError::TooManyPeriods);
+        }
+        Ok(Compiled { plan, only_stock: false, grain })
+    }
+}
+
+impl Compiled {
+    /// Institutions and dates whose total assets the figures need, of what one keeper read.
+    pub fn assets_wanted(&self, read: &Partial) -> Vec<(PartyId, Day)> {
+        if !self
+            .plan
+            .measures()
+            .iter()
+            .any(|measure| matches!(measure.form, super::measure::Form::StockToAssets { .. }))
+        {
+            return Vec::new();
+        }
+        let institutions = read.members.iter().filter(|delta| delta.set == super::measure::SetKind::Institutions);
+        let mut parties: Vec<u64> = institutions.map(|delta| delta.member).collect();
+        parties.sort_unstable();
+        parties.dedup();
+        let ends = periods(self.plan.from, self.plan.to, self.grain);
+        let of = |bits: u64| ends.iter().map(move |(_, end)| (PartyId::from_bits(bits), *end));
+        parties.into_iter().flat_map(of).collect()
+    }
+
+    /// Forms the rows from the parts of all keepers.
+    pub fn answer<'a>(&self, aggregates: &Aggregates, parts: impl IntoIterator<Item = &'a CellsPart>) -> Vec<Answer> {
+        let mut read = Partial::default();
+        let mut assets = BTreeMap::new();
+        for part in parts {
+            read.merge(part.partial.clone());
+            assets.extend(part.assets.iter().map(|&(party, day, fen)| ((party, day), fen)));
+        }
+        aggregates.answer(&self.plan, &read, &|party, day| assets.get(&(party, day)).copied())
+    }
+
+    /// Names of the figures, in the order of the answer.
+    pub fn measures(&self) -> Vec<String> {
+        self.plan.measures().iter().map(|measure| measure.name.to_string()).collect()
+    }
+
+    /// The period of a row: `2025-04-08`, `2025-04`, `2025-Q2`, `2025`, `at 2025-04-08`; the total: `2025-01-01..2025-06-30`,
+    /// without the date of an open end.
+    pub fn period(&self, row: &Answer) -> String {
+        let (year, month, _) = row.period_start.ymd();
+        match self.grain {
+            _ if self.only_stock => format!("at {}", row.period_end),
+            Grain::Day => row.period_start.to_string(),
+            Grain::Month => format!("{year:04}-{month:02}"),
+            Grain::Quarter => format!("{year:04}-Q{}", (month + 2) / 3),
+            Grain::Year => format!("{year:04}"),
+            Grain::Whole => {
+                let shown = |day: Day, open: Day| if day == open { String::new() } else { day.to_string() };
+                format!("{}..{}", shown(row.period_start, FIRST_DAY), shown(row.period_end, LAST_DAY))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        aggregate::{CellKey, Value},
+        items::Item,
+    };
+
+    fn request<'a>(theme: &'a str, measures: &'a [String]) -> Request<'a> {
+        Request {
+            theme,
+            dimension: "D.date",
+            items: &[],
+            from_date: "",
+            to_date: "",
+            grain: Some(Grain::Month),
+            measures,
+        }
+    }
+
+    #[test]
+    fn parts_of_two_keepers_are_one_answer() {
+        let aggregates = Aggregates::embedded().unwrap();
+        let measures = ["cnt".to_owned()];
+        let compiled = aggregates.compile(request("T04", &measures), None).unwrap();
+        let pair = compiled.plan.flow.unwrap();
+        let part = |day: &str, count| {
+            let key = CellKey { pair, date: Day::parse(day).unwrap(), item: Item::ALL };
+            let part = CellsPart {
+                partial: Partial { cells: vec![(key, vec![count])], members: Vec::new() },
+                assets: Vec::new(),
+            };
+            CellsPart::decode(&part.encode()).unwrap()
+        };
+        // `D.date` has an item a day; the month of an answer is its period.
+        let rows = compiled.answer(&aggregates, &[part("2025-04-08", 2), part("2025-04-08", 3), part("2025-05-01", 4)]);
+        let shown: Vec<_> = rows.iter().map(|row| (compiled.period(row), row.values[0].1)).collect();
+        assert_eq!(shown, vec![("2025-04".to_owned(), Value::Number(5)), ("2025-05".to_owned(), Value::Number(4))]);
+        assert_eq!(compiled.measures(), ["cnt"]);
+    }
+
+    #[test]
+    fn a_balance_stands_at_the_clock_unless_a_date_is_named() {
+        let aggregates = Aggregates::embedded().unwrap();
+        let measures = ["bal_fen".to_owned()];
+        let stock = aggregates.themes().iter().find(|theme| {
+            theme.stock_slots.len() > 1 && theme.measures.iter().any(|measure| &*measure.name == "bal_fen")
+        });
+        let theme = stock.unwrap().id.clone();
+        let asked = Request { grain: None, ..request(&theme, &measures) };
+        assert_eq!(aggregates.compile(asked, None).unwrap_err(), RequestError::NoClock);
+        let clock = Day::parse("2025-04-08").unwrap().start_ms();
+        let compiled = aggregates.compile(asked, Some(clock)).unwrap();
+        assert!(compiled.only_stock);
+        assert_eq!(compiled.plan.to, Day::parse("2025-04-08").unwrap());
+        let named = aggregates.compile(Request { to_date: "2025-03-31", ..asked }, Some(clock)).unwrap();
+        assert_eq!(named.plan.to, Day::parse("2025-03-31").unwrap());
+    }
+
+    #[test]
+    fn what_cannot_be_answered_is_told() {
+        let aggregates = Aggregates::embedded().unwrap();
+        let good = request("T04", &[]);
+        let refuse = |request| aggregates.compile(request, None).unwrap_err().to_string();
+        assert!(refuse(Request { theme: "T99", ..good }).contains("T99"));
+        assert!(refuse(Request { from_date: "2025-02-30", ..good }).contains("from_date `2025-02-30`"));
+        assert!(refuse(Request { from_date: "2025-02-02", to_date: "2025-02-01", ..good }).contains("swap"));
+        assert!(refuse(Request { grain: None, ..good }).contains("grain"));
+        assert!(CellsPart::decode(&[255; 9]).is_none());
+    }
+}
