@@ -3,6 +3,7 @@
 use billwatch_market::fact::{Behaviour, EventId, Range, behaviour};
 use billwatch_market::ids::Day;
 
+use super::detours::Detour;
 use super::life::Bill;
 use super::world::Who;
 
@@ -51,6 +52,10 @@ pub enum Step {
     DiscountPaper,
     /// PPR.CLS.
     ClosePaper,
+    /// A stage of a side road.
+    Detour(Detour, u8),
+    /// PAY.QUE.
+    QueuePayment,
     /// PAY.MAT.
     Mature,
     /// PAY.REQ or PAY.AUT.
@@ -84,6 +89,8 @@ pub enum Extra {
     Freeze,
     /// Early presentation.
     EarlyPayment,
+    /// A rarer product.
+    Detour(Detour),
 }
 
 /// Product of an interbank deal.
@@ -99,6 +106,8 @@ pub enum Product {
     Buyout,
     /// Outright rediscount.
     Rediscount,
+    /// Pledged repo with the central bank.
+    RepoRediscount,
 }
 
 impl Product {
@@ -110,6 +119,7 @@ impl Product {
             Product::Repo => behaviour::RPO_QTE,
             Product::Buyout => behaviour::BRP_QTE,
             Product::Rediscount => behaviour::RDC_BRQ,
+            Product::RepoRediscount => behaviour::RDC_RRQ,
         }
     }
 
@@ -120,7 +130,7 @@ impl Product {
             Product::Click => behaviour::IBT_CKH,
             Product::Repo => behaviour::RPO_QAC,
             Product::Buyout => behaviour::BRP_QAC,
-            Product::Rediscount => behaviour::RDC_APR,
+            Product::Rediscount | Product::RepoRediscount => behaviour::RDC_APR,
         }
     }
 
@@ -130,7 +140,7 @@ impl Product {
             Product::Outright | Product::Click => behaviour::IBT_QRJ,
             Product::Repo => behaviour::RPO_QRJ,
             Product::Buyout => behaviour::BRP_QRJ,
-            Product::Rediscount => behaviour::RDC_REJ,
+            Product::Rediscount | Product::RepoRediscount => behaviour::RDC_REJ,
         }
     }
 
@@ -140,7 +150,7 @@ impl Product {
             Product::Outright | Product::Click => Some(behaviour::IBT_DEL),
             Product::Repo => Some(behaviour::RPO_DEL),
             Product::Buyout => Some(behaviour::BRP_DEL),
-            Product::Rediscount => None,
+            Product::Rediscount | Product::RepoRediscount => None,
         }
     }
 
@@ -151,17 +161,22 @@ impl Product {
             Product::Repo => behaviour::RPO_SET,
             Product::Buyout => behaviour::BRP_SET,
             Product::Rediscount => behaviour::RDC_BST,
+            Product::RepoRediscount => behaviour::RDC_RST,
         }
     }
 
-    /// Second leg of the two kinds of repo.
+    /// Second leg of the kinds of repo.
     pub fn redemption(self) -> Behaviour {
-        if self == Product::Buyout { behaviour::BRP_RED } else { behaviour::RPO_RED }
+        match self {
+            Product::Buyout => behaviour::BRP_RED,
+            Product::RepoRediscount => behaviour::RDC_RED,
+            _ => behaviour::RPO_RED,
+        }
     }
 
     /// Has a second leg.
     pub fn is_repo(self) -> bool {
-        matches!(self, Product::Repo | Product::Buyout)
+        matches!(self, Product::Repo | Product::Buyout | Product::RepoRediscount)
     }
 }
 
@@ -185,6 +200,8 @@ pub struct Lot {
     pub prior: Who,
     /// The open request, presentation or first leg.
     pub request: EventId,
+    /// First settlement of an open repo; the listing of a discount-through.
+    pub first_leg: EventId,
     /// Endorsements still wanted.
     pub hops: u8,
     /// Interbank deals still wanted.
@@ -224,6 +241,7 @@ impl Lot {
             other: drawer,
             prior: drawer,
             request: 0,
+            first_leg: 0,
             hops: 0,
             trades: 0,
             discount_on: None,

@@ -13,6 +13,7 @@
 
 pub mod agenda;
 pub mod deals;
+pub mod detours;
 pub mod dice;
 pub mod draft;
 pub mod label;
@@ -29,6 +30,7 @@ mod tests;
 pub mod trade;
 mod trade_bank;
 mod trade_due;
+mod trade_issue;
 pub mod transforms;
 pub mod world;
 
@@ -57,8 +59,17 @@ const DAILY_CURVE_FROM: u64 = 200_000;
 const CLOSING_DAYS: i32 = 40;
 
 /// Sources that send facts in this market; the others report themselves idle at the start.
-const ACTIVE: [Source; 7] =
-    [Source::Refd, Source::Preg, Source::Ngbs, Source::Scbp, Source::Cpes, Source::Clrs, Source::Disc];
+const ACTIVE: [Source; 9] = [
+    Source::Refd,
+    Source::Preg,
+    Source::Ngbs,
+    Source::Scbp,
+    Source::Dthp,
+    Source::Bpay,
+    Source::Cpes,
+    Source::Clrs,
+    Source::Disc,
+];
 
 /// First event id of corrections that the stream itself carries.
 const FIRST_CORRECTION: EventId = 1 << 98;

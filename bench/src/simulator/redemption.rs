@@ -30,6 +30,21 @@ impl Bill {
         self.agree(behaviour::PAY_SGN, at, range, self.acceptor, holder, presentation)
     }
 
+    /// PAY.ASG: the account bank answers for a silent acceptor.
+    pub fn answer_for_acceptor(&mut self, at: i64, range: Range, holder: Party, presentation: EventId) -> Fact {
+        self.act_in(self.source, behaviour::PAY_ASG, at, range, Party::SYSTEM, holder)
+            .answers(presentation)
+            .code(Field::NoticeKind, "NT05")
+            .done()
+    }
+
+    /// PAY.QUE.
+    pub fn queue_payment(&mut self, at: i64, range: Range) -> Fact {
+        self.act_in(Source::Clrs, behaviour::PAY_QUE, at, range, Party::SYSTEM, self.acceptor)
+            .code(Field::SettlementResult, "QUEUED")
+            .done()
+    }
+
     /// PAY.REJ with a `dishonour_reason`.
     pub fn refuse_payment(
         &mut self,

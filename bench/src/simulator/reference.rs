@@ -9,7 +9,7 @@ use billwatch_market::ids::{Code, Day, PartyId};
 use super::dice::mix;
 use super::draft::{Draft, Party, name_of};
 use super::price::{CLASSES, Curve, TENORS};
-use super::world::{FINANCE_COMPANY, PBOC, PROVINCES, World, bank_no, member, registered_on};
+use super::world::{FINANCE_COMPANY, PBOC, PLATFORM, PROVINCES, World, bank_no, member, registered_on};
 
 /// First event id of reference facts: far above every bill's block.
 const FIRST_REFERENCE: EventId = 1 << 96;
@@ -99,7 +99,7 @@ impl Registry {
             .text(Field::BankNo, format!("{:012}", bank_no(inst_type, inst)))
             .text(Field::Name, branch.name())
             .value(Field::InstType, Value::Code(Code::of(three_digits(inst_type).as_str())))
-            .code(Field::MemberType, "MT01")
+            .code(Field::MemberType, if inst_type == 605 { "MT06" } else { "MT01" })
             .code(Field::Province, province)
             .code(Field::ParticipantStatus, "ACTIVE");
         with_group(draft, group).done()
@@ -276,12 +276,13 @@ pub struct Opening {
     day: Day,
     place: usize,
     part: u8,
+    platform: bool,
 }
 
 impl Opening {
     /// Facts from shortly after midnight of the opening day.
     pub fn new(day: Day) -> Self {
-        Opening { at: day.start_ms() + 60_000, day, place: 0, part: 0 }
+        Opening { at: day.start_ms() + 60_000, day, place: 0, part: 0, platform: false }
     }
 
     /// The next fact, or `None` when all is known. Members first, then companies, then curves.
@@ -310,6 +311,10 @@ impl Opening {
         if self.place == 0 {
             self.place = BRANCHES;
             return Some(registry.institution(self.at, member(PBOC, 1), 101, "310000", None));
+        }
+        if self.place == BRANCHES && !self.platform {
+            self.platform = true;
+            return Some(registry.institution(self.at, member(PLATFORM, 1), 605, "310000", None));
         }
         loop {
             let (institution, branch) = (self.place / BRANCHES - 1, (self.place % BRANCHES) as u8);

@@ -48,7 +48,7 @@ fn clock_of(records: &[Record]) -> i64 {
 fn clean_trade_is_valid_and_applied() {
     let catalogue = Catalogue::embedded();
     let laws = Laws::new(&catalogue).expect("the tables are tested");
-    let (records, _) = market(30_000, 1, false);
+    let (records, _) = market(150_000, 1, false);
     let mut bills: BTreeMap<_, Vec<Fact>> = BTreeMap::new();
     for record in &records {
         if let Err(refusal) = validate::check(record, &catalogue) {
@@ -70,7 +70,7 @@ fn clean_trade_is_valid_and_applied() {
             seen.insert(fact.behaviour.code());
         }
     }
-    assert!(seen.len() > 50, "a market has many behaviours, not only {seen:?}");
+    assert!(seen.len() > 75, "a market has many behaviours, not only {seen:?}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Normal trade with banks: the special things of a lot, discount, and the interbank market.
 
-use billwatch_market::fact::{Field, Source, behaviour};
-use billwatch_market::ids::Day;
+use billwatch_market::fact::{Field, Source, Value, behaviour};
+use billwatch_market::ids::{Code, Day};
 
 use super::deals::{Deal, Discount};
+use super::detours::OF_BANKS;
 use super::draft::Draft;
 use super::life::Kind;
 use super::lot::{Extra, Lot, Product, Step};
@@ -23,6 +24,10 @@ impl Trade {
 
     pub(super) fn begin_extra(&mut self, at: i64, lot: &mut Lot) -> Next {
         let Some(extra) = lot.extra else { return self.plan(at, lot) };
+        if let Extra::Detour(road) = extra {
+            lot.extra = None;
+            return self.detour(at, lot, road, 0);
+        }
         let holder = self.party(lot.holder);
         let bank = self.world.bank(&mut self.dice);
         let bank_party = self.party(bank);
@@ -39,7 +44,8 @@ impl Trade {
                 (draft.int(Field::GuaranteeFen, amount).done(), (when, Step::EndExtra))
             }
             Extra::Enhancement => {
-                let draft = bill.act(behaviour::ENH_DSC, at, lot.range, bank_party, holder);
+                let kind = if bill.serial.is_multiple_of(3) { behaviour::ENH_PAY } else { behaviour::ENH_DSC };
+                let draft = bill.act(kind, at, lot.range, bank_party, holder);
                 let fact = draft.int(Field::EnhanceFen, amount).done();
                 lot.enhanced = true;
                 lot.extra = None;
@@ -56,6 +62,7 @@ impl Trade {
                 let fact = bill.ask(behaviour::PAY_ERQ, at, lot.range, holder, bill.acceptor);
                 (fact, (when, Step::EndExtra))
             }
+            Extra::Detour(_) => return self.plan(at, lot),
         };
         lot.other = bank;
         lot.request = fact.event_id;
@@ -116,7 +123,7 @@ impl Trade {
                 lot.discount_on = None;
                 self.plan(at, lot)
             }
-            Extra::Enhancement => self.plan(at, lot),
+            Extra::Enhancement | Extra::Detour(_) => self.plan(at, lot),
         }
     }
 
@@ -138,7 +145,7 @@ impl Trade {
     }
 
     /// A clean rate for this lot on this day.
-    fn rate(&mut self, at: i64, lot: &Lot) -> i64 {
+    pub(super) fn rate(&mut self, at: i64, lot: &Lot) -> i64 {
         let live = self.bills.get(lot.bill);
         let days = i64::from(live.bill.due_adjusted.0 - Day::of_time(at).0);
         let enhanced = lot.enhanced && live.bill.kind == Kind::Commercial;
@@ -200,17 +207,22 @@ impl Trade {
         let failed = self.dice.chance(10);
         let bill = &mut self.bills.get(lot.bill).bill;
         let amount = bill.amount(lot.range);
-        let fact = if failed {
+        let mut fact = if failed {
             bill.fail_discount(at, lot.request, &terms)
         } else {
             bill.settle_discount(at, lot.request, &terms)
         };
+        if std::mem::take(&mut lot.first_leg) != 0 {
+            fact.set(Field::Channel, Value::Code(Code::of("DTH")));
+            fact.set(Field::DiscountType, Value::Code(Code::of("RM02")));
+        }
         self.out.push(fact);
         if failed {
             return self.plan(at, lot);
         }
         self.bought(lot, amount);
         lot.trades = self.trades.draw(&mut self.dice) as u8;
+        self.draw_detour(lot, &OF_BANKS);
         self.plan(at, lot)
     }
 
@@ -253,7 +265,8 @@ impl Trade {
             0..660 => Product::Outright,
             660..830 => Product::Click,
             830..970 => Product::Repo,
-            970..985 => Product::Buyout,
+            970..983 => Product::Buyout,
+            983..990 => Product::RepoRediscount,
             _ => Product::Rediscount,
         };
         let (amount, due, source) = {
@@ -277,12 +290,12 @@ impl Trade {
                 lot.product = Product::Outright;
             }
         }
-        if lot.product == Product::Rediscount {
+        if matches!(lot.product, Product::Rediscount | Product::RepoRediscount) {
             lot.other = Who::PBOC;
         }
         lot.rate_e4 = match lot.product {
             Product::Repo | Product::Buyout => 16_000 + self.dice.between(-2_000, 2_000),
-            Product::Rediscount => 17_500,
+            Product::Rediscount | Product::RepoRediscount => 17_500,
             _ => self.rate(at, lot),
         };
         self.deals += 1;
@@ -337,10 +350,9 @@ impl Trade {
             return self.plan(at, lot);
         }
         let fact = bill.settle(lot.product.settlement(), at, lot.request, &deal);
-        let first_leg = fact.event_id;
+        lot.first_leg = fact.event_id;
         self.out.push(fact);
         if lot.product.is_repo() {
-            lot.request = first_leg;
             self.lent(lot, amount);
             return Some((self.trading_time(deal.redeem()), Step::Redeem));
         }
@@ -362,7 +374,7 @@ impl Trade {
         let deal = self.deal(lot);
         let bill = &mut self.bills.get(lot.bill).bill;
         let amount = bill.amount(lot.range);
-        let fact = bill.redeem(lot.product.redemption(), at, lot.request, &deal);
+        let fact = bill.redeem(lot.product.redemption(), at, std::mem::take(&mut lot.first_leg), &deal);
         self.out.push(fact);
         self.lent(lot, -amount);
         self.plan(at, lot)

@@ -54,9 +54,23 @@ impl Trade {
             self.out.push(fact);
             return Some((self.soon(at, 1, 2), Step::NotifyDishonour(0)));
         }
-        let fact = live.bill.agree_payment(at, lot.range, presenter, lot.request);
+        // A silent commercial acceptor is answered for by its account bank.
+        let silent = live.bill.kind == Kind::Commercial && ticket.is_multiple_of(5);
+        let fact = if silent {
+            live.bill.answer_for_acceptor(at, lot.range, presenter, lot.request)
+        } else {
+            live.bill.agree_payment(at, lot.range, presenter, lot.request)
+        };
         self.out.push(fact);
-        Some((self.soon(at, 1, 300), Step::Pay))
+        let step = if ticket % 100 == 7 { Step::QueuePayment } else { Step::Pay };
+        Some((self.soon(at, 1, 300), step))
+    }
+
+    /// The acceptor's cash is short for some minutes.
+    pub(super) fn queue_payment(&mut self, at: i64, lot: &Lot) -> Next {
+        let fact = self.bills.get(lot.bill).bill.queue_payment(at, lot.range);
+        self.out.push(fact);
+        Some((self.soon(at, 60, 3_000), Step::Pay))
     }
 
     pub(super) fn pay(&mut self, at: i64, lot: &Lot) -> Next {

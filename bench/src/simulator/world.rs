@@ -149,6 +149,8 @@ const TYPES: [(u16, u64, u64); 6] =
 pub const FINANCE_COMPANY: u16 = 301;
 /// Legal code of the PBOC.
 pub const PBOC: u32 = 100_001;
+/// Legal code of the platform of online bill payment.
+pub const PLATFORM: u32 = 100_002;
 /// Legal code before that of the first institution of normal trade.
 const FIRST_LEGAL: u32 = 100_101;
 /// Layers of the supply chain.
