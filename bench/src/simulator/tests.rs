@@ -14,6 +14,7 @@ use billwatch_market::pattern::plain::{self, Setting};
 use billwatch_market::validate;
 
 use super::misbehaviour::injectors;
+use super::transforms::{shuffled, with_duplicates};
 use super::{Label, Settings, Simulator};
 
 fn market(facts: u64, seed: u64, misbehaviour: bool) -> (Vec<Record>, Vec<Label>) {
@@ -135,6 +136,11 @@ fn memory_follows_the_live_bills() {
 #[test]
 fn every_pattern_has_its_cases() {
     let (records, labels) = market(10_000, 2, true);
+    let catalogue = Catalogue::embedded();
+    for record in &records {
+        // Misbehaviour is alerted, never refused.
+        assert!(validate::check(record, &catalogue).is_ok(), "refused: {record:?}");
+    }
     let told: HashSet<_> = facts_of(&records).iter().map(|fact| fact.event_id).collect();
     for injector in injectors() {
         let of = |positive| {
@@ -147,29 +153,49 @@ fn every_pattern_has_its_cases() {
     }
 }
 
-#[test]
-fn positives_are_alerted_and_near_misses_are_not() {
+/// Labels that the plain evaluator does not confirm, in words.
+fn unconfirmed(records: &[Record], labels: &[Label]) -> Vec<String> {
     let catalogue = Catalogue::embedded();
     let meanings = Meanings::new(catalogue.clone()).expect("the tables are tested");
     let laws = Laws::new(&catalogue).expect("the tables are tested");
     let patterns = Patterns::embedded();
     let setting = Setting { meanings: &meanings, laws: &laws, patterns: &patterns };
-    let (records, labels) = market(10_000, 4, true);
-    let evaluation = plain::evaluate(&facts_of(&records), setting, clock_of(&records), &PlainWindows::default());
+    let evaluation = plain::evaluate(&facts_of(records), setting, clock_of(records), &PlainWindows::default());
     let alerts: BTreeSet<(String, String, String)> = evaluation
         .alerts
         .iter()
         .map(|(pattern, key, date, _)| (patterns.id(pattern).to_owned(), key.to_string(), date.to_string()))
         .collect();
     let mut wrong = Vec::new();
-    for label in &labels {
+    for label in labels {
         let name = (label.pattern.to_owned(), label.key.clone(), label.biz_date.to_string());
         if alerts.contains(&name) != label.positive {
             let near: Vec<_> = alerts.iter().filter(|alert| alert.0 == name.0 && alert.1 == name.1).collect();
             wrong.push(format!("{label:?} but {near:?}"));
         }
     }
-    assert!(wrong.is_empty(), "{} of {} labels fail:\n{}", wrong.len(), labels.len(), wrong.join("\n"));
+    wrong
+}
+
+#[test]
+fn positives_are_alerted_and_near_misses_are_not() {
+    for (facts, seed) in [(10_000, 4), (30_000, 5)] {
+        let (records, labels) = market(facts, seed, true);
+        let wrong = unconfirmed(&records, &labels);
+        assert!(wrong.is_empty(), "{} of {} labels fail:\n{}", wrong.len(), labels.len(), wrong.join("\n"));
+    }
+}
+
+#[test]
+fn labels_survive_shuffling_redelivery_and_harmless_corrections() {
+    let settings = Settings { misbehaviour: true, share_corrected: 0.02, ..Settings::new(10_000, 8) };
+    let mut simulator = Simulator::new(settings);
+    let records: Vec<Record> = simulator.by_ref().collect();
+    let corrected = facts_of(&records).iter().filter(|fact| fact.correction.is_some()).count();
+    assert!(corrected > 300, "{corrected}");
+    let records = shuffled(with_duplicates(records, 0.01, 1), 2);
+    let wrong = unconfirmed(&records, simulator.labels());
+    assert!(wrong.is_empty(), "{} labels fail:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
