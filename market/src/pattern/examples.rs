@@ -123,3 +123,47 @@ fn repo_leverage_holds_each_day_until_redemption() {
         ["2025-06-03", "2025-06-04", "2025-06-05", "2025-06-06", "2025-06-07", "2025-06-08", "2025-06-09"]
     );
 }
+
+#[test]
+#[ignore = "a measurement"]
+fn observe_cost() {
+    let catalogue = Catalogue::embedded();
+    let meanings = Meanings::new(catalogue.clone()).unwrap();
+    let laws = Laws::new(&catalogue).unwrap();
+    let patterns = Patterns::embedded();
+    let reference_facts = load(&["a-reference"], &catalogue).facts;
+    let mut reference = crate::reference_data::Reference::new(meanings.vocabulary().clone());
+    reference_facts.into_iter().for_each(|fact| drop(reference.insert(fact)));
+    let registry = super::MarketRegistry { reference: &reference, meanings: &meanings };
+    for name in ["b-plain-bab", "c-split-package", "d-cab-recourse"] {
+        let facts: Vec<Fact> = load(&["a-reference", name], &catalogue).facts.into_iter().filter(|f| f.bill_id.is_some() && f.event_id > 92000000000000000000000).collect();
+        let facts = crate::corrections::effective(facts).facts;
+        let mut nanos: std::collections::BTreeMap<&str, (u128, u32)> = Default::default();
+        let (mut fold, mut time) = (0u128, 0u128);
+        let rounds = 2000;
+        let mut out = super::Output::default();
+        for _ in 0..rounds {
+            let mut bill = crate::bill::Bill::default();
+            let mut timers = super::BillTimers::default();
+            for fact in &facts {
+                let t0 = std::time::Instant::now();
+                let outcome = bill.apply(fact, &laws);
+                fold += t0.elapsed().as_nanos();
+                let observation = crate::observe::Observation::new(fact, &outcome, Some(&bill), &reference, &meanings);
+                let seen = super::Seen { observation: &observation, has_variants: false };
+                let t0 = std::time::Instant::now();
+                patterns.observe(&seen, &registry, 1, &mut out);
+                let spent = t0.elapsed().as_nanos();
+                let t0 = std::time::Instant::now();
+                patterns.time(&seen, &registry, &mut timers);
+                time += t0.elapsed().as_nanos();
+                let at = nanos.entry(fact.behaviour.code()).or_default();
+                at.0 += spent;
+                at.1 += 1;
+                out.deltas.clear(); out.hits.clear(); out.skipped.clear();
+            }
+        }
+        println!("{name}: fold {} time {} observe {}", fold / (rounds * facts.len() as u128), time / (rounds * facts.len() as u128), nanos.values().map(|v| v.0).sum::<u128>() / (rounds * facts.len() as u128));
+        for (code, (total, count)) in nanos { println!("  {code} {}", total / u128::from(count)); }
+    }
+}

@@ -67,7 +67,7 @@ use self::{
     vocabulary::{Derived, Variable},
 };
 use crate::{
-    bill::Lot,
+    bill::{Lot, LotChange, Status},
     fact::{Fact, Field},
     ids::{Day, PartyId},
 };
@@ -237,7 +237,7 @@ impl Patterns {
             let bucket = self.width(index).bucket(fact.biz_date, fact.event_time);
             out.deltas.extend(contribution(index, emit, &scope, bucket, i64::from(weight)));
         }
-        if !sight.outcome().changes.is_empty() {
+        if sight.outcome().changes.iter().any(moves_stock) {
             self.stocks(sight, registry, weight, out);
         }
     }
@@ -289,6 +289,9 @@ impl Patterns {
             let emit = &self.compiled.features[usize::from(*feature)].emits[usize::from(*place)];
             let mut cells: SmallVec<[FeatureDelta; 4]> = SmallVec::new();
             let mut put = |lot: &Lot, sign: i64| {
+                if !counts_in_stock(lot) {
+                    return;
+                }
                 let scope = BillScope { sight, registry, parameters: &[], key: None, lot: Some(lot) };
                 let Some(delta) = contribution(index, emit, &scope, date, sign) else { return };
                 let same = |cell: &&mut FeatureDelta| {
@@ -505,6 +508,24 @@ impl Patterns {
         }
         keys
     }
+}
+
+/// Balances are of accepted bills that have not ended: CS02, CS03, CS04 (derived.csv `ABAL`, `HOLD`, `OBAL`).
+fn counts_in_stock(lot: &Lot) -> bool {
+    matches!(lot.status, Status::Accepted | Status::Received | Status::Due)
+}
+
+/// False when no balance can differ before and after: most facts are requests and answers, which only lock and unlock.
+fn moves_stock(change: &LotChange) -> bool {
+    let after = &change.after;
+    let Some(before) = &change.before else { return counts_in_stock(after) };
+    let repo = |lot: &Lot| lot.repo().map(|deal| (deal.behaviour, deal.seller));
+    before.status != after.status
+        || before.holder != after.holder
+        || before.range != after.range
+        || before.overdue_since != after.overdue_since
+        || before.answer_due != after.answer_due
+        || repo(before) != repo(after)
 }
 
 fn keyed_of(rule: &Rule) -> Option<&KeyedRule> {

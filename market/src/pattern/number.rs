@@ -5,8 +5,11 @@
 
 use std::{cmp::Ordering, fmt};
 
-/// A reduced fraction; also carries truth (0 or 1), days, parties and codes, which are whole numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A fraction; also carries truth (0 or 1), days, parties and codes, which are whole numbers.
+///
+/// Nearly all values are whole, so whole numbers take a short way everywhere. A fraction is reduced only when it must be to
+/// stay in 128 bits: equality and order look at the value, not at the form.
+#[derive(Clone, Copy, Debug)]
 pub struct Number {
     top: i128,
     /// Always above 0.
@@ -15,7 +18,10 @@ pub struct Number {
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.bottom == 1 { write!(f, "{}", self.top) } else { write!(f, "{}/{}", self.top, self.bottom) }
+        match self.reduced() {
+            Number { top, bottom: 1 } => write!(f, "{top}"),
+            Number { top, bottom } => write!(f, "{top}/{bottom}"),
+        }
     }
 }
 
@@ -40,18 +46,21 @@ impl Number {
         Number { top: value, bottom: 1 }
     }
 
-    /// `top / bottom`, reduced; `None` when `bottom` is 0.
+    /// `top / bottom`; `None` when `bottom` is 0.
     pub fn ratio(top: i128, bottom: i128) -> Option<Self> {
-        if bottom == 0 {
-            return None;
+        match bottom.signum() {
+            1 => Some(Number { top, bottom }),
+            -1 => Some(Number { top: top.checked_neg()?, bottom: bottom.checked_neg()? }),
+            _ => None,
         }
-        if bottom == 1 {
-            return Some(Number { top, bottom });
-        }
-        let divisor = gcd(top.unsigned_abs(), bottom.unsigned_abs());
-        let divisor = i128::try_from(divisor).ok()?;
-        let sign = bottom.signum();
-        Some(Number { top: (top / divisor).checked_mul(sign)?, bottom: (bottom / divisor).checked_mul(sign)? })
+    }
+
+    /// The same value with the least numbers.
+    fn reduced(self) -> Self {
+        let divisor = gcd(self.top.unsigned_abs(), self.bottom.unsigned_abs());
+        // `bottom` is a positive i128, so its divisors are too.
+        let divisor = divisor as i128;
+        Number { top: self.top / divisor, bottom: self.bottom / divisor }
     }
 
     /// Parses `12`, `-3`, `0.15`.
@@ -71,7 +80,10 @@ impl Number {
 
     /// The whole number, when it is one.
     pub fn as_whole(self) -> Option<i128> {
-        (self.bottom == 1).then_some(self.top)
+        match self.bottom {
+            1 => Some(self.top),
+            bottom => (self.top % bottom == 0).then(|| self.top / bottom),
+        }
     }
 
     /// The greatest whole number not above.
@@ -98,11 +110,13 @@ impl Number {
     /// Sum.
     pub fn plus(self, other: Self) -> Option<Self> {
         if self.bottom == other.bottom {
-            return Self::ratio(self.top.checked_add(other.top)?, self.bottom);
+            return Some(Number { top: self.top.checked_add(other.top)?, bottom: self.bottom });
         }
-        let left = self.top.checked_mul(other.bottom)?;
-        let right = other.top.checked_mul(self.bottom)?;
-        Self::ratio(left.checked_add(right)?, self.bottom.checked_mul(other.bottom)?)
+        let sum = |left: Self, right: Self| {
+            let top = left.top.checked_mul(right.bottom)?.checked_add(right.top.checked_mul(left.bottom)?)?;
+            Some(Number { top, bottom: left.bottom.checked_mul(right.bottom)? })
+        };
+        sum(self, other).or_else(|| sum(self.reduced(), other.reduced()))
     }
 
     /// The other sign.
@@ -117,9 +131,15 @@ impl Number {
 
     /// Product.
     pub fn times(self, other: Self) -> Option<Self> {
-        let left = Self::ratio(self.top, other.bottom)?;
-        let right = Self::ratio(other.top, self.bottom)?;
-        Self::ratio(left.top.checked_mul(right.top)?, left.bottom.checked_mul(right.bottom)?)
+        let product = |left: Self, right: Self| {
+            Some(Number { top: left.top.checked_mul(right.top)?, bottom: left.bottom.checked_mul(right.bottom)? })
+        };
+        product(self, other).or_else(|| {
+            // Crosswise, what the one has above may cancel what the other has below.
+            let left = Number { top: self.top, bottom: other.bottom }.reduced();
+            let right = Number { top: other.top, bottom: self.bottom }.reduced();
+            product(left, right)
+        })
     }
 
     /// Quotient; `None` when `other` is 0.
@@ -133,6 +153,14 @@ impl Number {
     }
 }
 
+impl PartialEq for Number {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Number {}
+
 impl PartialOrd for Number {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -140,27 +168,36 @@ impl PartialOrd for Number {
 }
 
 impl Ord for Number {
-    /// Compares whole parts, then the remainders upside down (Euclid): exact, with no product that could overflow.
     fn cmp(&self, other: &Self) -> Ordering {
-        let (mut left, mut right) = ((self.top, self.bottom), (other.top, other.bottom));
-        let mut turned = false;
-        loop {
-            let wholes = left.0.div_euclid(left.1).cmp(&right.0.div_euclid(right.1));
-            let rests = (left.0.rem_euclid(left.1), right.0.rem_euclid(right.1));
-            let order = match (wholes, rests) {
-                (Ordering::Equal, (0, 0)) => Ordering::Equal,
-                (Ordering::Equal, (0, _)) => Ordering::Less,
-                (Ordering::Equal, (_, 0)) => Ordering::Greater,
-                (Ordering::Equal, _) => {
-                    left = (left.1, rests.0);
-                    right = (right.1, rests.1);
-                    turned = !turned;
-                    continue;
-                }
-                (order, _) => order,
-            };
-            return if turned { order.reverse() } else { order };
+        if self.bottom == other.bottom {
+            return self.top.cmp(&other.top);
         }
+        match (self.top.checked_mul(other.bottom), other.top.checked_mul(self.bottom)) {
+            (Some(left), Some(right)) => left.cmp(&right),
+            _ => by_euclid((self.top, self.bottom), (other.top, other.bottom)),
+        }
+    }
+}
+
+/// Compares two fractions by whole parts, then by the remainders upside down: exact, with no product that could overflow.
+fn by_euclid(mut left: (i128, i128), mut right: (i128, i128)) -> Ordering {
+    let mut turned = false;
+    loop {
+        let wholes = left.0.div_euclid(left.1).cmp(&right.0.div_euclid(right.1));
+        let rests = (left.0.rem_euclid(left.1), right.0.rem_euclid(right.1));
+        let order = match (wholes, rests) {
+            (Ordering::Equal, (0, 0)) => Ordering::Equal,
+            (Ordering::Equal, (0, _)) => Ordering::Less,
+            (Ordering::Equal, (_, 0)) => Ordering::Greater,
+            (Ordering::Equal, _) => {
+                left = (left.1, rests.0);
+                right = (right.1, rests.1);
+                turned = !turned;
+                continue;
+            }
+            (order, _) => order,
+        };
+        return if turned { order.reverse() } else { order };
     }
 }
 
@@ -198,6 +235,10 @@ mod tests {
         let less = Number::ratio(i128::MAX - 1, i128::MAX - 2).unwrap();
         assert!(big < less);
         assert_eq!(Number::whole(i128::MAX).plus(Number::whole(1)), None);
+        let third = Number::ratio(i128::MAX, 3).unwrap();
+        assert_eq!(third.times(Number::whole(3)), Some(Number::whole(i128::MAX)), "cancelled before it overflows");
+        assert_eq!(Number::ratio(4, -6), Number::ratio(-2, 3));
+        assert_eq!(Number::ratio(6, 3).unwrap().as_whole(), Some(2));
     }
 
     proptest! {
@@ -205,6 +246,7 @@ mod tests {
         fn order_is_that_of_cross_products(a in any::<i32>(), b in 1..i32::MAX, c in any::<i32>(), d in 1..i32::MAX) {
             let left = Number::ratio(a.into(), b.into()).unwrap();
             let right = Number::ratio(c.into(), d.into()).unwrap();
+            prop_assert_eq!(by_euclid((left.top, left.bottom), (right.top, right.bottom)), left.cmp(&right));
             prop_assert_eq!(left.cmp(&right), (i128::from(a) * i128::from(d)).cmp(&(i128::from(c) * i128::from(b))));
         }
     }
