@@ -322,7 +322,7 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
         match function {
             Window::Count => whole(self.total(window).count.into()),
             Window::Sum => whole(self.total(window).sum),
-            Window::Distinct => whole(self.members(window).iter().filter(|(_, cell)| cell.count > 0).count() as i128),
+            Window::Distinct => whole(self.members(window).len() as i128),
             Window::Largest => {
                 let count = arguments.first().map_or(Some(1), |count| count.as_whole())?;
                 let ranked = self.ranked(window);

@@ -31,6 +31,7 @@ pub mod evidence;
 #[cfg(test)]
 mod examples;
 mod expression;
+mod features;
 mod judge;
 mod number;
 mod parameters;
@@ -61,13 +62,12 @@ pub use self::{
 use self::{
     bill_scope::BillScope,
     expression::Node,
+    features::EmitIndex,
     number::Number,
-    rules::{BillKey, BillRule, Compiled, Emit, KeyedRule, Rule, Scope, TimerRule, TimerSide, by_behaviour},
+    rules::{BillKey, BillRule, Compiled, KeyedRule, Rule, Scope, TimerRule, TimerSide, by_behaviour},
     timer::Waiting,
-    vocabulary::{Derived, Variable},
 };
 use crate::{
-    bill::{Lot, LotChange, Status},
     fact::{Fact, Field},
     ids::{Day, PartyId},
 };
@@ -107,10 +107,7 @@ pub struct Patterns {
     version: u32,
     /// Bill rules to judge, by behaviour.
     bill_rules: Vec<Box<[u16]>>,
-    /// Flow emits (feature, place in it), by behaviour.
-    flows: Vec<Box<[(u16, u8)]>>,
-    /// Stock emits.
-    stocks: Box<[(u16, u8)]>,
+    emits: EmitIndex,
     /// Rules of timers, by timer number.
     timers: Box<[PatternIndex]>,
     starts: Vec<Box<[u16]>>,
@@ -134,20 +131,7 @@ impl Patterns {
             Scope::Bill(bill) => bill.on.as_slice(),
             _ => none,
         }));
-        let (mut places, mut lists, mut stocks) = (Vec::new(), Vec::new(), Vec::new());
-        for (feature, emits) in compiled.features.iter().map(|feature| &feature.emits).enumerate() {
-            for (place, emit) in emits.iter().enumerate() {
-                let at = (feature as u16, place as u8);
-                if emit.on.is_empty() {
-                    stocks.push(at);
-                } else {
-                    places.push(at);
-                    lists.push(emit.on.as_slice());
-                }
-            }
-        }
-        let flows = by_behaviour(lists.into_iter());
-        let flows = flows.iter().map(|list| list.iter().map(|at| places[usize::from(*at)]).collect()).collect();
+        let emits = EmitIndex::new(&compiled.features);
         let timer_rules: Vec<(PatternIndex, &TimerRule)> = rules
             .iter()
             .enumerate()
@@ -163,8 +147,7 @@ impl Patterns {
         let orphan = rules.iter().position(|rule| matches!(rule.scope, Scope::Orphan));
         let orphan = orphan.map(|place| PatternIndex(place as u16));
         let version = parameters.version;
-        let stocks = stocks.into();
-        Ok(Patterns { compiled, version, bill_rules, flows, stocks, timers, starts, answers, readers, orphan })
+        Ok(Patterns { compiled, version, bill_rules, emits, timers, starts, answers, readers, orphan })
     }
 
     /// Version of the parameters: goes onto every alert.
@@ -229,17 +212,7 @@ impl Patterns {
         if !counts {
             return;
         }
-        for (feature, place) in &self.flows[behaviour] {
-            let index = FeatureIndex(*feature);
-            let emit = &self.compiled.features[usize::from(*feature)].emits[usize::from(*place)];
-            let scope = BillScope { sight, registry, parameters: &[], key: None, lot: None };
-            let fact = sight.fact();
-            let bucket = self.width(index).bucket(fact.biz_date, fact.event_time);
-            out.deltas.extend(contribution(index, emit, &scope, bucket, i64::from(weight)));
-        }
-        if sight.outcome().changes.iter().any(moves_stock) {
-            self.stocks(sight, registry, weight, out);
-        }
+        self.emits.observe(&self.compiled.features, sight, registry, i64::from(weight), &mut out.deltas);
     }
 
     fn judge_fact(
@@ -278,44 +251,6 @@ impl Patterns {
             if let Some(key) = alert_key(bill.key, &scope) {
                 out.hits.push((Hit { pattern: index, key, date: sight.fact().biz_date, level }, weight));
             }
-        }
-    }
-
-    /// What the changed lots take from and add to balances; what stays the same is not said.
-    fn stocks(&self, sight: &impl Sight, registry: &impl Registry, weight: i32, out: &mut Output) {
-        let date = i64::from(sight.fact().biz_date.0);
-        for (feature, place) in &self.stocks {
-            let index = FeatureIndex(*feature);
-            let emit = &self.compiled.features[usize::from(*feature)].emits[usize::from(*place)];
-            let mut cells: SmallVec<[FeatureDelta; 4]> = SmallVec::new();
-            let mut put = |lot: &Lot, sign: i64| {
-                if !counts_in_stock(lot) {
-                    return;
-                }
-                let scope = BillScope { sight, registry, parameters: &[], key: None, lot: Some(lot) };
-                let Some(delta) = contribution(index, emit, &scope, date, sign) else { return };
-                let same = |cell: &&mut FeatureDelta| {
-                    (cell.key, cell.bucket, cell.member) == (delta.key, delta.bucket, delta.member)
-                };
-                match cells.iter_mut().find(same) {
-                    Some(cell) => {
-                        cell.count += delta.count;
-                        cell.sum += delta.sum;
-                    }
-                    None => cells.push(delta),
-                }
-            };
-            for change in &sight.outcome().changes {
-                change.before.iter().for_each(|lot| put(lot, -1));
-                put(&change.after, 1);
-            }
-            let changed = cells.into_iter().filter(|cell| cell.count != 0 || cell.sum != 0);
-            let weight = i64::from(weight);
-            out.deltas.extend(changed.map(|cell| FeatureDelta {
-                count: cell.count * weight,
-                sum: cell.sum * weight,
-                ..cell
-            }));
         }
     }
 
@@ -510,24 +445,6 @@ impl Patterns {
     }
 }
 
-/// Balances are of accepted bills that have not ended: CS02, CS03, CS04 (derived.csv `ABAL`, `HOLD`, `OBAL`).
-fn counts_in_stock(lot: &Lot) -> bool {
-    matches!(lot.status, Status::Accepted | Status::Received | Status::Due)
-}
-
-/// False when no balance can differ before and after: most facts are requests and answers, which only lock and unlock.
-fn moves_stock(change: &LotChange) -> bool {
-    let after = &change.after;
-    let Some(before) = &change.before else { return counts_in_stock(after) };
-    let repo = |lot: &Lot| lot.repo().map(|deal| (deal.behaviour, deal.seller));
-    before.status != after.status
-        || before.holder != after.holder
-        || before.range != after.range
-        || before.overdue_since != after.overdue_since
-        || before.answer_due != after.answer_due
-        || repo(before) != repo(after)
-}
-
 fn keyed_of(rule: &Rule) -> Option<&KeyedRule> {
     match &rule.scope {
         Scope::Keyed(keyed) => Some(keyed),
@@ -588,47 +505,6 @@ fn readers(rules: &[Rule], feature: FeatureIndex) -> Vec<Reader> {
         }
     }
     readers
-}
-
-/// What one fact or lot adds to a feature; `None` when it does not count or lacks a key.
-fn contribution<S: Sight, R: Registry>(
-    feature: FeatureIndex,
-    emit: &Emit,
-    scope: &BillScope<'_, S, R>,
-    bucket: i64,
-    weight: i64,
-) -> Option<FeatureDelta> {
-    if let Some(condition) = &emit.condition
-        && condition.truth(scope) != Some(true)
-    {
-        return None;
-    }
-    let part = |node: &Node| node.value(scope).and_then(key_part);
-    let key = Key(part(&emit.key[0])?, emit.key.get(1).map_or(Some(0), part)?);
-    let member = match &emit.member {
-        None => 0,
-        Some(Node::Variable(Variable::Derived(Derived::EventId))) => scope.sight.fact().event_id,
-        Some(node) => Member::try_from(node.value(scope)?.as_whole()?).ok()?,
-    };
-    let amount = match &emit.amount {
-        Some(node) => i64::try_from(node.value(scope)?.as_whole()?).ok()?,
-        None => {
-            let whole = if scope.lot.is_some() { Derived::LotFen } else { Derived::Amount };
-            let amount = expression::Scope::variable(scope, &Variable::Derived(whole));
-            i64::try_from(amount?.as_whole()?).ok()?
-        }
-    };
-    let bucket = match &emit.from {
-        Some(node) => bucket.max(i64::try_from(node.value(scope)?.as_whole()?).ok()?),
-        None => bucket,
-    };
-    Some(FeatureDelta { feature, key, bucket, member, count: weight, sum: amount.checked_mul(weight)? })
-}
-
-/// A key part in 64 bits. Codes of up to 8 characters stand in the upper half of their number.
-fn key_part(number: Number) -> Option<u64> {
-    let whole = number.as_whole()?;
-    u64::try_from(whole).or_else(|_| u64::try_from(whole >> 64)).ok()
 }
 
 fn applies<S: Sight, R: Registry>(side: &TimerSide, scope: &BillScope<'_, S, R>) -> bool {

@@ -66,7 +66,7 @@ pub struct FeatureDelta {
     pub bucket: i64,
     /// 0 for features without members.
     pub member: Member,
-    /// Facts (or lots) added.
+    /// Facts added; 0 for balances.
     pub count: i64,
     /// Added amount: fen, or the product that the feature's amount says.
     pub sum: i64,
@@ -75,7 +75,7 @@ pub struct FeatureDelta {
 /// Content of a cell, or of many.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Cell {
-    /// Facts (or lots).
+    /// Facts; 0 for balances.
     pub count: i64,
     /// Sum of amounts.
     pub sum: i128,

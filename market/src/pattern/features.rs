@@ -1,0 +1,196 @@
+//! What facts and lots add to features.
+//!
+//! A flow counts applied facts. A stock (balance) is the sum of what lots add when they change: −before, +after. Balances are
+//! of accepted bills that have not ended, in statuses CS02, CS03 and CS04; most facts lock or unlock a lot and move no
+//! balance, so a stock is asked only when something it reads has changed. Stock cells have sums but no counts: a cut makes
+//! more lots of the same sum.
+
+use smallvec::SmallVec;
+
+use super::{
+    alert::Key,
+    bill_scope::BillScope,
+    expression::{Node, Scope},
+    number::Number,
+    rules::{Emit, Feature, by_behaviour},
+    sight::{Registry, Sight},
+    vocabulary::{Derived, Role, Variable},
+    windows::{FeatureDelta, FeatureIndex, Member},
+};
+use crate::bill::{Lot, LotChange, Outcome, Status};
+
+/// What of a lot can change and move a balance; bits.
+mod aspect {
+    /// The lot enters or leaves the balances.
+    pub const COUNTS: u8 = 1;
+    pub const STATUS: u8 = 2;
+    pub const HOLDER: u8 = 4;
+    pub const REPO: u8 = 8;
+    pub const OVERDUE: u8 = 16;
+}
+
+/// Emits by what makes them due.
+#[derive(Debug)]
+pub(super) struct EmitIndex {
+    /// Flows (feature, place in it), by behaviour.
+    flows: Vec<Box<[(u16, u8)]>>,
+    /// Stocks (feature, place in it), and the aspects of a lot that they read.
+    stocks: Box<[(u16, u8, u8)]>,
+}
+
+impl EmitIndex {
+    pub fn new(features: &[Feature]) -> Self {
+        let (mut places, mut lists, mut stocks) = (Vec::new(), Vec::new(), Vec::new());
+        for (feature, emits) in features.iter().map(|feature| &feature.emits).enumerate() {
+            for (place, emit) in emits.iter().enumerate() {
+                if emit.on.is_empty() {
+                    stocks.push((feature as u16, place as u8, aspects_read(emit)));
+                } else {
+                    places.push((feature as u16, place as u8));
+                    lists.push(emit.on.as_slice());
+                }
+            }
+        }
+        let flows = by_behaviour(lists.into_iter());
+        let flows = flows.iter().map(|list| list.iter().map(|at| places[usize::from(*at)]).collect()).collect();
+        EmitIndex { flows, stocks: stocks.into() }
+    }
+
+    /// What an applied or informational fact adds to all features, times `weight`.
+    pub fn observe<S: Sight, R: Registry>(
+        &self,
+        features: &[Feature],
+        sight: &S,
+        registry: &R,
+        weight: i64,
+        out: &mut Vec<FeatureDelta>,
+    ) {
+        let fact = sight.fact();
+        for (feature, place) in &self.flows[usize::from(fact.behaviour.0)] {
+            let at = &features[usize::from(*feature)];
+            let scope = BillScope { sight, registry, parameters: &[], key: None, lot: None };
+            let bucket = at.width.bucket(fact.biz_date, fact.event_time);
+            let delta = contribution(FeatureIndex(*feature), &at.emits[usize::from(*place)], &scope, bucket, weight);
+            out.extend(delta.map(|delta| FeatureDelta { count: weight, ..delta }));
+        }
+        let changed = aspects_changed(sight.outcome());
+        for (feature, place, reads) in &self.stocks {
+            if changed & reads != 0 {
+                let emit = &features[usize::from(*feature)].emits[usize::from(*place)];
+                stock(FeatureIndex(*feature), emit, sight, registry, weight, out);
+            }
+        }
+    }
+}
+
+fn aspects_read(emit: &Emit) -> u8 {
+    let mut reads = aspect::COUNTS;
+    let nodes = emit.condition.iter().chain(&emit.key).chain(&emit.member).chain(&emit.amount).chain(&emit.from);
+    for node in nodes {
+        node.walk(&mut |node| {
+            reads |= match node {
+                Node::Variable(Variable::Derived(Derived::LotStatus)) => aspect::STATUS,
+                Node::Variable(Variable::Derived(Derived::LotRepo)) => aspect::REPO,
+                Node::Variable(Variable::Derived(Derived::LotOverdueFrom)) => aspect::OVERDUE,
+                Node::Variable(Variable::Party(Role::Holder) | Variable::Attribute(Role::Holder, _)) => aspect::HOLDER,
+                Node::Variable(Variable::Party(Role::RepoSeller)) => aspect::REPO,
+                _ => 0,
+            };
+        });
+    }
+    reads
+}
+
+fn counts_in_stock(lot: &Lot) -> bool {
+    matches!(lot.status, Status::Accepted | Status::Received | Status::Due)
+}
+
+/// What changed on the lots acted on. Remainders of a cut are as their lot was.
+fn aspects_changed(outcome: &Outcome) -> u8 {
+    let repo = |lot: &Lot| lot.repo().map(|deal| (deal.behaviour, deal.seller));
+    let of = |LotChange { before, after, .. }: &LotChange| {
+        let Some(before) = before else { return u8::from(counts_in_stock(after)) * aspect::COUNTS };
+        let changed = |changed: bool, aspect: u8| if changed { aspect } else { 0 };
+        changed(counts_in_stock(before) != counts_in_stock(after), aspect::COUNTS)
+            | changed(before.status != after.status, aspect::STATUS)
+            | changed(before.holder != after.holder, aspect::HOLDER)
+            | changed(repo(before) != repo(after), aspect::REPO)
+            | changed(
+                (before.overdue_since, before.answer_due) != (after.overdue_since, after.answer_due),
+                aspect::OVERDUE,
+            )
+    };
+    outcome.acted().map(of).fold(0, |all, one| all | one)
+}
+
+/// What the changed lots take from and add to one balance; what stays the same is not said.
+fn stock<S: Sight, R: Registry>(
+    feature: FeatureIndex,
+    emit: &Emit,
+    sight: &S,
+    registry: &R,
+    weight: i64,
+    out: &mut Vec<FeatureDelta>,
+) {
+    let date = i64::from(sight.fact().biz_date.0);
+    let mut cells: SmallVec<[FeatureDelta; 4]> = SmallVec::new();
+    let mut put = |lot: &Lot, sign: i64| {
+        if !counts_in_stock(lot) {
+            return;
+        }
+        let scope = BillScope { sight, registry, parameters: &[], key: None, lot: Some(lot) };
+        let Some(delta) = contribution(feature, emit, &scope, date, sign) else { return };
+        let same =
+            |cell: &&mut FeatureDelta| (cell.key, cell.bucket, cell.member) == (delta.key, delta.bucket, delta.member);
+        match cells.iter_mut().find(same) {
+            Some(cell) => cell.sum += delta.sum,
+            None => cells.push(delta),
+        }
+    };
+    for change in &sight.outcome().changes {
+        change.before.iter().for_each(|lot| put(lot, -1));
+        put(&change.after, 1);
+    }
+    let changed = cells.into_iter().filter(|cell| cell.sum != 0);
+    out.extend(changed.map(|cell| FeatureDelta { sum: cell.sum * weight, ..cell }));
+}
+
+/// What one fact or lot adds to the sum of a feature; `None` when it does not count or lacks a key.
+fn contribution<S: Sight, R: Registry>(
+    feature: FeatureIndex,
+    emit: &Emit,
+    scope: &BillScope<'_, S, R>,
+    bucket: i64,
+    weight: i64,
+) -> Option<FeatureDelta> {
+    if let Some(condition) = &emit.condition
+        && condition.truth(scope) != Some(true)
+    {
+        return None;
+    }
+    let part = |node: &Node| node.value(scope).and_then(key_part);
+    let key = Key(part(&emit.key[0])?, emit.key.get(1).map_or(Some(0), part)?);
+    let member = match &emit.member {
+        None => 0,
+        // An event id may take all 128 bits, which no number of an expression holds.
+        Some(Node::Variable(Variable::Derived(Derived::EventId))) => scope.sight.fact().event_id,
+        Some(node) => Member::try_from(node.value(scope)?.as_whole()?).ok()?,
+    };
+    let amount = match &emit.amount {
+        Some(node) => node.value(scope)?,
+        None if scope.lot.is_some() => scope.variable(&Variable::Derived(Derived::LotFen))?,
+        None => scope.variable(&Variable::Derived(Derived::Amount))?,
+    };
+    let amount = i64::try_from(amount.as_whole()?).ok()?;
+    let bucket = match &emit.from {
+        Some(node) => bucket.max(i64::try_from(node.value(scope)?.as_whole()?).ok()?),
+        None => bucket,
+    };
+    Some(FeatureDelta { feature, key, bucket, member, count: 0, sum: amount.checked_mul(weight)? })
+}
+
+/// A key part in 64 bits. Codes of up to 8 characters stand in the upper half of their number.
+fn key_part(number: Number) -> Option<u64> {
+    let whole = number.as_whole()?;
+    u64::try_from(whole).or_else(|_| u64::try_from(whole >> 64)).ok()
+}
