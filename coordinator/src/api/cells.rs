@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use billwatch_market::{
     aggregate::{
         Aggregates, Answer, Grain, Value,
-        wire::{CellsPart, Compiled, Request, RequestError},
+        wire::{CellsPart, Compiled, Gathered, Request, RequestError},
     },
     catalogue::Catalogue,
 };
@@ -30,7 +30,7 @@ pub struct Rows {
     query: v1::QueryCellsRequest,
     compiled: Compiled,
     measures: Vec<String>,
-    parts: BTreeMap<u32, Vec<CellsPart>>,
+    gathered: Gathered,
     rows: Vec<v1::CellRow>,
 }
 
@@ -38,6 +38,25 @@ pub struct Rows {
 pub fn check(query: &v1::QueryCellsRequest, meanings: &CellMeanings) -> Result<(), ApiError> {
     // Any clock will do: what is checked here does not depend on it.
     compile(query, meanings, Some(0)).map(drop)
+}
+
+/// Makes a query one that can be followed: figures that count distinct things need a new query. Named, they are refused; of
+/// all figures of a theme, they are left out.
+pub fn check_watch(query: &mut v1::QueryCellsRequest, meanings: &CellMeanings) -> Result<(), ApiError> {
+    let compiled = compile(query, meanings, Some(0))?;
+    let unfit: Vec<&str> = compiled.figures_with_members().collect();
+    if let Some(named) = query.measures.iter().find(|measure| unfit.contains(&measure.as_str())) {
+        let remedy = "it counts distinct members or needs extremes, which cannot be followed: query it";
+        return Err(bad_request("query.measures", named, remedy));
+    }
+    if query.measures.is_empty() {
+        let measures = compiled.measures();
+        query.measures = measures.into_iter().filter(|measure| !unfit.contains(&measure.as_str())).collect();
+        if query.measures.is_empty() {
+            return Err(bad_request("query.theme", &query.theme, "no figure of this theme can be followed: query it"));
+        }
+    }
+    Ok(())
 }
 
 fn compile(
@@ -83,7 +102,7 @@ impl Rows {
     ) -> Result<Self, ApiError> {
         let compiled = compile(&query, &meanings, as_of.market_clock_ms)?;
         let measures = compiled.measures();
-        let mut rows = Rows { meanings, query, compiled, measures, parts: BTreeMap::new(), rows: Vec::new() };
+        let mut rows = Rows { meanings, query, compiled, measures, gathered: Gathered::default(), rows: Vec::new() };
         rows.take(partials)?;
         rows.rows = rows.form();
         Ok(rows)
@@ -99,7 +118,7 @@ impl Rows {
         &self.rows
     }
 
-    /// Takes the new parts of an epoch; gives the rows that changed. A row that is gone comes with null values.
+    /// Takes what an epoch added; gives the rows that changed. A row that is gone comes with null values.
     pub fn change(&mut self, as_of: AsOf, partials: &[(u32, Bytes)]) -> Result<Vec<v1::CellRow>, ApiError> {
         let compiled = compile(&self.query, &self.meanings, as_of.market_clock_ms)?;
         let moved = compiled.plan.to != self.compiled.plan.to;
@@ -107,26 +126,23 @@ impl Rows {
             return Ok(Vec::new());
         }
         self.compiled = compiled;
-        let anew: Vec<u32> = partials.iter().map(|(process, _)| *process).collect();
-        self.parts.retain(|process, _| !anew.contains(process));
         self.take(partials)?;
         let rows = self.form();
         let before = std::mem::replace(&mut self.rows, rows);
         Ok(changed(&before, &self.rows))
     }
 
-    /// Parts of one process add up: each of its threads gives one.
     fn take(&mut self, partials: &[(u32, Bytes)]) -> Result<(), ApiError> {
         for (process, partial) in partials {
             let part = CellsPart::decode(partial);
             let part = part.ok_or_else(|| worker_failed(&format!("process {process} sent cells of another form")))?;
-            self.parts.entry(*process).or_default().push(part);
+            self.gathered.add(part);
         }
         Ok(())
     }
 
     fn form(&self) -> Vec<v1::CellRow> {
-        let answers = self.compiled.answer(&self.meanings.aggregates, self.parts.values().flatten());
+        let answers = self.compiled.answer(&self.meanings.aggregates, &self.gathered);
         answers.iter().map(|answer| self.row(answer)).collect()
     }
 

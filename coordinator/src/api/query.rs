@@ -7,7 +7,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{
-    cells::{CellMeanings, Rows, check},
+    cells::{CellMeanings, Rows, check, check_watch},
     errors::{ApiError, bad_request, internal, no_such},
 };
 use crate::{
@@ -96,8 +96,8 @@ impl QueryService for QueryApi {
         &self,
         request: Request<v1::WatchCellsRequest>,
     ) -> Result<Response<Self::WatchCellsStream>, Status> {
-        let query = request.into_inner().query.ok_or_else(|| bad_request("query", "", "say which cells"))?;
-        check(&query, &self.meanings)?;
+        let mut query = request.into_inner().query.ok_or_else(|| bad_request("query", "", "say which cells"))?;
+        check_watch(&mut query, &self.meanings)?;
         let (asked, watching) = self.cluster.watch(query.clone()).await?;
         let (answers, responses) = mpsc::channel(limits::FEED_AHEAD);
         let api = self.clone();

@@ -1,13 +1,16 @@
 //! Questions about cells between processes: from the words of a request to a plan, and what one keeper gives for it.
 //!
-//! The coordinator and every worker compile the same request at the same market clock, so they read the same plan. Each
-//! worker gives a [`CellsPart`]; put together, [`super::Aggregates::answer`] forms the rows.
+//! Each worker gives [`CellsPart`]s: what it keeps of the cells asked for, in as many parts as it likes. Parts add up:
+//! [`Gathered`] puts those of all workers together, and what an epoch added to them. Dates, periods and the market clock are
+//! the asker's business ([`Compiled`]): a part may hold more than the plan reads.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
-use super::{Aggregates, Answer, Grain, Partial, Plan, Question, QuestionError, query::periods};
+use super::{
+    Aggregates, Answer, CellKey, Grain, Partial, Plan, Question, QuestionError, SetDelta,
+    measure::{Form, SetKind},
+    query::periods,
+};
 use crate::ids::{Day, PartyId};
 
 /// Business dates lie between these (fields.csv).
@@ -70,8 +73,8 @@ pub struct Compiled {
     grain: Grain,
 }
 
-/// What one keeper read.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// A part of what one keeper has: a [`Partial`] on the wire, followed by assets where figures need them.
+#[derive(Clone, Debug, Default)]
 pub struct CellsPart {
     /// Cells and members.
     pub partial: Partial,
@@ -82,12 +85,43 @@ pub struct CellsPart {
 impl CellsPart {
     /// The form on the wire.
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_stdvec(self).expect("plain data has a form")
+        let mut bytes = postcard::to_stdvec(&self.partial).expect("plain data has a form");
+        if !self.assets.is_empty() {
+            bytes.extend(postcard::to_stdvec(&self.assets).expect("plain data has a form"));
+        }
+        bytes
     }
 
     /// Reads the form on the wire; `None` when it is damaged or of another build.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        postcard::from_bytes(bytes).ok()
+        let (partial, rest) = postcard::take_from_bytes(bytes).ok()?;
+        let assets = if rest.is_empty() { Vec::new() } else { postcard::from_bytes(rest).ok()? };
+        Some(CellsPart { partial, assets })
+    }
+}
+
+/// All parts, added up.
+#[derive(Clone, Debug, Default)]
+pub struct Gathered {
+    cells: BTreeMap<CellKey, Vec<i128>>,
+    members: BTreeMap<(CellKey, SetKind, u64), i64>,
+    assets: BTreeMap<(PartyId, Day), i64>,
+}
+
+impl Gathered {
+    /// Adds a part.
+    pub fn add(&mut self, part: CellsPart) {
+        for (key, sums) in part.partial.cells {
+            let known = self.cells.entry(key).or_default();
+            known.resize(known.len().max(sums.len()), 0);
+            for (known, more) in known.iter_mut().zip(sums) {
+                *known += more;
+            }
+        }
+        for SetDelta { key, set, member, weight } in part.partial.members {
+            *self.members.entry((key, set, member)).or_default() += weight;
+        }
+        self.assets.extend(part.assets.into_iter().map(|(party, day, fen)| ((party, day), fen)));
     }
 }
 
@@ -136,15 +170,10 @@ impl Aggregates {
 impl Compiled {
     /// Institutions and dates whose total assets the figures need, of what one keeper read.
     pub fn assets_wanted(&self, read: &Partial) -> Vec<(PartyId, Day)> {
-        if !self
-            .plan
-            .measures()
-            .iter()
-            .any(|measure| matches!(measure.form, super::measure::Form::StockToAssets { .. }))
-        {
+        if !self.plan.measures().iter().any(|measure| matches!(measure.form, Form::StockToAssets { .. })) {
             return Vec::new();
         }
-        let institutions = read.members.iter().filter(|delta| delta.set == super::measure::SetKind::Institutions);
+        let institutions = read.members.iter().filter(|delta| delta.set == SetKind::Institutions);
         let mut parties: Vec<u64> = institutions.map(|delta| delta.member).collect();
         parties.sort_unstable();
         parties.dedup();
@@ -153,15 +182,21 @@ impl Compiled {
         parties.into_iter().flat_map(of).collect()
     }
 
-    /// Forms the rows from the parts of all keepers.
-    pub fn answer<'a>(&self, aggregates: &Aggregates, parts: impl IntoIterator<Item = &'a CellsPart>) -> Vec<Answer> {
-        let mut read = Partial::default();
-        let mut assets = BTreeMap::new();
-        for part in parts {
-            read.merge(part.partial.clone());
-            assets.extend(part.assets.iter().map(|&(party, day, fen)| ((party, day), fen)));
-        }
-        aggregates.answer(&self.plan, &read, &|party, day| assets.get(&(party, day)).copied())
+    /// Forms the rows.
+    pub fn answer(&self, aggregates: &Aggregates, gathered: &Gathered) -> Vec<Answer> {
+        let member =
+            |(&(key, set, member), &weight): (&(CellKey, SetKind, u64), &i64)| SetDelta { key, set, member, weight };
+        let read = Partial {
+            cells: gathered.cells.iter().map(|(key, sums)| (*key, sums.clone())).collect(),
+            members: gathered.members.iter().map(member).collect(),
+        };
+        aggregates.answer(&self.plan, &read, &|party, day| gathered.assets.get(&(party, day)).copied())
+    }
+
+    /// Figures that need the members of sets: they cannot be followed by adding up sums.
+    pub fn figures_with_members(&self) -> impl Iterator<Item = &str> {
+        let needs = |form: Form| form.flow_set().is_some() || form.stock_set().is_some();
+        self.plan.measures().iter().filter(move |measure| needs(measure.form)).map(|measure| &*measure.name)
     }
 
     /// Names of the figures, in the order of the answer.
@@ -190,10 +225,7 @@ impl Compiled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        aggregate::{CellKey, Value},
-        items::Item,
-    };
+    use crate::{aggregate::Value, items::Item};
 
     fn request<'a>(theme: &'a str, measures: &'a [String]) -> Request<'a> {
         Request {
@@ -217,12 +249,18 @@ mod tests {
             let key = CellKey { pair, date: Day::parse(day).unwrap(), item: Item::ALL };
             let part = CellsPart {
                 partial: Partial { cells: vec![(key, vec![count])], members: Vec::new() },
-                assets: Vec::new(),
+                assets: vec![(PartyId::legal(7), Day(9), count as i64)],
             };
-            CellsPart::decode(&part.encode()).unwrap()
+            let bare = CellsPart { assets: Vec::new(), ..part.clone() };
+            assert_eq!(bare.encode(), postcard::to_stdvec(&part.partial).unwrap());
+            let read = CellsPart::decode(&part.encode()).unwrap();
+            assert_eq!((&read.assets, read.partial.cells.len()), (&part.assets, 1));
+            read
         };
         // `D.date` has an item a day; the month of an answer is its period.
-        let rows = compiled.answer(&aggregates, &[part("2025-04-08", 2), part("2025-04-08", 3), part("2025-05-01", 4)]);
+        let mut gathered = Gathered::default();
+        [part("2025-04-08", 2), part("2025-04-08", 3), part("2025-05-01", 4)].map(|part| gathered.add(part));
+        let rows = compiled.answer(&aggregates, &gathered);
         let shown: Vec<_> = rows.iter().map(|row| (compiled.period(row), row.values[0].1)).collect();
         assert_eq!(shown, vec![("2025-04".to_owned(), Value::Number(5)), ("2025-05".to_owned(), Value::Number(4))]);
         assert_eq!(compiled.measures(), ["cnt"]);
