@@ -7,6 +7,7 @@ use billwatch_market::catalogue::Catalogue;
 use billwatch_market::codec::encode_record;
 use billwatch_market::corrections::effective;
 use billwatch_market::fact::{ControlKind, Fact, Record};
+use billwatch_market::ndjson::{parse_line, print_record};
 use billwatch_market::observe::Meanings;
 use billwatch_market::pattern::Patterns;
 use billwatch_market::pattern::PlainWindows;
@@ -85,6 +86,20 @@ fn a_seed_is_a_market() {
     let (first, again, other) = (bytes(7), bytes(7), bytes(8));
     assert!(first == again, "the same seed gives the same bytes and labels");
     assert!(first.0 != other.0);
+}
+
+#[test]
+fn the_text_form_reads_back() {
+    let catalogue = Catalogue::embedded();
+    for record in market(10_000, 11, true).0 {
+        let line = print_record(&record);
+        let mut read = parse_line(line.trim_end().as_bytes(), &catalogue).expect("a printed record can be read");
+        // The watermark at acceptance is stamped anew.
+        if let (Record::Fact(read), Record::Fact(fact)) = (&mut read, &record) {
+            read.stamp = fact.stamp;
+        }
+        assert_eq!(read, record);
+    }
 }
 
 #[test]
