@@ -1,1 +1,77 @@
-fn main() {}
+//! The `billwatch` binary: every role and tool as a subcommand.
+//!
+//! Begin at [`cli`] (what may be typed); each command lies in the module of its name. Shared by several: [`cluster`]
+//! (processes of this machine), [`output`] (tables, JSON, CSV), [`failure`] (exit codes).
+
+mod alerts;
+mod catalogue;
+mod cli;
+mod cluster;
+mod demo;
+mod failure;
+mod ingest;
+mod measure;
+mod output;
+mod progress;
+mod query;
+mod reference;
+mod roles;
+mod simulate;
+mod sources;
+mod status;
+mod up;
+mod verify;
+mod workload;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use cli::{Cli, Command};
+use failure::{Failure, Outcome};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Logs go to standard error, so that standard output is only what was asked for. BILLWATCH_LOG chooses what is logged.
+    let filter = EnvFilter::try_from_env("BILLWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info,h2=warn,hyper=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("billwatch: the runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        // `| head` closed the pipe: nobody reads any more, and nothing is wrong.
+        Err(Failure::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("billwatch: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(command: Command) -> Outcome {
+    match command {
+        Command::Demo(args) => demo::run(args).await,
+        Command::Coordinator(args) => roles::coordinator(args).await,
+        Command::Worker(args) => roles::worker(args).await,
+        Command::Up(args) => up::run(args).await,
+        Command::Simulate(args) => simulate::run(args),
+        Command::Ingest(args) => ingest::run(args).await,
+        Command::Query(command) => query::run(command).await,
+        Command::Alerts(command) => alerts::run(command).await,
+        Command::Catalogue(args) => catalogue::run(args),
+        Command::Verify(args) => verify::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Bench(args) => measure::run(args).await,
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
+}

@@ -194,7 +194,7 @@ pub async fn serve(
         meanings: CellMeanings { catalogue: catalogue.clone(), aggregates: Arc::new(aggregates) },
         cluster: cluster.clone(),
     };
-
+    let catalogue_api = CatalogueApi::new(&catalogue).map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
     let (health, health_service) = tonic_health::server::health_reporter();
     report_health(health, &cluster).await;
     let reflection =
@@ -213,7 +213,7 @@ pub async fn serve(
         .add_service(AdminServiceServer::new(admin))
         .add_service(AlertServiceServer::new(alerts))
         .add_service(QueryServiceServer::new(query))
-        .add_service(CatalogueServiceServer::new(CatalogueApi::new(&catalogue)))
+        .add_service(CatalogueServiceServer::new(catalogue_api))
         .add_service(workers);
     let mut failures = [store.log_state.failure(), store.ledger.failure(), cluster.failure()];
     let task = tokio::spawn(async move {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use billwatch_market::catalogue::{
-    Catalogue,
-    listing::{Live, listing},
+use billwatch_market::{
+    catalogue::{Catalogue, listing},
+    items::MissingEnumeration,
 };
 use billwatch_proto::v1::{self, catalogue_service_server::CatalogueService};
 use tonic::{Request, Response, Status};
@@ -17,11 +17,10 @@ pub struct CatalogueApi {
 }
 
 impl CatalogueApi {
-    /// Lists the catalogue.
-    pub fn new(catalogue: &Catalogue) -> Self {
-        let live = Live { dimensions: &[], features: &[], patterns: &[] };
-        let json = serde_json::to_string(&listing(catalogue, live)).expect("a listing has a JSON form");
-        CatalogueApi { json: json.into(), fingerprint: catalogue.fingerprint() }
+    /// Lists the catalogue, and what of it the engine runs. The error names an enumeration that is missing.
+    pub fn new(catalogue: &Arc<Catalogue>) -> Result<Self, MissingEnumeration> {
+        let json = serde_json::to_string(&listing::of_engine(catalogue)?).expect("a listing has a JSON form");
+        Ok(CatalogueApi { json: json.into(), fingerprint: catalogue.fingerprint() })
     }
 }
 

@@ -227,6 +227,11 @@ impl Aggregates {
         if pair.stock { &theme.stock_slots } else { &theme.flow_slots }
     }
 
+    /// Every (theme, dimension) that can be asked for, in no order.
+    pub fn dimensions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.themes.iter().flat_map(|theme| theme.dimensions.keys().map(|dimension| (&*theme.id, &**dimension)))
+    }
+
     /// Number of (theme, dimension) that can be asked for.
     pub fn dimension_count(&self) -> usize {
         self.themes.iter().map(|theme| theme.dimensions.len()).sum()

@@ -1,10 +1,16 @@
 //! The catalogue as a summary for people and programs: what `billwatch catalogue --format json` prints.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
 use super::Catalogue;
+use crate::{
+    aggregate::Aggregates,
+    items::MissingEnumeration,
+    observe::Meanings,
+    pattern::{self, FeatureIndex, PatternIndex},
+};
 
 /// Entries of one part and how many there are.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
@@ -101,6 +107,18 @@ pub struct Live<'a> {
     pub features: &'a [String],
     /// Ids of patterns.
     pub patterns: &'a [&'a str],
+}
+
+/// The listing of what this build's engine runs: all compiled themes, dimensions, features and patterns.
+pub fn of_engine(catalogue: &Arc<Catalogue>) -> Result<Listing, MissingEnumeration> {
+    let aggregates = Aggregates::new(Arc::new(Meanings::new(catalogue.clone())?));
+    let patterns = pattern::Patterns::embedded();
+    let dimensions: Vec<_> = aggregates.dimensions().collect();
+    let number = |number: usize| u16::try_from(number).expect("rules and features are numbered in 16 bits");
+    let features = (0..patterns.feature_count()).map(|at| patterns.feature_name(FeatureIndex(number(at))).to_owned());
+    let features: Vec<_> = features.collect();
+    let rules: Vec<_> = (0..patterns.rule_count()).map(|at| patterns.id(PatternIndex(number(at)))).collect();
+    Ok(listing(catalogue, Live { dimensions: &dimensions, features: &features, patterns: &rules }))
 }
 
 /// Sums the catalogue up. Themes, dimensions and patterns that no engine runs are left out.

@@ -165,6 +165,11 @@ impl Patterns {
         self.compiled.features.len()
     }
 
+    /// Name of a feature, as the rules call it.
+    pub fn feature_name(&self, feature: FeatureIndex) -> &str {
+        &self.compiled.feature_names[usize::from(feature.0)]
+    }
+
     /// Id of a rule, such as `P013`.
     pub fn id(&self, pattern: PatternIndex) -> &str {
         &self.rule(pattern).id

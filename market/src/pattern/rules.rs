@@ -354,6 +354,8 @@ pub struct Compiled {
     pub rules: Arc<[Rule]>,
     /// By [`FeatureIndex`].
     pub features: Arc<[Feature]>,
+    /// Name of each feature; where several names say the same, the first of them.
+    pub feature_names: Arc<[String]>,
 }
 
 struct Row {
@@ -377,7 +379,12 @@ pub fn compile(patterns_csv: &str, rules_json: &str, overrides: &Parameters) -> 
             return Err(entry_error(&rule.id, "id", "the rule stands twice"));
         }
     }
-    Ok(Compiled { rules: rules.into(), features: features.into() })
+    let name_of = |place: usize| {
+        let names = by_name.iter().filter(|(_, at)| **at == place).map(|(name, _)| name.clone());
+        names.min().unwrap_or_default()
+    };
+    let feature_names = (0..features.len()).map(name_of).collect();
+    Ok(Compiled { rules: rules.into(), features: features.into(), feature_names })
 }
 
 fn read_rows(patterns_csv: &str) -> Result<HashMap<String, Row>, RuleError> {

@@ -1,0 +1,229 @@
+//! `billwatch alerts`: the ledger of what the patterns found, and why.
+
+use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
+use billwatch_proto::v1::{
+    Alert, AlertFilter, AlertState, ExplainAlertRequest, ExplainAlertResponse, ListAlertsRequest, WatchAlertsRequest,
+    alert_service_client::AlertServiceClient,
+};
+use serde_json::{Value, json};
+use tonic::transport::Channel;
+
+use crate::{
+    cli::{AlertFilterArgs, AlertsCommand, AlertsListArgs, AlertsWatchArgs, Format, StateArg},
+    failure::{Failure, Outcome},
+    output::{Listing, market_time, print_json, print_line},
+    query::{as_of_json, as_of_text, fact_json},
+};
+
+/// Alerts asked for at once.
+const PAGE: u32 = 1_000;
+/// Characters of a fact's other fields in the table of evidence.
+const DETAIL_CHARS: usize = 100;
+
+/// Runs the command.
+pub async fn run(command: AlertsCommand) -> Outcome {
+    match command {
+        AlertsCommand::List(args) => list(args).await,
+        AlertsCommand::Watch(args) => watch(args).await,
+        AlertsCommand::Explain(args) => {
+            let answer = explain(&args.cluster.address, &args.alert_id).await?;
+            print_explanation(&answer, args.output.format)
+        }
+    }
+}
+
+async fn connect(address: &str) -> Result<AlertServiceClient<Channel>, Failure> {
+    let channel = client::connect(address).await?;
+    Ok(AlertServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES))
+}
+
+impl From<AlertFilterArgs> for AlertFilter {
+    fn from(args: AlertFilterArgs) -> Self {
+        let state = match args.state {
+            None => AlertState::Unspecified,
+            Some(StateArg::Open) => AlertState::Open,
+            Some(StateArg::Withdrawn) => AlertState::Withdrawn,
+            Some(StateArg::BasisChanged) => AlertState::BasisChanged,
+        };
+        AlertFilter {
+            patterns: args.patterns,
+            families: args.families,
+            keys: args.key,
+            from_date: args.from,
+            to_date: args.to,
+            min_level: args.min_level,
+            state: state.into(),
+        }
+    }
+}
+
+/// All alerts that match, page by page; `limit` 0 = all. The first page's frame (time, totals) comes with them.
+pub async fn fetch(
+    address: &str,
+    filter: AlertFilter,
+    limit: usize,
+) -> Result<(Vec<Alert>, billwatch_proto::v1::ListAlertsResponse), Failure> {
+    let mut client = connect(address).await?;
+    let mut request = ListAlertsRequest { filter: Some(filter), page_size: PAGE, page_token: String::new() };
+    let mut alerts = Vec::new();
+    let mut first = None;
+    loop {
+        let mut page = client.list_alerts(request.clone()).await?.into_inner();
+        alerts.append(&mut page.alerts);
+        request.page_token = page.next_page_token.clone();
+        let last = page.next_page_token.is_empty() || (limit > 0 && alerts.len() >= limit);
+        let first = first.get_or_insert(page);
+        if last {
+            if limit > 0 {
+                alerts.truncate(limit);
+            }
+            return Ok((alerts, std::mem::take(first)));
+        }
+    }
+}
+
+/// The evidence of an alert.
+pub async fn explain(address: &str, alert_id: &str) -> Result<ExplainAlertResponse, Failure> {
+    let request = ExplainAlertRequest { alert_id: alert_id.to_owned() };
+    Ok(connect(address).await?.explain_alert(request).await?.into_inner())
+}
+
+fn state_name(alert: &Alert) -> &'static str {
+    match alert.state() {
+        AlertState::Unspecified => "UNKNOWN",
+        AlertState::Open => "OPEN",
+        AlertState::Withdrawn => "WITHDRAWN",
+        AlertState::BasisChanged => "BASIS_CHANGED",
+    }
+}
+
+const COLUMNS: [&str; 11] =
+    ["alert_id", "pattern", "name_en", "name_zh", "key", "biz_date", "level", "hits", "state", "first_epoch", "last_epoch"];
+
+/// Alerts as a listing.
+pub fn listing<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Listing {
+    let mut listing = Listing::new(COLUMNS);
+    for alert in alerts {
+        listing.push([
+            json!(alert.alert_id),
+            json!(alert.pattern),
+            json!(alert.name_en),
+            json!(alert.name_zh),
+            json!(alert.key),
+            json!(alert.biz_date),
+            json!(alert.level),
+            json!(alert.hits),
+            json!(state_name(alert)),
+            json!(alert.first_epoch),
+            json!(alert.last_epoch),
+        ]);
+    }
+    listing
+}
+
+async fn list(args: AlertsListArgs) -> Outcome {
+    let (alerts, frame) = fetch(&args.cluster.address, args.filter.into(), args.limit).await?;
+    let listing = listing(&alerts);
+    match args.output.format {
+        Format::Json => print_json(&json!({
+            "as_of": as_of_json(frame.as_of),
+            "total": frame.total_size,
+            "open_by_pattern": frame.open_by_pattern,
+            "alerts": listing.json(),
+        })),
+        Format::Csv => listing.print(Format::Csv),
+        Format::Table => {
+            listing.print(Format::Table)?;
+            print_line(&format!("{} of {} alerts, {}", alerts.len(), frame.total_size, as_of_text(frame.as_of)))
+        }
+    }
+}
+
+async fn watch(args: AlertsWatchArgs) -> Outcome {
+    let request = WatchAlertsRequest { filter: Some(args.filter.into()) };
+    let mut stream = connect(&args.cluster.address).await?.watch_alerts(request).await?.into_inner();
+    let mut first = true;
+    while let Some(answer) = stream.message().await? {
+        if answer.alerts.is_empty() {
+            continue; // Progress only.
+        }
+        let listing = listing(&answer.alerts);
+        match args.output.format {
+            Format::Csv if first => listing.print(Format::Csv)?,
+            Format::Table => {
+                listing.print(Format::Table)?;
+                print_line(&as_of_text(answer.as_of))?;
+            }
+            format => listing.print_more(format)?,
+        }
+        first = false;
+    }
+    Ok(())
+}
+
+/// Prints the evidence.
+pub fn print_explanation(answer: &ExplainAlertResponse, format: Format) -> Outcome {
+    let facts: Vec<_> = answer.facts.iter().map(|row| fact_json(&row.json)).collect();
+    let mut baseline = Listing::new(["feature", "key", "bucket", "count", "sum_fen"]);
+    for value in &answer.baseline {
+        baseline.push([
+            json!(value.feature),
+            json!(value.key),
+            json!(value.bucket),
+            json!(value.count),
+            json!(value.sum_fen),
+        ]);
+    }
+    if format == Format::Json {
+        return print_json(&json!({
+            "as_of": as_of_json(answer.as_of),
+            "alert": listing(&answer.alert).json()[0],
+            "definition": answer.definition,
+            "parameters": answer.parameters,
+            "facts": facts,
+            "baseline": baseline.json(),
+        }));
+    }
+    let evidence = evidence_listing(&facts);
+    if format == Format::Csv {
+        return evidence.print(Format::Csv);
+    }
+    if let Some(alert) = &answer.alert {
+        print_line(&format!(
+            "{} {} ({}), {} on {}: {}, {}",
+            alert.pattern, alert.name_en, alert.name_zh, alert.key, alert.biz_date, alert.level, state_name(alert)
+        ))?;
+    }
+    print_line(&format!("rule: {}\nparameters: {}", answer.definition, answer.parameters))?;
+    print_line(&format!("evidence (证据): {} facts", facts.len()))?;
+    evidence.print(Format::Table)?;
+    if baseline.len() > 0 {
+        print_line("compared with (基线)")?;
+        baseline.print(Format::Table)?;
+    }
+    print_line(&as_of_text(answer.as_of))
+}
+
+fn evidence_listing(facts: &[Value]) -> Listing {
+    let shown = ["behaviour", "event_time", "bill_id", "initiator_id", "counterparty_id", "amount_fen", "event_id"];
+    let mut listing = Listing::new(["time", "behaviour", "bill_id", "initiator_id", "counterparty_id", "amount_fen", "other"]);
+    for fact in facts {
+        let other = fact.as_object().into_iter().flatten().filter(|(name, _)| !shown.contains(&name.as_str()));
+        let other = other.map(|(name, value)| format!("{name}={}", value.to_string().trim_matches('"')));
+        let mut other = other.collect::<Vec<_>>().join(" ");
+        if let Some((end, _)) = other.char_indices().nth(DETAIL_CHARS) {
+            other.truncate(end);
+            other.push('…');
+        }
+        listing.push([
+            json!(fact["event_time"].as_i64().map(market_time)),
+            fact["behaviour"].clone(),
+            fact["bill_id"].clone(),
+            fact["initiator_id"].clone(),
+            fact["counterparty_id"].clone(),
+            fact["amount_fen"].clone(),
+            json!(other),
+        ]);
+    }
+    listing
+}

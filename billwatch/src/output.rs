@@ -1,0 +1,190 @@
+//! Printing: one listing, three forms. Tables go to people, JSON and CSV to programs; values are the same in all.
+
+use std::io::{self, Write as _};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde_json::{Map, Value};
+
+use crate::{cli::Format, failure::Outcome};
+
+/// Rows with named columns.
+pub struct Listing {
+    /// Column names: stable, `snake_case`, the keys of the JSON objects.
+    columns: Vec<String>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Listing {
+    /// A listing without rows.
+    pub fn new<C: Into<String>>(columns: impl IntoIterator<Item = C>) -> Self {
+        Listing { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
+    }
+
+    /// Appends a row; one value a column.
+    pub fn push(&mut self, row: impl IntoIterator<Item = Value>) {
+        let row: Vec<_> = row.into_iter().collect();
+        debug_assert_eq!(row.len(), self.columns.len());
+        self.rows.push(row);
+    }
+
+    /// Prints as asked. JSON is an array of objects.
+    pub fn print(&self, format: Format) -> Outcome {
+        match format {
+            Format::Table => print_line(&self.table()),
+            Format::Json => print_json(&self.json()),
+            Format::Csv => {
+                self.write_csv(io::stdout().lock(), true)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Prints without brackets or header: for the later parts of a stream.
+    pub fn print_more(&self, format: Format) -> Outcome {
+        match format {
+            Format::Table => print_line(&self.table()),
+            Format::Json => self.objects().try_for_each(|object| print_line(&object.to_string())),
+            Format::Csv => {
+                self.write_csv(io::stdout().lock(), false)?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// An array of objects.
+    pub fn json(&self) -> Value {
+        Value::Array(self.objects().collect())
+    }
+
+    fn objects(&self) -> impl Iterator<Item = Value> + '_ {
+        self.rows.iter().map(|row| {
+            let pairs = self.columns.iter().cloned().zip(row.iter().cloned());
+            Value::Object(Map::from_iter(pairs))
+        })
+    }
+
+    /// The listing as a table with frames.
+    pub fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(self.columns.iter().map(|column| column.replace('_', " ")));
+        for row in &self.rows {
+            table.add_row(row.iter().map(cell_text));
+        }
+        for at in 0..self.columns.len() {
+            // Numbers line up on the right.
+            let numeric = !self.rows.is_empty() && self.rows.iter().all(|row| is_numeric(&row[at]));
+            if let (true, Some(column)) = (numeric, table.column_mut(at)) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table.trim_fmt()
+    }
+
+    fn write_csv(&self, out: impl io::Write, header: bool) -> io::Result<()> {
+        let mut writer = csv::Writer::from_writer(out);
+        if header {
+            writer.write_record(&self.columns)?;
+        }
+        for row in &self.rows {
+            writer.write_record(row.iter().map(cell_text))?;
+        }
+        writer.flush()
+    }
+}
+
+fn is_numeric(value: &Value) -> bool {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || b"-.,".contains(&byte));
+    match value {
+        Value::Number(_) | Value::Null => true,
+        Value::String(text) => digits(text) && text.len() < 28,
+        _ => false,
+    }
+}
+
+fn cell_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Prints one JSON document with indentation.
+pub fn print_json(value: &Value) -> Outcome {
+    print_line(&serde_json::to_string_pretty(value).expect("a JSON value prints"))
+}
+
+/// Prints a line to standard output. A closed pipe (`| head`) is an error that ends the command, not a panic.
+pub fn print_line(text: &str) -> Outcome {
+    writeln!(io::stdout().lock(), "{text}")?;
+    Ok(())
+}
+
+/// An integer with `,` between thousands, for people.
+pub fn grouped(number: impl Into<i128>) -> String {
+    let number = number.into();
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        text.push('-');
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// An instant (ms since 1970) as market time: `2025-04-08 09:30:00.000 +08:00`.
+pub fn market_time(time_ms: i64) -> String {
+    use billwatch_market::ids::{DAY_MS, Day, UTC8_MS};
+    let of_day = (time_ms + UTC8_MS).rem_euclid(DAY_MS);
+    let (seconds, ms) = (of_day / 1000, of_day % 1000);
+    format!(
+        "{} {:02}:{:02}:{:02}.{ms:03} +08:00",
+        Day::of_time(time_ms),
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn thousands_are_parted() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(-1_234_567), "-1,234,567");
+        assert_eq!(grouped(i64::MAX), "9,223,372,036,854,775,807");
+    }
+
+    #[test]
+    fn market_time_is_eight_hours_east() {
+        assert_eq!(market_time(1_759_852_800_000), "2025-10-08 00:00:00.000 +08:00");
+        assert_eq!(market_time(1_759_852_799_999), "2025-10-07 23:59:59.999 +08:00");
+    }
+
+    #[test]
+    fn the_three_forms_show_the_same_values() {
+        let mut listing = Listing::new(["item", "amt_fen"]);
+        listing.push([json!("广东省"), json!("120")]);
+        assert_eq!(listing.json(), json!([{"item": "广东省", "amt_fen": "120"}]));
+        let mut csv = Vec::new();
+        listing.write_csv(&mut csv, true).unwrap();
+        assert_eq!(String::from_utf8(csv).unwrap(), "item,amt_fen\n广东省,120\n");
+        assert!(listing.table().contains("广东省"));
+    }
+}

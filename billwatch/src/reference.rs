@@ -1,0 +1,98 @@
+//! The reference evaluation: every view of a list of facts, by the plain evaluators of the market crate.
+//!
+//! Owns nothing of the rules; it only puts the views of bills and cells and those of features and alerts side by side, under
+//! the names and in the canonical rows that the workers use.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use anyhow::Context as _;
+use billwatch_market::{
+    catalogue::Catalogue,
+    evaluator::{self, Rules, Sets, Views},
+    fact::Fact,
+    pattern::{FeatureIndex, Patterns, PlainWindows, Windows as _, plain},
+    view::{self, ViewHash},
+};
+
+const BILLS: &str = "bills";
+const EFFECTS: &str = "effects";
+const CELLS: &str = "cells";
+const FEATURES: &str = "features";
+const ALERTS: &str = "alerts";
+
+/// A hash and the number of rows behind it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// Wrapping sum of the hashes of all rows.
+    pub hash: u128,
+    /// Number of rows.
+    pub rows: u64,
+}
+
+/// All views of a list of facts.
+pub struct Reference {
+    views: Views,
+    patterns: Patterns,
+    evaluation: plain::Evaluation,
+}
+
+impl Reference {
+    /// Evaluates accepted facts at a market clock (ms); before the first watermark the clock stands at the beginning of time.
+    pub fn evaluate(facts: &[Fact], clock: Option<i64>, catalogue: &Arc<Catalogue>) -> anyhow::Result<Self> {
+        let rules = Rules::new(catalogue).context("rules of the catalogue")?;
+        let clock = clock.unwrap_or(i64::MIN);
+        let views = evaluator::evaluate_by(facts, clock, &rules, Sets::None);
+        let patterns = Patterns::embedded();
+        let setting = plain::Setting { meanings: &rules.meanings, laws: &rules.laws, patterns: &patterns };
+        let evaluation = plain::evaluate(facts, setting, clock, &PlainWindows::default());
+        Ok(Reference { views, patterns, evaluation })
+    }
+
+    /// Hash and number of rows of every view.
+    pub fn marks(&self) -> BTreeMap<String, Mark> {
+        let mark = |hash: ViewHash, rows: usize| Mark { hash: hash.0, rows: rows as u64 };
+        let lots = self.views.bills.values().map(|bill| bill.lots.len()).sum();
+        let of_rows = |name: &str| {
+            let rows = self.rows(name);
+            let hash = rows.iter().fold(ViewHash::default(), |sum, row| sum + ViewHash::of_row(row.as_bytes()));
+            mark(hash, rows.len())
+        };
+        let marks = [
+            (BILLS, mark(self.views.bills_hash(), lots)),
+            (EFFECTS, mark(self.views.effects_hash(), self.views.fates.len())),
+            (CELLS, mark(self.views.cells_hash(), self.views.cells().count())),
+            (FEATURES, of_rows(FEATURES)),
+            (ALERTS, of_rows(ALERTS)),
+        ];
+        marks.into_iter().map(|(name, mark)| (name.to_owned(), mark)).collect()
+    }
+
+    /// Rows of a view as canonical text; none when there is no such view.
+    pub fn rows(&self, view: &str) -> Vec<String> {
+        match view {
+            BILLS => self.views.bill_rows(),
+            EFFECTS => self.views.effect_rows(),
+            CELLS => self.views.cell_rows(),
+            FEATURES => self.feature_rows(),
+            ALERTS => {
+                let alerts = self.evaluation.alerts.iter();
+                alerts.map(|(pattern, key, date, hits)| view::alert_row(self.patterns.id(pattern), key, date, hits)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn feature_rows(&self) -> Vec<String> {
+        let windows = &self.evaluation.windows;
+        let mut rows = Vec::new();
+        for feature in 0..self.patterns.feature_count() {
+            let feature = FeatureIndex(feature as u16);
+            windows.keys(feature, &mut |key| {
+                windows.cells(feature, key, i64::MIN, i64::MAX, &mut |bucket, member, cell| {
+                    rows.push(view::feature_row(feature, key, bucket, member, cell));
+                });
+            });
+        }
+        rows
+    }
+}

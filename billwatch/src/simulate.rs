@@ -1,0 +1,47 @@
+//! `billwatch simulate`: the simulated market as a file of facts, and the planted cases as labels.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::Path,
+};
+
+use anyhow::Context as _;
+use billwatch_bench::simulator::{Settings, Simulator, label::write_labels};
+use billwatch_market::ndjson;
+
+use crate::{cli::SimulateArgs, failure::Outcome, output::grouped, progress::Progress};
+
+/// The market of `demo`, `simulate` and `bench`: with planted cases.
+pub fn market(facts: u64, seed: u64) -> Settings {
+    Settings { misbehaviour: true, ..Settings::new(facts, seed) }
+}
+
+/// Runs the command.
+pub fn run(args: SimulateArgs) -> Outcome {
+    let mut out: Box<dyn Write> = if args.out == Path::new("-") {
+        Box::new(BufWriter::with_capacity(1 << 20, io::stdout().lock()))
+    } else {
+        let file = File::create(&args.out).with_context(|| args.out.display().to_string())?;
+        Box::new(BufWriter::with_capacity(1 << 20, file))
+    };
+    let mut simulator = Simulator::new(Settings { share_corrected: args.corrected, ..market(args.facts, args.seed) });
+    let mut progress = Progress::new("simulating", args.facts, "facts");
+    let mut records = 0;
+    for record in simulator.by_ref() {
+        out.write_all(ndjson::print_record(&record).as_bytes())?;
+        out.write_all(b"\n")?;
+        records += 1;
+        if records % 1024 == 0 {
+            progress.set(records);
+        }
+    }
+    out.flush()?;
+    progress.finish();
+    let labels = simulator.labels();
+    let mut file = BufWriter::new(File::create(&args.labels).with_context(|| args.labels.display().to_string())?);
+    write_labels(labels, &mut file)?;
+    file.flush()?;
+    eprintln!("{} records; {} planted cases in {}", grouped(records), labels.len(), args.labels.display());
+    Ok(())
+}

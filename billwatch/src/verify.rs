@@ -1,0 +1,195 @@
+//! `billwatch verify`: are the live views what a plain evaluation of the accepted facts gives?
+//!
+//! The cluster is asked for one hash a view, all at one epoch. The accepted facts up to that epoch are read from its log and
+//! evaluated here, in this process, with the reference evaluator: one pass, no increments, no shards. Equal hashes mean
+//! equal rows. Where a hash differs, the rows of that view are fetched and the first difference is shown.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Context as _, anyhow};
+use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
+use billwatch_market::{
+    codec,
+    fact::{Fact, Record},
+};
+use billwatch_proto::v1::{
+    AsOf, DumpViewsRequest, GetStatusRequest, ReadLogRequest, ViewHash, admin_service_client::AdminServiceClient,
+};
+use serde_json::json;
+use tonic::transport::Channel;
+
+use crate::{
+    catalogue,
+    cli::{Format, VerifyArgs},
+    failure::{Failure, Outcome},
+    output::{Listing, print_json, print_line},
+    progress::Progress,
+    query::{as_of_json, as_of_text},
+    reference::{Mark, Reference},
+};
+
+/// Runs the command.
+pub async fn run(args: VerifyArgs) -> Outcome {
+    let comparison = compare(&args.cluster.address, args.catalogue.as_deref()).await?;
+    comparison.print(args.output.format)?;
+    if comparison.is_equal() { Ok(()) } else { Err(Failure::Differs) }
+}
+
+/// One view on both sides; `None` = the side does not have it.
+struct Pair {
+    view: String,
+    live: Option<Mark>,
+    reference: Option<Mark>,
+    difference: Option<Difference>,
+}
+
+/// The first row that one side has and the other has not.
+struct Difference {
+    live: Option<String>,
+    reference: Option<String>,
+}
+
+/// What was compared, and how it came out.
+pub struct Comparison {
+    as_of: AsOf,
+    /// Facts that were evaluated.
+    pub facts: u64,
+    pairs: Vec<Pair>,
+}
+
+impl Comparison {
+    /// True when every view is the same on both sides.
+    pub fn is_equal(&self) -> bool {
+        self.pairs.iter().all(|pair| pair.live == pair.reference)
+    }
+
+    /// Prints one line a view, then the verdict.
+    pub fn print(&self, format: Format) -> Outcome {
+        let mut listing = Listing::new(["view", "live", "reference", "rows", "equal"]);
+        for pair in &self.pairs {
+            let hash = |mark: Option<Mark>| mark.map_or("absent".to_owned(), |mark| format!("{:032x}", mark.hash));
+            let rows = pair.reference.or(pair.live).map_or(0, |mark| mark.rows);
+            let equal = if pair.live == pair.reference { "yes" } else { "NO" };
+            listing.push([json!(pair.view), json!(hash(pair.live)), json!(hash(pair.reference)), json!(rows), json!(equal)]);
+        }
+        match format {
+            Format::Json => {
+                let differences = self.pairs.iter().filter_map(|pair| {
+                    let difference = pair.difference.as_ref()?;
+                    Some(json!({"view": pair.view, "live": difference.live, "reference": difference.reference}))
+                });
+                print_json(&json!({
+                    "as_of": as_of_json(Some(self.as_of)),
+                    "facts": self.facts,
+                    "equal": self.is_equal(),
+                    "views": listing.json(),
+                    "first_differences": differences.collect::<Vec<_>>(),
+                }))
+            }
+            Format::Csv => listing.print(Format::Csv),
+            Format::Table => {
+                listing.print(Format::Table)?;
+                print_line(&as_of_text(Some(self.as_of)))?;
+                for pair in &self.pairs {
+                    if let Some(Difference { live, reference }) = &pair.difference {
+                        let shown = |row: &Option<String>| row.clone().unwrap_or_else(|| "(no further row)".to_owned());
+                        print_line(&format!("{}: first difference", pair.view))?;
+                        print_line(&format!("  live      {}", shown(live)))?;
+                        print_line(&format!("  reference {}", shown(reference)))?;
+                    }
+                }
+                print_line(if self.is_equal() { "verify: all views equal" } else { "verify: views DIFFER" })
+            }
+        }
+    }
+}
+
+/// Compares the cluster at `address` with the reference evaluator.
+pub async fn compare(address: &str, catalogue: Option<&Path>) -> Result<Comparison, Failure> {
+    let tables = catalogue::load(catalogue)?;
+    let channel = client::connect(address).await?;
+    let mut admin = AdminServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES);
+    let status = admin.get_status(GetStatusRequest {}).await?.into_inner();
+    if status.catalogue_fingerprint != tables.fingerprint() {
+        return Err(Failure::Usage(format!(
+            "the cluster runs on catalogue {:016x}, here is {:016x}: name its directory with --catalogue",
+            status.catalogue_fingerprint,
+            tables.fingerprint()
+        )));
+    }
+    let (as_of, live) = live_marks(&mut admin).await?;
+    let facts = read_facts(&mut admin, as_of.epoch, status.accepted_facts).await?;
+    let count = facts.len() as u64;
+    let clock = as_of.market_clock_ms;
+    let evaluating = move || Reference::evaluate(&facts, clock, &tables).map(|views| (views.marks(), views));
+    let (reference, views) = tokio::task::spawn_blocking(evaluating).await.map_err(|error| anyhow!(error))??;
+
+    let names = live.keys().chain(reference.keys()).cloned().collect::<std::collections::BTreeSet<_>>();
+    let mut pairs = Vec::new();
+    for view in names {
+        let (live, reference) = (live.get(&view).copied(), reference.get(&view).copied());
+        let difference = match live == reference {
+            true => None,
+            false => first_difference(&mut admin, &view, as_of, &views).await?,
+        };
+        pairs.push(Pair { view, live, reference, difference });
+    }
+    Ok(Comparison { as_of, facts: count, pairs })
+}
+
+async fn live_marks(admin: &mut AdminServiceClient<Channel>) -> Result<(AsOf, BTreeMap<String, Mark>), Failure> {
+    let mut stream = admin.dump_views(DumpViewsRequest { view: String::new() }).await?.into_inner();
+    let mut as_of = None;
+    let mut marks = BTreeMap::new();
+    while let Some(answer) = stream.message().await? {
+        as_of = answer.as_of.or(as_of);
+        for ViewHash { view, high, low, rows } in answer.hashes {
+            marks.insert(view, Mark { hash: u128::from(high) << 64 | u128::from(low), rows });
+        }
+    }
+    Ok((as_of.ok_or_else(|| anyhow!("the cluster did not say at which epoch its hashes hold"))?, marks))
+}
+
+async fn read_facts(
+    admin: &mut AdminServiceClient<Channel>,
+    to_epoch: u64,
+    expected: u64,
+) -> Result<Vec<Fact>, Failure> {
+    let mut stream = admin.read_log(ReadLogRequest { to_epoch }).await?.into_inner();
+    let mut progress = Progress::new("reading the log", expected, "facts");
+    let mut facts = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    while let Some(part) = stream.message().await? {
+        let mut bytes = &part.records[..];
+        while !bytes.is_empty() {
+            // Control records move the clock only, and the clock came with the hashes.
+            if let Record::Fact(fact) = codec::decode_record(&mut bytes).context("a record of the log")? {
+                facts.push(fact);
+            }
+        }
+        progress.set(facts.len() as u64);
+    }
+    progress.finish();
+    Ok(facts)
+}
+
+async fn first_difference(
+    admin: &mut AdminServiceClient<Channel>,
+    view: &str,
+    as_of: AsOf,
+    reference: &Reference,
+) -> Result<Option<Difference>, Failure> {
+    let mut stream = admin.dump_views(DumpViewsRequest { view: view.to_owned() }).await?.into_inner();
+    let mut live = Vec::new();
+    while let Some(answer) = stream.message().await? {
+        if answer.as_of.is_some_and(|now| now.epoch != as_of.epoch) {
+            tracing::warn!("the cluster has moved on since the hashes were taken: the rows shown may differ for that alone");
+        }
+        live.extend(answer.rows);
+    }
+    live.sort_unstable();
+    let mut reference = reference.rows(view);
+    reference.sort_unstable();
+    let at = live.iter().zip(&reference).take_while(|(live, reference)| live == reference).count();
+    let difference = Difference { live: live.get(at).cloned(), reference: reference.get(at).cloned() };
+    Ok((difference.live.is_some() || difference.reference.is_some()).then_some(difference))
+}
