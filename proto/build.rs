@@ -6,7 +6,8 @@ use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=billwatch");
-    let mut files: Vec<_> = fs::read_dir("billwatch/v1")?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
+    let mut files: Vec<_> =
+        fs::read_dir("billwatch/v1")?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
     files.sort();
     let descriptors = protox::compile(files, ["."])?;
     let out = env::var("OUT_DIR")?;

@@ -15,8 +15,8 @@ use std::{
 };
 
 use billwatch_proto::v1::{
-    AlertFilter, GetStatusRequest, GetStatusResponse, IngestResponse, Refusal, WatchAlertsRequest, admin_service_client::AdminServiceClient,
-    alert_service_client::AlertServiceClient,
+    AlertFilter, GetStatusRequest, GetStatusResponse, IngestResponse, Refusal, WatchAlertsRequest,
+    admin_service_client::AdminServiceClient, alert_service_client::AlertServiceClient,
 };
 use hdrhistogram::Histogram;
 use thiserror::Error;

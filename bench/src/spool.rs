@@ -54,7 +54,8 @@ impl SpoolWriter {
     pub fn push(&mut self, batch: &IngestRequest) -> io::Result<()> {
         self.frame.clear();
         batch.encode(&mut self.frame).expect("a vector grows");
-        let length = u32::try_from(self.frame.len()).map_err(|_| io::Error::other("a batch of 4 GiB: make it smaller"))?;
+        let length =
+            u32::try_from(self.frame.len()).map_err(|_| io::Error::other("a batch of 4 GiB: make it smaller"))?;
         self.file.write_all(&length.to_le_bytes())?;
         self.file.write_all(&self.frame)?;
         self.spool.batches += 1;

@@ -97,8 +97,19 @@ fn state_name(alert: &Alert) -> &'static str {
     }
 }
 
-const COLUMNS: [&str; 11] =
-    ["alert_id", "pattern", "name_en", "name_zh", "key", "biz_date", "level", "hits", "state", "first_epoch", "last_epoch"];
+const COLUMNS: [&str; 11] = [
+    "alert_id",
+    "pattern",
+    "name_en",
+    "name_zh",
+    "key",
+    "biz_date",
+    "level",
+    "hits",
+    "state",
+    "first_epoch",
+    "last_epoch",
+];
 
 /// Alerts as a listing.
 pub fn listing<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Listing {
@@ -191,7 +202,13 @@ pub fn print_explanation(answer: &ExplainAlertResponse, format: Format) -> Outco
     if let Some(alert) = &answer.alert {
         print_line(&format!(
             "{} {} ({}), {} on {}: {}, {}",
-            alert.pattern, alert.name_en, alert.name_zh, alert.key, alert.biz_date, alert.level, state_name(alert)
+            alert.pattern,
+            alert.name_en,
+            alert.name_zh,
+            alert.key,
+            alert.biz_date,
+            alert.level,
+            state_name(alert)
         ))?;
     }
     print_line(&format!("rule: {}\nparameters: {}", answer.definition, answer.parameters))?;
@@ -206,7 +223,8 @@ pub fn print_explanation(answer: &ExplainAlertResponse, format: Format) -> Outco
 
 fn evidence_listing(facts: &[Value]) -> Listing {
     let shown = ["behaviour", "event_time", "bill_id", "initiator_id", "counterparty_id", "amount_fen", "event_id"];
-    let mut listing = Listing::new(["time", "behaviour", "bill_id", "initiator_id", "counterparty_id", "amount_fen", "other"]);
+    let mut listing =
+        Listing::new(["time", "behaviour", "bill_id", "initiator_id", "counterparty_id", "amount_fen", "other"]);
     for fact in facts {
         let other = fact.as_object().into_iter().flatten().filter(|(name, _)| !shown.contains(&name.as_str()));
         let other = other.map(|(name, value)| format!("{name}={}", value.to_string().trim_matches('"')));

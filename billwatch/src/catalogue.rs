@@ -22,13 +22,17 @@ pub fn load(directory: Option<&Path>) -> Result<Arc<Catalogue>, Failure> {
 /// Runs the command.
 pub fn run(args: CatalogueArgs) -> Outcome {
     let catalogue = load(args.catalogue.as_deref())?;
-    let listing = serde_json::to_value(listing::of_engine(&catalogue).context("catalogue")?).context("the listing as JSON")?;
+    let listing =
+        serde_json::to_value(listing::of_engine(&catalogue).context("catalogue")?).context("the listing as JSON")?;
     let Some(part) = args.part else { return print_json(&listing) };
     match listing.get(&part) {
         Some(value) => print_json(value),
         None => {
             let parts = listing.as_object().map(|parts| parts.keys().cloned().collect::<Vec<_>>().join(", "));
-            Err(Failure::Usage(format!("`{part}` is no part of the catalogue: choose one of {}", parts.unwrap_or_default())))
+            Err(Failure::Usage(format!(
+                "`{part}` is no part of the catalogue: choose one of {}",
+                parts.unwrap_or_default()
+            )))
         }
     }
 }

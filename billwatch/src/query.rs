@@ -167,7 +167,8 @@ pub fn fact_json(json: &[u8]) -> Value {
 async fn bill(args: BillArgs) -> Outcome {
     let request = GetBillRequest { bill_id: args.bill_id };
     let answer = connect(&args.cluster.address).await?.get_bill(request).await?.into_inner();
-    let mut life = Listing::new(["event_time", "behaviour", "effect", "initiator_id", "counterparty_id", "range", "event_id"]);
+    let mut life =
+        Listing::new(["event_time", "behaviour", "effect", "initiator_id", "counterparty_id", "range", "event_id"]);
     let mut lots = Listing::new(["range", "holder", "status", "flag", "risk", "pay_state", "hops", "lineage"]);
     for step in &answer.life {
         let fact = fact_json(step.fact.as_ref().map_or(&[], |row| &row.json[..]));

@@ -76,7 +76,9 @@ impl Reference {
             FEATURES => self.feature_rows(),
             ALERTS => {
                 let alerts = self.evaluation.alerts.iter();
-                alerts.map(|(pattern, key, date, hits)| view::alert_row(self.patterns.id(pattern), key, date, hits)).collect()
+                alerts
+                    .map(|(pattern, key, date, hits)| view::alert_row(self.patterns.id(pattern), key, date, hits))
+                    .collect()
             }
             _ => Vec::new(),
         }

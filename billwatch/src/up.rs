@@ -18,8 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Runs the command.
 pub async fn run(args: UpArgs) -> Outcome {
-    let plan =
-        Plan { listen: args.listen, data: args.data.clone(), processes: args.processes, threads: args.threads };
+    let plan = Plan { listen: args.listen, data: args.data.clone(), processes: args.processes, threads: args.threads };
     let mut cluster = LocalCluster::start(plan)?;
     let status = cluster.serving(SERVING_WITHIN).await?;
     print_line(&format!(

@@ -70,7 +70,13 @@ impl Comparison {
             let hash = |mark: Option<Mark>| mark.map_or("absent".to_owned(), |mark| format!("{:032x}", mark.hash));
             let rows = pair.reference.or(pair.live).map_or(0, |mark| mark.rows);
             let equal = if pair.live == pair.reference { "yes" } else { "NO" };
-            listing.push([json!(pair.view), json!(hash(pair.live)), json!(hash(pair.reference)), json!(rows), json!(equal)]);
+            listing.push([
+                json!(pair.view),
+                json!(hash(pair.live)),
+                json!(hash(pair.reference)),
+                json!(rows),
+                json!(equal),
+            ]);
         }
         match format {
             Format::Json => {
@@ -182,7 +188,9 @@ async fn first_difference(
     let mut live = Vec::new();
     while let Some(answer) = stream.message().await? {
         if answer.as_of.is_some_and(|now| now.epoch != as_of.epoch) {
-            tracing::warn!("the cluster has moved on since the hashes were taken: the rows shown may differ for that alone");
+            tracing::warn!(
+                "the cluster has moved on since the hashes were taken: the rows shown may differ for that alone"
+            );
         }
         live.extend(answer.rows);
     }

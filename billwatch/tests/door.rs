@@ -47,9 +47,7 @@ fn csv_is_the_same_market_as_ndjson() {
         let cell = |field: &String| match record.get(field) {
             None => String::new(),
             Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(codes)) => {
-                codes.iter().map(|code| code.as_str().unwrap()).collect::<Vec<_>>().join(",")
-            }
+            Some(Value::Array(codes)) => codes.iter().map(|code| code.as_str().unwrap()).collect::<Vec<_>>().join(","),
             Some(other) => other.to_string(),
         };
         csv.write_record(fields.iter().map(cell)).unwrap();
@@ -77,7 +75,8 @@ fn exit_codes_are_the_documented_ones() {
 
 #[test]
 fn the_catalogue_lists_what_the_engine_runs() {
-    let catalogue: Value = serde_json::from_str(&expect_exit(billwatch(&["catalogue", "--format", "json"]), 0)).unwrap();
+    let catalogue: Value =
+        serde_json::from_str(&expect_exit(billwatch(&["catalogue", "--format", "json"]), 0)).unwrap();
     let count = |part: &str| catalogue[part]["count"].as_u64().unwrap();
     assert!(count("behaviours") >= 230);
     assert!(count("themes") >= 30);

@@ -194,7 +194,8 @@ pub async fn serve(
         meanings: CellMeanings { catalogue: catalogue.clone(), aggregates: Arc::new(aggregates) },
         cluster: cluster.clone(),
     };
-    let catalogue_api = CatalogueApi::new(&catalogue).map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
+    let catalogue_api =
+        CatalogueApi::new(&catalogue).map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
     let (health, health_service) = tonic_health::server::health_reporter();
     report_health(health, &cluster).await;
     let reflection =

@@ -131,8 +131,11 @@ mod tests {
 
     #[test]
     fn a_missed_case_and_a_wrong_alert_are_faults() {
-        let alerts =
-            [alert("P001", "a", AlertState::Open), alert("P001", "b", AlertState::Withdrawn), alert("P002", "c", AlertState::Open)];
+        let alerts = [
+            alert("P001", "a", AlertState::Open),
+            alert("P001", "b", AlertState::Withdrawn),
+            alert("P002", "c", AlertState::Open),
+        ];
         let good = [label("P001", true, "a"), label("P001", false, "b")];
         assert!(Judgement::new(&alerts, &good).faults.is_empty());
         let bad = [label("P001", true, "b"), label("P002", false, "c")];

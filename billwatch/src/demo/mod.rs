@@ -50,8 +50,10 @@ const SHOWN: [(&str, &str, &[&str], &str); 4] = [
 /// Runs the command.
 pub async fn run(args: DemoArgs) -> Outcome {
     // The directory is removed when this value is dropped, at the latest at the end of the demo.
-    let temporary = if args.data.is_none() { Some(tempfile::Builder::new().prefix("billwatch-").tempdir()?) } else { None };
-    let data = args.data.clone().or(temporary.as_ref().map(|directory| directory.path().to_owned())).unwrap_or_default();
+    let temporary =
+        if args.data.is_none() { Some(tempfile::Builder::new().prefix("billwatch-").tempdir()?) } else { None };
+    let data =
+        args.data.clone().or(temporary.as_ref().map(|directory| directory.path().to_owned())).unwrap_or_default();
     let workload = simulate(&args, data.join("workload")).await?;
 
     let plan = Plan::on_free_port(data.clone(), args.processes, args.threads)?;
@@ -159,7 +161,9 @@ async fn measure(args: &DemoArgs, workload: &Workload, cluster: &mut LocalCluste
 /// Kills all processes once `facts` are answered, starts them again, and waits for the first fresh answer.
 async fn kill_and_restart(cluster: &mut LocalCluster, mut records: watch::Receiver<u64>, facts: u64) -> Outcome {
     if records.wait_for(|done| *done >= facts).await.is_err() {
-        return Err(Failure::Usage(format!("--kill-after {facts}: the market was over before so many were acknowledged")));
+        return Err(Failure::Usage(format!(
+            "--kill-after {facts}: the market was over before so many were acknowledged"
+        )));
     }
     // All that is acknowledged by now must be in the first fresh answer.
     let settings = client::Settings::new(cluster.address());

@@ -63,9 +63,7 @@ fn flatten(prefix: &str, value: &Value, listing: &mut Listing) {
     }
 }
 
-async fn blocking(
-    work: impl FnOnce() -> Result<Value, Failure> + Send + 'static,
-) -> Result<Value, Failure> {
+async fn blocking(work: impl FnOnce() -> Result<Value, Failure> + Send + 'static) -> Result<Value, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|error| anyhow::anyhow!(error))?
 }
 

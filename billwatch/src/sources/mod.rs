@@ -41,7 +41,8 @@ pub fn open(path: &Path, form: Option<FileForm>) -> Result<Lines, Failure> {
     let form = match form.or_else(|| form_of(path)) {
         Some(form) => form,
         None => {
-            let text = format!("{}: the name does not tell the form; add --from ndjson, csv or parquet", path.display());
+            let text =
+                format!("{}: the name does not tell the form; add --from ndjson, csv or parquet", path.display());
             return Err(Failure::Usage(text));
         }
     };

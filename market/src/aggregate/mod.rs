@@ -32,14 +32,14 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use self::{
-    measure::{Form, Measure, SetKind, Slot},
-    rules::{Counts, StockOf, THEMES, ThemeRule},
-};
 pub use self::{
     epoch_sums::{CellLayout, EpochSums},
     query::{Answer, Grain, Partial, Plan, Question, QuestionError, Value},
     sink::{CellDelta, CellKey, CellSink, SetDelta},
+};
+use self::{
+    measure::{Form, Measure, SetKind, Slot},
+    rules::{Counts, StockOf, THEMES, ThemeRule},
 };
 use crate::{
     catalogue::Catalogue,
