@@ -28,8 +28,8 @@ pub const PARCEL_ROWS: usize = 16_384;
 /// Rows of a dump in one part of an answer: about 1 MiB of text, far below gRPC's 4 MiB.
 pub const DUMP_ROWS_PER_PART: usize = 8_192;
 
-/// Bytes of rows in one part of an answer, below gRPC's default limit of 4 MiB.
-pub const ANSWER_BYTES_PER_PART: usize = 2 << 20;
+/// Cells or members in one part of an answer: some MiB at the most, far below the limit of a message.
+pub const CELLS_PER_PART: usize = 16_384;
 
 /// Facts of one explanation: a person reads them.
 pub const EXPLAIN_FACTS_MAX: usize = 10_000;

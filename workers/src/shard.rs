@@ -12,6 +12,7 @@ use std::{
 use billwatch_market::{catalogue::Catalogue, pattern::Patterns};
 
 use crate::{
+    answers::cells::Watches,
     counters::{Counts, Stage, add},
     dataflow::{
         alerts::{AlertRow, Alerts, alert_group},
@@ -70,6 +71,8 @@ pub struct Shard {
     pub windows: RefCell<Windows>,
     /// Alerts.
     pub alerts: RefCell<Alerts>,
+    /// Subscriptions to cells.
+    pub watches: RefCell<Watches>,
     /// Counters.
     pub counts: Counts,
     /// Last complete epoch.
@@ -91,6 +94,7 @@ impl Shard {
             cells: RefCell::new(Cells::default()),
             windows: RefCell::new(Windows::new(patterns, is_own)),
             alerts: RefCell::new(Alerts::default()),
+            watches: RefCell::default(),
             counts: Counts::default(),
             epoch: Cell::new(0),
             failure: RefCell::new(None),

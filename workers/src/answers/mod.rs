@@ -3,7 +3,11 @@
 //! Every worker answers its part: cells and features that it owns, bills that it folds. The parts of one question all hold at
 //! one epoch, because the question stands at the same place in the stream of every worker.
 
-mod dump;
+mod bill;
+pub mod cells;
+pub mod dump;
+mod explain;
+mod features;
 
 use billwatch_proto::v1::{self, shard_answer, shard_question};
 
@@ -33,7 +37,34 @@ fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard
         Some(shard_question::Kind::Dump(request)) => {
             dump::dump(shard, &request.view, &mut |dump| give(shard_answer::Kind::Dump(dump)))
         }
-        Some(_) => anyhow::bail!("this kind of question is not answered yet"),
+        Some(shard_question::Kind::Cells(request)) => {
+            let plan = cells::plan(shard, request)?;
+            cells::read(shard, &plan, &mut |part| give(shard_answer::Kind::Cells(part)))
+        }
+        Some(shard_question::Kind::Features(request)) => {
+            give(shard_answer::Kind::Features(features::features(shard, request)?));
+            Ok(())
+        }
+        Some(shard_question::Kind::Bill(request)) => {
+            give(shard_answer::Kind::Bill(bill::bill(shard, request)?));
+            Ok(())
+        }
+        Some(shard_question::Kind::Explain(request)) => {
+            give(shard_answer::Kind::Explain(explain::explain(shard, request)?));
+            Ok(())
+        }
+        Some(shard_question::Kind::Watch(request)) => {
+            let plan = cells::plan(shard, request.cells.as_ref().unwrap_or(&v1::QueryCellsRequest::default()))?;
+            cells::read(shard, &plan, &mut |part| give(shard_answer::Kind::Cells(part)))?;
+            shard.watches.borrow_mut().add(request.subscription, plan);
+            shard.cells.borrow_mut().keep_changed = true;
+            Ok(())
+        }
+        Some(shard_question::Kind::Unwatch(subscription)) => {
+            let others = shard.watches.borrow_mut().remove(*subscription);
+            shard.cells.borrow_mut().keep_changed = others;
+            Ok(())
+        }
         None => anyhow::bail!("a question without a kind; the coordinator is of another build"),
     }
 }
@@ -44,6 +75,7 @@ fn invalid(words: String) -> anyhow::Error {
 }
 
 /// Changed cells of subscriptions in the last epoch.
-pub fn watched(_shard: &Shard) -> Vec<v1::WatchedCells> {
-    Vec::new()
+pub fn watched(shard: &Shard) -> Vec<v1::WatchedCells> {
+    let changed = shard.cells.borrow_mut().take_changed();
+    if changed.is_empty() { Vec::new() } else { shard.watches.borrow().changes(&changed) }
 }

@@ -210,12 +210,27 @@ impl Lives {
         let singles = (0..self.singles.len() as Dense).map(|place| place | SINGLE);
         let singles: Vec<Dense> = singles.filter(|dense| !any_joined || !is_moved(*dense)).collect();
         for lives in bills.chunks(AT_ONCE).chain(singles.chunks(AT_ONCE)) {
-            for (dense, past) in self.pasts(&lives.iter().copied().collect())? {
-                let bill = (dense & SINGLE == 0).then(|| self.bills[dense as usize].id);
-                take(bill, past.into_iter().map(|past| past.fact).collect());
-            }
+            self.families(lives.iter().copied(), &mut take)?;
         }
         Ok(())
+    }
+
+    /// The same for some lives.
+    pub fn families(
+        &self,
+        lives: impl IntoIterator<Item = Dense>,
+        take: &mut impl FnMut(Option<BillId>, Vec<Fact>),
+    ) -> Result<(), StoreError> {
+        for (dense, past) in self.pasts(&lives.into_iter().collect())? {
+            let bill = (dense & SINGLE == 0).then(|| self.bills[dense as usize].id);
+            take(bill, past.into_iter().map(|past| past.fact).collect());
+        }
+        Ok(())
+    }
+
+    /// Lives whose facts name a party (its bits) or a branch (its number).
+    pub fn readers_of(&self, party: u64) -> &[Dense] {
+        self.readers.get(&party).map_or(&[], Vec::as_slice)
     }
 
     /// Every bill.

@@ -240,8 +240,13 @@ impl Windows {
         places.extend(self.judged_at.range(first..=last));
     }
 
+    /// True when the rule compares keys and is judged here.
+    pub fn owns(&self, pattern: PatternIndex) -> bool {
+        self.own_rules[usize::from(pattern.0)]
+    }
+
     /// A rule that compares keys reads the store of its owner.
-    fn windows_of(&self, pattern: PatternIndex) -> &SeriesStore {
+    pub fn windows_of(&self, pattern: PatternIndex) -> &SeriesStore {
         if self.own_rules[usize::from(pattern.0)] { &self.collective } else { &self.keyed }
     }
 

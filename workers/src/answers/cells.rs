@@ -1,0 +1,143 @@
+//! Cells: the part of a question that this worker owns, and subscriptions.
+//!
+//! The form of a part is the postcard of [`Partial`]; parts add up, so a subscription sends the snapshot first and then what
+//! was added since. Members of distinct counts are not kept: they are worked out from the history for the pairs that are
+//! asked for, which reads all of it. That is exact and rare; ask for sums where freshness counts.
+
+use std::collections::BTreeMap;
+
+use billwatch_market::{
+    aggregate::{Aggregates, CellKey, CellSink, Grain, Partial, Plan, Question, SetDelta, measure::SetKind},
+    bill::Bill,
+    corrections::effective,
+    evaluator::without_bill,
+    fact::Fact,
+    ids::{BillId, Day},
+    observe::Observation,
+};
+use billwatch_proto::v1;
+
+use super::invalid;
+use crate::{command::Bytes, dataflow::cells::CellRow, limits::CELLS_PER_PART, shard::Shard};
+
+/// Stands for an absent first or last date.
+fn open_end(year: i32) -> Day {
+    Day::from_ymd(year, 1, 1).expect("every year has a first day")
+}
+
+/// Compiles a question; the error is the asker's fault.
+pub fn plan(shard: &Shard, request: &v1::QueryCellsRequest) -> anyhow::Result<Plan> {
+    let date = |field: &str, text: &str, absent: Day| match text {
+        "" => Ok(absent),
+        text => Day::parse(text).ok_or_else(|| invalid(format!("{field}: `{text}` is no date, write YYYY-MM-DD"))),
+    };
+    let question = Question {
+        theme: request.theme.clone(),
+        dimension: request.dimension.clone(),
+        items: request.items.clone(),
+        from: date("from_date", &request.from_date, open_end(1900))?,
+        to: date("to_date", &request.to_date, open_end(2900))?,
+        // Cells are kept by day; whoever merges the parts forms the periods.
+        grain: Grain::Whole,
+        measures: request.measures.clone(),
+    };
+    shard.common.rules.aggregates.ask(&question).map_err(|error| invalid(error.to_string()))
+}
+
+/// The cells of a plan that this worker owns, and the members that its bills add.
+pub fn read(shard: &Shard, plan: &Plan, give: &mut dyn FnMut(Bytes)) -> anyhow::Result<()> {
+    let cells = shard.cells.borrow();
+    let mut part = Partial::default();
+    let mut empty = true;
+    for pair in plan.pairs() {
+        for (key, sums) in cells.table().of_pair(pair).filter(|(key, _)| plan.wants(key)) {
+            part.cells.push((key, sums.to_vec()));
+            if part.cells.len() == CELLS_PER_PART {
+                give(encode(&std::mem::take(&mut part))?);
+                empty = false;
+            }
+        }
+    }
+    if plan.needs_members() {
+        for delta in members(shard, plan)? {
+            part.members.push(delta);
+            if part.members.len() == CELLS_PER_PART {
+                give(encode(&std::mem::take(&mut part))?);
+                empty = false;
+            }
+        }
+    }
+    if empty || !part.cells.is_empty() || !part.members.is_empty() {
+        give(encode(&part)?);
+    }
+    Ok(())
+}
+
+fn encode(part: &Partial) -> anyhow::Result<Bytes> {
+    Ok(postcard::to_stdvec(part)?.into())
+}
+
+/// Observes all facts again for the pairs of a plan.
+fn members(shard: &Shard, plan: &Plan) -> anyhow::Result<Vec<SetDelta>> {
+    let rules = &shard.common.rules;
+    let only = rules.aggregates.only(&plan.pairs());
+    let mut sink = CellSink::new(true);
+    let mut weights: BTreeMap<(CellKey, SetKind, u64), i64> = BTreeMap::new();
+    let lives = shard.lives.borrow();
+    lives.each_family(|bill, records| {
+        observe(shard, &only, bill, records, &mut sink);
+        for delta in sink.members().filter(|delta| plan.wants_member(delta)) {
+            *weights.entry((delta.key, delta.set, delta.member)).or_default() += delta.weight;
+        }
+        sink.clear();
+    })?;
+    let kept = weights.into_iter().filter(|(_, weight)| *weight != 0);
+    Ok(kept.map(|((key, set, member), weight)| SetDelta { key, set, member, weight }).collect())
+}
+
+fn observe(shard: &Shard, only: &Aggregates, bill_id: Option<BillId>, records: Vec<Fact>, sink: &mut CellSink) {
+    let rules = &shard.common.rules;
+    let lives = shard.lives.borrow();
+    let mut bill = Bill::default();
+    for fact in effective(records).facts.iter().filter(|fact| bill_id.is_none() || fact.bill_id == bill_id) {
+        let outcome = if bill_id.is_some() { bill.apply(fact, &rules.laws) } else { without_bill() };
+        let after = bill_id.is_some().then_some(&bill);
+        let seen = Observation::new(fact, &outcome, after, lives.reference(), &rules.meanings);
+        only.flow(&seen, 1, sink);
+        only.stock(&seen, 1, sink);
+    }
+}
+
+/// Cells that somebody follows.
+#[derive(Default)]
+pub struct Watches {
+    plans: BTreeMap<u64, Plan>,
+}
+
+impl Watches {
+    /// Begins to follow the cells of a plan. Members are not followed: figures that count distinct things need a new query.
+    pub fn add(&mut self, subscription: u64, plan: Plan) {
+        self.plans.insert(subscription, plan);
+    }
+
+    /// Ends a subscription. True while others go on.
+    pub fn remove(&mut self, subscription: u64) -> bool {
+        self.plans.remove(&subscription);
+        !self.plans.is_empty()
+    }
+
+    /// What the changes of an epoch add to the cells of each subscription.
+    pub fn changes(&self, changed: &[CellRow]) -> Vec<v1::WatchedCells> {
+        let mut watched = Vec::new();
+        for (subscription, plan) in &self.plans {
+            let wanted = changed.iter().filter(|row| plan.wants(&row.key));
+            let part = Partial { cells: wanted.map(|row| (row.key, row.sums.to_vec())).collect(), members: Vec::new() };
+            if !part.cells.is_empty()
+                && let Ok(partial) = encode(&part)
+            {
+                watched.push(v1::WatchedCells { subscription: *subscription, partial });
+            }
+        }
+        watched
+    }
+}

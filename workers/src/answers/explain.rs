@@ -1,0 +1,242 @@
+//! Evidence of an alert: what gives it again in an empty engine.
+//!
+//! Every worker finds the lives of its own that make the alert hit, or that feed the windows which the rule read, and gives
+//! all their records as accepted; with them the reference data of every party that they name. The owner of a rule that
+//! compares peers states the peers' cells. A worker cannot see the windows of others, so for rules on cycles it gives every
+//! edge at the two corners and every edge into the first: more than the rule needs, never less.
+
+use billwatch_market::{
+    bill::Bill,
+    corrections::effective,
+    evaluator::without_bill,
+    fact::{Fact, Field, Value, behaviour},
+    ids::{BillId, Day, PartyId},
+    observe::Observation,
+    pattern::{
+        AlertKey, BillTimers, BucketWidth, FeatureIndex, Key, Output, PatternIndex, Patterns, PlainWindows, Seen,
+        Windows as _, evidence::CellRange,
+    },
+};
+use billwatch_proto::v1;
+use hashbrown::HashSet;
+
+use super::{bill::row, features, invalid};
+use crate::{dataflow::lives::Dense, limits::EXPLAIN_FACTS_MAX, shard::Shard};
+
+/// What is looked for.
+struct Wanted<'a> {
+    pattern: PatternIndex,
+    key: &'a str,
+    date: Day,
+    cells: Vec<CellRange>,
+    /// For rules on cycles: the feature of edges and the corner into which they lead.
+    edges_into: Option<(FeatureIndex, u64)>,
+}
+
+/// The evidence that this worker has.
+pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<v1::ExplainAlertResponse> {
+    let alert = question.alert.as_ref().ok_or_else(|| invalid("alert: name the alert".into()))?;
+    let patterns = shard.patterns();
+    let pattern =
+        patterns.find(&alert.pattern).ok_or_else(|| invalid(format!("pattern: {} is not live", alert.pattern)))?;
+    let mut wanted = Wanted { pattern, key: &alert.key, date: Day(alert.biz_day), cells: Vec::new(), edges_into: None };
+    let mut answer = v1::ExplainAlertResponse::default();
+    let (places, owner) = places(shard, &wanted);
+    add_cells(shard, &mut wanted, &places);
+    if owner {
+        answer.baseline = baseline(shard, &wanted, &places);
+        let parameters = patterns.parameters(pattern).map(|(name, value)| format!("{name}={value}"));
+        answer.parameters = parameters.collect::<Vec<_>>().join("; ");
+    }
+    let mut facts = lives(shard, &wanted)?;
+    let mut parties: HashSet<PartyId> = facts.iter().flat_map(parties_of).collect();
+    parties.extend(wanted.cells.iter().flat_map(|range| [range.key.first_party(), range.key.second_party()]));
+    if owner {
+        let named = |line: &v1::BaselineValue| features::keys(&line.key).map(Key::first_party);
+        parties.extend(answer.baseline.iter().filter_map(named));
+    }
+    if !facts.is_empty() || owner {
+        facts.extend(reference(shard, &parties));
+    }
+    facts.sort_by(billwatch_market::fact::by_order);
+    facts.dedup();
+    facts.truncate(EXPLAIN_FACTS_MAX);
+    answer.facts = facts.iter().map(row).collect();
+    Ok(answer)
+}
+
+/// Where a rule on windows was judged: (key, bucket). Known to every worker from the key's text, except for alerts about a
+/// single message, which only the owner of the window finds. True when this worker judges it.
+fn places(shard: &Shard, wanted: &Wanted<'_>) -> (Vec<(Key, i64)>, bool) {
+    let patterns = shard.patterns();
+    let windows = shard.windows.borrow();
+    let triggers = patterns.triggers(wanted.pattern);
+    let Some(width) = triggers.first().map(|feature| patterns.width(*feature)) else { return (Vec::new(), false) };
+    let buckets = match width {
+        BucketWidth::Day => i64::from(wanted.date.0)..=i64::from(wanted.date.0),
+        BucketWidth::Millis(ms) => wanted.date.start_ms().div_euclid(ms)..=(wanted.date.end_ms() - 1).div_euclid(ms),
+    };
+    let store = windows.windows_of(wanted.pattern);
+    let has = |key: Key| {
+        triggers.iter().any(|feature| store.total(*feature, key, *buckets.start(), *buckets.end()).count != 0)
+    };
+    let judged_here =
+        |key: Key| if patterns.compares(wanted.pattern) { windows.owns(wanted.pattern) } else { has(key) };
+    if let Some(key) = features::keys(wanted.key) {
+        let owner = judged_here(key);
+        return (buckets.map(|bucket| (key, bucket)).collect(), owner);
+    }
+    let mut places = Vec::new();
+    if let Ok(event) = wanted.key.parse::<u128>() {
+        for feature in triggers {
+            store.keys(*feature, &mut |key| {
+                store.cells(*feature, key, *buckets.start(), *buckets.end(), &mut |bucket, member, _| {
+                    if member == event {
+                        places.push((key, bucket));
+                    }
+                });
+            });
+        }
+    }
+    let owner = !places.is_empty();
+    (places, owner)
+}
+
+fn add_cells(shard: &Shard, wanted: &mut Wanted<'_>, places: &[(Key, i64)]) {
+    let patterns = shard.patterns();
+    let lives = shard.lives.borrow();
+    let registry = shard.common.rules.registry(lives.reference());
+    let nothing = PlainWindows::default();
+    for place in places {
+        // Without windows a need names the ranges of the key itself.
+        let need = patterns.evidence_need(wanted.pattern, *place, &nothing, &registry);
+        if patterns.compares(wanted.pattern) && !patterns.is_group(wanted.pattern) {
+            let corner = need.cells.iter().find(|range| range.key == Key(place.0.1, 0));
+            wanted.edges_into = corner.map(|range| (range.feature, place.0.0));
+        }
+        wanted.cells.extend(need.cells);
+    }
+    wanted.cells.sort_unstable();
+    wanted.cells.dedup();
+}
+
+fn baseline(shard: &Shard, wanted: &Wanted<'_>, places: &[(Key, i64)]) -> Vec<v1::BaselineValue> {
+    let patterns = shard.patterns();
+    if !patterns.is_group(wanted.pattern) {
+        return Vec::new();
+    }
+    let windows = shard.windows.borrow();
+    let store = windows.windows_of(wanted.pattern);
+    let lives = shard.lives.borrow();
+    let registry = shard.common.rules.registry(lives.reference());
+    let mut lines = Vec::new();
+    for place in places {
+        let need = patterns.evidence_need(wanted.pattern, *place, store, &registry);
+        for range in need.baseline.iter().filter(|range| !wanted.cells.contains(range)) {
+            let width = patterns.width(range.feature);
+            store.cells(range.feature, range.key, range.from, range.to, &mut |bucket, _, cell| {
+                lines.push(v1::BaselineValue {
+                    feature: patterns.feature_name(range.feature).to_owned(),
+                    key: key_text(range.key),
+                    bucket: features::bucket_text(width, bucket),
+                    count: cell.count,
+                    sum_fen: cell.sum.to_string(),
+                    bucket_number: i32::try_from(bucket).unwrap_or(i32::MAX),
+                });
+            });
+        }
+    }
+    lines
+}
+
+fn key_text(key: Key) -> String {
+    let part = |bits: u64| match bits >> 60 {
+        0 => format!("{bits:09}"),
+        _ => PartyId::from_bits(bits).to_string(),
+    };
+    if key.1 == 0 { part(key.0) } else { format!("{},{}", part(key.0), part(key.1)) }
+}
+
+/// Records of the lives that hit or feed.
+fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
+    let lives = shard.lives.borrow();
+    let mut candidates: Option<Vec<Dense>> = None;
+    if let Some(key) = features::keys(wanted.key) {
+        // A fact hits or feeds under a party only when it names the party; groups are named by nobody.
+        let is_group = |bits: u64| bits >> 60 == PartyId::group(0).bits() >> 60;
+        if !is_group(key.0) && !is_group(key.1) && wanted.edges_into.is_none() {
+            candidates = Some(lives.readers_of(key.0).to_vec());
+        }
+    } else if let Some(place) = BillId::parse(wanted.key).and_then(|bill| lives.find_bill(bill)) {
+        candidates = Some(vec![place as Dense]);
+    }
+    let mut facts = Vec::new();
+    let mut take = |bill: Option<BillId>, records: Vec<Fact>| {
+        if is_evidence(shard, wanted, bill, &records) {
+            facts.extend(records);
+        }
+    };
+    match candidates {
+        Some(candidates) => lives.families(candidates, &mut take)?,
+        None => lives.each_family(&mut take)?,
+    }
+    Ok(facts)
+}
+
+fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, bill_id: Option<BillId>, records: &[Fact]) -> bool {
+    let rules = &shard.common.rules;
+    let patterns: &Patterns = &rules.patterns;
+    let lives = shard.lives.borrow();
+    let registry = rules.registry(lives.reference());
+    let is_it = |pattern: PatternIndex, key: &AlertKey, date: Day| {
+        pattern == wanted.pattern && date == wanted.date && key.to_string() == wanted.key
+    };
+    let effective = effective(records.to_vec());
+    let (mut bill, mut timers, mut output) = (Bill::default(), BillTimers::default(), Output::default());
+    for fact in effective.facts.iter().filter(|fact| bill_id.is_none() || fact.bill_id == bill_id) {
+        let outcome = if bill_id.is_some() { bill.apply(fact, &rules.laws) } else { without_bill() };
+        let after = bill_id.is_some().then_some(&bill);
+        let observation = Observation::new(fact, &outcome, after, lives.reference(), &rules.meanings);
+        let has_variants = effective.variants.iter().any(|variant| variant.event_id == fact.event_id);
+        let seen = Seen { observation: &observation, has_variants };
+        patterns.observe(&seen, &registry, 1, &mut output);
+        if bill_id.is_some() {
+            patterns.time(&seen, &registry, &mut timers);
+        }
+    }
+    let waiting = records.iter().filter(|record| effective.waiting.contains(&record.event_id));
+    let due = waiting.filter_map(|record| patterns.orphan_correction(record)).chain(patterns.due(&timers));
+    let feeds = |delta: &billwatch_market::pattern::FeatureDelta| {
+        let in_range = |range: &CellRange| {
+            (range.feature, range.key) == (delta.feature, delta.key) && (range.from..=range.to).contains(&delta.bucket)
+        };
+        let closes =
+            |(feature, corner): (FeatureIndex, u64)| delta.feature == feature && delta.member == u128::from(corner);
+        wanted.cells.iter().any(in_range) || wanted.edges_into.is_some_and(closes)
+    };
+    output.hits.iter().any(|(hit, _)| is_it(hit.pattern, &hit.key, hit.date))
+        || due.into_iter().any(|(_, hit)| is_it(hit.pattern, &hit.key, hit.date))
+        || output.deltas.iter().any(feeds)
+}
+
+/// Reference data of the parties, all points of curves, and lists by credit code alone.
+fn reference(shard: &Shard, parties: &HashSet<PartyId>) -> Vec<Fact> {
+    let lives = shard.lives.borrow();
+    let records = lives.reference().records().filter(|record| {
+        let by_code_alone = record.behaviour == behaviour::MST_BLK && record.party(Field::EntId).is_none();
+        record.correction.is_some()
+            || record.behaviour == behaviour::REF_CRV
+            || by_code_alone
+            || parties_of(record).any(|party| parties.contains(&party))
+    });
+    let facts = effective(records.collect()).facts;
+    // A trade background of a bill comes with the bill.
+    facts.into_iter().filter(|fact| fact.bill_id.is_none()).collect()
+}
+
+fn parties_of(fact: &Fact) -> impl Iterator<Item = PartyId> {
+    fact.fields.iter().filter_map(|(_, value)| match value {
+        Value::Party(party) if *party != PartyId::SYSTEM && *party != PartyId::MARKET => Some(*party),
+        _ => None,
+    })
+}
