@@ -66,8 +66,8 @@ pub const CHECKPOINTS_KEPT: usize = 2;
 
 /// Questions in flight to the workers; beyond it clients are told to come back.
 pub const QUESTIONS_IN_FLIGHT: usize = 64;
-/// Parts of one answer that wait for the asker; a dump comes in many.
-pub const ANSWER_PARTS: usize = 1_024;
+/// Bytes of one answer that wait for the asker: a whole dump of a large market, for a client that reads slowly.
+pub const ANSWER_BYTES: usize = 1 << 30;
 /// A question without answer after this time is given up.
 pub const QUESTION_WITHIN: Duration = Duration::from_secs(30);
 /// Dumps and checkpoints of a large state take longer.

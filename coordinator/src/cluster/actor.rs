@@ -277,7 +277,10 @@ impl Actor {
                 self.end(&format!("process {process} is ready for generation {}", ready.generation));
             }
             work_request::Message::EpochDone(mut done) => {
-                member.counters = std::mem::take(&mut done.counters);
+                // A process need not repeat them with every epoch.
+                if !done.counters.is_empty() {
+                    member.counters = std::mem::take(&mut done.counters);
+                }
                 let before = std::mem::replace(&mut member.done, done.epoch);
                 if let Err(reason) = generation.done(process, before, done) {
                     self.end(&reason);

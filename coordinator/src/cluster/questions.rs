@@ -1,10 +1,17 @@
 //! Questions under way: who still has to answer, and the asker's end.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use billwatch_proto::v1;
 use hashbrown::HashMap;
-use prost::bytes::Bytes;
+use prost::{Message as _, bytes::Bytes};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout_at},
@@ -25,9 +32,14 @@ pub struct Asked {
     /// Epoch and clock at which every part of the answer holds.
     pub as_of: AsOf,
     waiting: usize,
-    parts: mpsc::Receiver<(u32, v1::ShardAnswer)>,
+    parts: mpsc::UnboundedReceiver<Part>,
+    /// Bytes of the parts that wait in the channel.
+    held: Arc<AtomicUsize>,
     until: Instant,
 }
+
+/// A process and what it said, or why there is no answer.
+type Part = Result<(u32, v1::ShardAnswer), ApiError>;
 
 impl Asked {
     /// Gives long answers more time.
@@ -42,7 +54,9 @@ impl Asked {
             return Ok(None);
         }
         let part = timeout_at(self.until, self.parts.recv()).await.map_err(|_| late_answer())?;
-        let (process, answer) = part.ok_or_else(|| not_serving("the mesh of workers ended before it had answered"))?;
+        let (process, answer) =
+            part.unwrap_or_else(|| Err(not_serving("the mesh of workers ended before it had answered")))?;
+        self.held.fetch_sub(answer.encoded_len(), Ordering::Relaxed);
         if let Some(words) = answer.error.strip_prefix(INVALID_PREFIX) {
             return Err(refused_by_worker(words));
         }
@@ -103,7 +117,9 @@ pub struct Questions {
 
 struct Open {
     waiting: BTreeSet<u32>,
-    parts: mpsc::Sender<(u32, v1::ShardAnswer)>,
+    /// Not bounded in number: a worker answers between two epochs and cannot wait for a slow asker. Bounded in bytes.
+    parts: mpsc::UnboundedSender<Part>,
+    held: Arc<AtomicUsize>,
 }
 
 struct Watch {
@@ -127,11 +143,12 @@ impl Questions {
             return Err(busy("questions", limits::QUESTIONS_IN_FLIGHT));
         }
         self.next += 1;
-        let (sender, parts) = mpsc::channel(limits::ANSWER_PARTS);
-        self.asked.insert(self.next, Open { waiting: (0..processes).collect(), parts: sender });
+        let (sender, parts) = mpsc::unbounded_channel();
+        let held = Arc::new(AtomicUsize::new(0));
+        self.asked.insert(self.next, Open { waiting: (0..processes).collect(), parts: sender, held: held.clone() });
         let until = Instant::now() + limits::QUESTION_WITHIN;
         let question = v1::ShardQuestion { question: self.next, kind: Some(kind) };
-        Ok((question, Asked { as_of, waiting: processes as usize, parts, until }))
+        Ok((question, Asked { as_of, waiting: processes as usize, parts, held, until }))
     }
 
     /// Numbers a subscription whose snapshot is taken at `from`.
@@ -153,8 +170,12 @@ impl Questions {
         if answer.last {
             open.get_mut().waiting.remove(&process);
         }
-        // Full: the asker is too slow for a dump; it sees the channel end. Closed: the asker has gone.
-        if open.get().parts.try_send((process, answer)).is_err() || open.get().waiting.is_empty() {
+        let bytes = answer.encoded_len();
+        let held = open.get().held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let part = if held > limits::ANSWER_BYTES { Err(too_slow()) } else { Ok((process, answer)) };
+        let over = part.is_err();
+        // Closed: the asker has gone.
+        if open.get().parts.send(part).is_err() || over || open.get().waiting.is_empty() {
             open.remove();
         }
     }
