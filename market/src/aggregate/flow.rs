@@ -15,7 +15,7 @@ use crate::{
     ids::{BillId, Day, PartyId},
     items::{Item, Items},
     names::{Attribute, Name, Role},
-    observe::{Observation, Player},
+    observe::{Observation, Played, Player, attributes::Known},
 };
 
 /// A share that adds nothing for this fact.
@@ -42,6 +42,14 @@ impl Extent {
             _ => sum,
         }
     }
+}
+
+/// A party that a theme counts.
+struct Counted<'a> {
+    /// The item of its role.
+    role: Item,
+    player: Player,
+    known: Known<'a>,
 }
 
 /// Which parties a part counts as members.
@@ -96,17 +104,21 @@ impl Aggregates {
             self.flow_by_lot(plan, feed, seen, &parts, weight, sink);
         }
         if plan.by_enterprise.iter().any(wanted) {
-            let players: SmallVec<[(Item, Player); 4]> = {
-                let role = self.meanings.vocabulary().known.role;
-                seen.enterprises().map(|(row, player)| (row.item(role), player)).collect()
-            };
+            let role = self.meanings.vocabulary().known.role;
+            let players: SmallVec<[Counted<'_>; 4]> = seen
+                .enterprises()
+                .map(|(row, player)| Counted { role: row.item(role), player, known: seen.look(player) })
+                .collect();
             for feed in plan.by_enterprise.iter().filter(|feed| wanted(feed)) {
                 self.flow_by_player(plan, feed, seen, &players, &parts, weight, sink);
             }
         }
         if plan.by_institution.iter().any(wanted) {
-            let players: SmallVec<[(Item, Player); 4]> =
-                seen.institutions().into_iter().map(|player| (Item::NA, player)).collect();
+            let players: SmallVec<[Counted<'_>; 4]> = seen
+                .institutions()
+                .into_iter()
+                .map(|player| Counted { role: Item::NA, player, known: seen.look(player) })
+                .collect();
             for feed in plan.by_institution.iter().filter(|feed| wanted(feed)) {
                 self.flow_by_player(plan, feed, seen, &players, &parts, weight, sink);
             }
@@ -167,32 +179,55 @@ impl Aggregates {
         plan: &BehaviourPlan,
         feed: &Feed,
         seen: &Observation<'_>,
-        players: &[(Item, Player)],
+        players: &[Counted<'_>],
         parts: &[u32],
         weight: i64,
         sink: &mut CellSink,
     ) {
         let date = seen.fact.biz_date;
-        let items_of = |role: Item, player: Player| -> Items {
+        let as_of = seen.as_of();
+        let items_of = |counted: &Counted<'_>| -> Items {
             match feed.name {
-                Name::Of(each, attribute) => seen.items_of(each, player, attribute),
-                _ => Items::from_slice(&[role]),
+                Name::Of(each, attribute) => {
+                    as_of.items(each, Played::By(counted.player), attribute, |_| counted.known)
+                }
+                _ => Items::from_slice(&[counted.role]),
             }
         };
-        if let [(role, player)] = players {
-            for item in items_of(*role, *player) {
+        if let [counted] = players {
+            for item in items_of(counted) {
                 for (pair, share) in &feed.targets {
                     push(sink, *pair, date, item, parts[usize::from(*share)]);
                 }
             }
             return;
         }
+        if !sink.keeps_members() {
+            // Who keeps sums alone needs no part with other members.
+            let mut items: SmallVec<[Item; 8]> = SmallVec::new();
+            for counted in players {
+                for item in items_of(counted) {
+                    if !items.contains(&item) {
+                        items.push(item);
+                    }
+                }
+            }
+            if items.is_empty() {
+                items.push(Item::NA);
+            }
+            for (pair, share) in &feed.targets {
+                for item in &items {
+                    push(sink, *pair, date, *item, parts[usize::from(*share)]);
+                }
+            }
+            return;
+        }
         let mut by_item: SmallVec<[(Item, SmallVec<[Player; 4]>); 4]> = SmallVec::new();
-        for (role, player) in players {
-            for item in items_of(*role, *player) {
+        for counted in players {
+            for item in items_of(counted) {
                 match by_item.iter_mut().find(|(known, _)| *known == item) {
-                    Some((_, having)) => having.push(*player),
-                    None => by_item.push((item, SmallVec::from_slice(&[*player]))),
+                    Some((_, having)) => having.push(counted.player),
+                    None => by_item.push((item, SmallVec::from_slice(&[counted.player]))),
                 }
             }
         }
@@ -204,8 +239,6 @@ impl Aggregates {
             for (pair, share) in &feed.targets {
                 let part = match parts[usize::from(*share)] {
                     NOTHING => continue,
-                    // Who keeps sums alone needs no part with other members.
-                    whole if !sink.keeps_members() => whole,
                     _ => {
                         let share = plan.shares[usize::from(*share)];
                         self.part(share, seen, extent, Members::These(having), weight, sink)

@@ -100,11 +100,13 @@ struct Share {
     counts: Counts,
 }
 
-/// The pairs that one name feeds: (pair, share).
+/// The pairs that one name feeds: (pair, share or place of the stock theme).
 #[derive(Clone, Debug)]
 struct Feed {
     name: Name,
     targets: Vec<(u16, u8)>,
+    /// Bit n: some target has n. Only for stock, which has few themes.
+    mask: u32,
 }
 
 /// Everything that facts of one behaviour feed.
@@ -332,8 +334,11 @@ impl BehaviourPlan {
 
 fn feed(feeds: &mut Vec<Feed>, name: Name, pair: u16, share: u8) {
     match feeds.iter_mut().find(|feed| feed.name == name) {
-        Some(feed) => feed.targets.push((pair, share)),
-        None => feeds.push(Feed { name, targets: vec![(pair, share)] }),
+        Some(feed) => {
+            feed.targets.push((pair, share));
+            feed.mask |= 1 << (share % 32);
+        }
+        None => feeds.push(Feed { name, targets: vec![(pair, share)], mask: 1 << (share % 32) }),
     }
 }
 

@@ -8,7 +8,7 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::{
-    Aggregates, Feed,
+    Aggregates,
     flow::bill_member,
     measure::{SetKind, Slot},
     rules::StockOf,
@@ -21,12 +21,12 @@ use crate::{
     items::{Item, Items, Row},
     names::{Attribute, Name, Role},
     observe::{
-        Meanings, Observation, Played, Player,
-        attributes::AsOf,
+        Observation, Played, Player,
+        attributes::{AsOf, Known},
         bill_names::{header_item, lot_state_item, price_class},
         roles::holder_of,
     },
-    reference_data::{Reference, TradeBackground},
+    reference_data::TradeBackground,
 };
 
 /// One version of a lot with the bill's face, under reference data as of its state change.
@@ -35,8 +35,18 @@ struct Version<'a> {
     lot: &'a Lot,
     header: &'a Header,
     as_of: AsOf<'a>,
+    parties: Parties<'a>,
     /// Its share of the bill's margin in the stock of accepted bills, fen.
     margin_fen: i64,
+}
+
+/// What is known of the parties of a version.
+#[derive(Clone, Copy)]
+struct Parties<'a> {
+    drawer: Known<'a>,
+    acceptor: Known<'a>,
+    payee: Known<'a>,
+    holder: Known<'a>,
 }
 
 /// How a stock theme sees a lot version: from when it is in; `None` when it is not.
@@ -51,10 +61,9 @@ impl Aggregates {
         let Some(header) = seen.header else { return };
         let mut margin = Margin::new(seen, header);
         for change in &seen.outcome.changes {
-            let version = |lot, margin_fen| version(lot, header, seen.reference, seen.meanings, margin_fen);
             let (out, into) = margin.step(change);
-            let old = change.before.as_ref().map(|lot| version(lot, out));
-            let new = version(&change.after, into);
+            let old = change.before.as_ref().map(|lot| version(lot, header, seen, out));
+            let new = version(&change.after, header, seen, into);
             self.stock_change(old, new, weight, sink);
         }
     }
@@ -75,16 +84,23 @@ impl Aggregates {
         let mut plus = minus.clone();
         let same_sums =
             old.is_some_and(|old| old.lot.amount_fen == new.lot.amount_fen && old.margin_fen == new.margin_fen);
-        let mut put = |pair: u16, theme: usize, old_items: &[Item], new_items: &[Item], sink: &mut CellSink| {
+        // One bit a theme: the old version is in, the new one is in, and with equal items nothing would change.
+        let (mut was, mut is, mut steady) = (0u32, 0u32, 0u32);
+        for theme in 0..themes.len() {
             // Taken out when the next version begins, but never before it was in.
             let out = olds[theme].map(|start| start.max(end));
-            if same_sums && old_items == new_items && out.is_some() && out == news[theme] {
+            was |= u32::from(out.is_some()) << theme;
+            is |= u32::from(news[theme].is_some()) << theme;
+            steady |= u32::from(same_sums && out == news[theme]) << theme;
+        }
+        let mut put = |pair: u16, theme: usize, old_items: &[Item], new_items: &[Item], sink: &mut CellSink| {
+            if steady >> theme & 1 == 1 && old_items == new_items {
                 return;
             }
-            if let (Some(old), Some(date)) = (old, out) {
+            if let (Some(old), Some(start)) = (old, olds[theme]) {
                 let part = *minus[theme].get_or_insert_with(|| self.stock_part(theme, old, -weight, sink));
                 for item in old_items {
-                    sink.push(pair, date, *item, part);
+                    sink.push(pair, start.max(end), *item, part);
                 }
             }
             if let Some(date) = news[theme] {
@@ -98,22 +114,22 @@ impl Aggregates {
             put(*pair, usize::from(*theme), &[Item::ALL], &[Item::ALL], sink);
         }
         let unchanged = old.map(|old| Unchanged::new(old, new));
-        let all_the_same =
-            same_sums && (0..themes.len()).all(|theme| olds[theme].map(|start| start.max(end)) == news[theme]);
         for feed in &self.stock.feeds {
-            if all_the_same && unchanged.as_ref().is_some_and(|unchanged| unchanged.holds(feed.name)) {
+            let equal = unchanged.as_ref().is_some_and(|unchanged| unchanged.holds(feed.name));
+            let moved = feed.mask & (was | is) & if equal { !steady } else { u32::MAX };
+            if moved == 0 {
                 continue;
             }
-            let any = |starts: &[Start], feed: &Feed| {
-                feed.targets.iter().any(|(_, theme)| starts[usize::from(*theme)].is_some())
-            };
+            let new_items = if moved & is != 0 || equal { new.items(feed.name) } else { Items::new() };
             let old_items = match old {
-                Some(old) if any(&olds, feed) => old.items(feed.name),
+                Some(_) if equal => new_items.clone(),
+                Some(old) if moved & was != 0 => old.items(feed.name),
                 _ => Items::new(),
             };
-            let new_items = if any(&news, feed) { new.items(feed.name) } else { Items::new() };
             for (pair, theme) in &feed.targets {
-                put(*pair, usize::from(*theme), &old_items, &new_items, sink);
+                if moved >> theme & 1 == 1 {
+                    put(*pair, usize::from(*theme), &old_items, &new_items, sink);
+                }
             }
         }
     }
@@ -146,15 +162,32 @@ impl Aggregates {
     }
 }
 
-fn version<'a>(
-    lot: &'a Lot,
-    header: &'a Header,
-    reference: &'a Reference,
-    meanings: &'a Meanings,
-    margin_fen: i64,
-) -> Version<'a> {
-    let as_of = AsOf { meanings, reference, at: lot.changed_at, date: lot.changed_on };
-    Version { lot, header, as_of, margin_fen }
+fn version<'a>(lot: &'a Lot, header: &'a Header, seen: &Observation<'a>, margin_fen: i64) -> Version<'a> {
+    let as_of = AsOf { at: lot.changed_at, date: lot.changed_on, ..seen.as_of() };
+    // What is known at the event was mostly known at the last change, too: one look serves both.
+    let look = |player: Player| {
+        let now = seen.look(player);
+        if now.span.holds(as_of.at) { now } else { as_of.look(player) }
+    };
+    let parties = Parties {
+        drawer: look(drawer_of(header)),
+        acceptor: look(acceptor_of(header)),
+        payee: look(payee_of(header)),
+        holder: look(holder_of(lot)),
+    };
+    Version { lot, header, as_of, parties, margin_fen }
+}
+
+fn drawer_of(header: &Header) -> Player {
+    Player { party: header.drawer, branch: header.drawer_inst }
+}
+
+fn acceptor_of(header: &Header) -> Player {
+    Player { party: header.acceptor, branch: header.acceptor_inst }
+}
+
+fn payee_of(header: &Header) -> Player {
+    Player { party: header.payee, branch: header.payee_inst }
 }
 
 /// From when a lot version is in a stock.
@@ -189,6 +222,9 @@ struct Margin {
 
 impl Margin {
     fn new(seen: &Observation<'_>, header: &Header) -> Self {
+        if header.margin_fen == 0 {
+            return Margin { margin_fen: 0, face_fen: header.face_fen, accepted_fen: 0 };
+        }
         let amount = |lot: &Lot| if is_accepted(lot) { lot.amount_fen } else { 0 };
         let after: i64 = seen.bill.map_or(0, |bill| bill.lots.iter().map(amount).sum());
         let changes = &seen.outcome.changes;
@@ -237,29 +273,16 @@ struct Unchanged {
 
 impl Unchanged {
     fn new(old: Version<'_>, new: Version<'_>) -> Self {
-        let same = |player: Player| {
-            let pointers = |version: Version<'_>| {
-                let as_of = version.as_of;
-                let sheet = as_of.reference.balance_sheet(player.party, as_of.at);
-                (
-                    as_of.enterprise(player).map(std::ptr::from_ref),
-                    as_of.institution(player).map(std::ptr::from_ref),
-                    sheet.map(std::ptr::from_ref),
-                )
-            };
-            pointers(old) == pointers(new)
-        };
-        let header = new.header;
-        let parties = [
-            Player { party: header.drawer, branch: header.drawer_inst },
-            Player { party: header.acceptor, branch: header.acceptor_inst },
-            Player { party: header.payee, branch: header.payee_inst },
-        ];
+        let (before, after) = (old.parties, new.parties);
         let (was, is) = (old.lot, new.lot);
         Unchanged {
-            bill_parties: parties.into_iter().all(same),
+            bill_parties: before.drawer.is_same(&after.drawer)
+                && before.acceptor.is_same(&after.acceptor)
+                && before.payee.is_same(&after.payee),
             same_date: was.changed_on == is.changed_on,
-            holder: was.holder == is.holder && was.holder_inst == is.holder_inst && same(holder_of(is)),
+            holder: was.holder == is.holder
+                && was.holder_inst == is.holder_inst
+                && before.holder.is_same(&after.holder),
             since: was.since == is.since,
             state: (was.status, was.flag, was.risk, was.pay_state, was.hops, was.is_enhanced())
                 == (is.status, is.flag, is.risk, is.pay_state, is.hops, is.is_enhanced())
@@ -284,18 +307,23 @@ impl Unchanged {
     }
 }
 
-impl Version<'_> {
+impl<'a> Version<'a> {
     /// The items of a stock name. Days that move with the date of the cell stay raw.
     fn items(&self, name: Name) -> Items {
         let (lot, header, as_of) = (self.lot, self.header, self.as_of);
         let known = &as_of.meanings.vocabulary().known;
         let item = match name {
-            Name::Of(role, attribute) => return as_of.items(role, self.played(role), attribute),
+            Name::Of(role, attribute) => {
+                let (played, known) = self.played(role);
+                return as_of.items(role, played, attribute, |_| known);
+            }
             Name::RemainingDays => Item::day(header.due_date),
             Name::HoldingDays => Item::day(lot.since),
             // In the overdue stock every lot is overdue; elsewhere the day says when it was due.
             Name::OverdueDays => Item::day(header.due_date),
-            Name::PriceClass => price_class(as_of, header, Some(lot)).item(known.bill_class),
+            Name::PriceClass => {
+                price_class(as_of.meanings, header, Some(lot), |_| self.parties.acceptor).item(known.bill_class)
+            }
             Name::Source => as_of.meanings.source_item(header.source),
             Name::Amount => buckets::amount(lot.amount_fen).item(known.amount_bucket),
             Name::ContractType => self.trade(|said| said.contract_type).item(known.contract_type),
@@ -312,16 +340,15 @@ impl Version<'_> {
         smallvec![item]
     }
 
-    fn played(&self, role: Role) -> Played {
-        let header = self.header;
-        let by = |party, branch| Played::By(Player { party, branch });
+    fn played(&self, role: Role) -> (Played, Known<'a>) {
+        let (header, parties) = (self.header, self.parties);
         match role {
-            Role::Drawer => by(header.drawer, header.drawer_inst),
-            Role::Payee => by(header.payee, header.payee_inst),
-            Role::AcceptingInstitution if header.kind == BillKind::Cab => Played::ByEnterprise,
-            Role::Acceptor | Role::AcceptingInstitution => by(header.acceptor, header.acceptor_inst),
-            Role::Holder | Role::HoldingInstitution => Played::By(holder_of(self.lot)),
-            _ => Played::NoRole,
+            Role::Drawer => (Played::By(drawer_of(header)), parties.drawer),
+            Role::Payee => (Played::By(payee_of(header)), parties.payee),
+            Role::AcceptingInstitution if header.kind == BillKind::Cab => (Played::ByEnterprise, parties.acceptor),
+            Role::Acceptor | Role::AcceptingInstitution => (Played::By(acceptor_of(header)), parties.acceptor),
+            Role::Holder | Role::HoldingInstitution => (Played::By(holder_of(self.lot)), parties.holder),
+            _ => (Played::NoRole, Known::NOTHING),
         }
     }
 

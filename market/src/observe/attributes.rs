@@ -11,7 +11,7 @@ use crate::{
     ids::Day,
     items::{Item, Items, Row},
     names::{Attribute, Role},
-    reference_data::{Enterprise, Institution, Reference},
+    reference_data::{BalanceSheet, Enterprise, Institution, Reference, Span},
 };
 
 /// Reference data as of an instant and a business date.
@@ -22,6 +22,36 @@ pub(crate) struct AsOf<'a> {
     /// ms.
     pub at: i64,
     pub date: Day,
+}
+
+/// What reference data knows of one party as of an instant: looked up once, read many times.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub enterprise: Option<&'a Enterprise>,
+    pub institution: Option<&'a Institution>,
+    pub balance_sheet: Option<&'a BalanceSheet>,
+    /// When all of this is the same.
+    pub span: Span,
+}
+
+impl Known<'_> {
+    /// Nothing, for ever.
+    pub const NOTHING: Known<'static> =
+        Known { enterprise: None, institution: None, balance_sheet: None, span: Span::ALWAYS };
+
+    /// True when both are the same entries, not only equal ones.
+    pub fn is_same(&self, other: &Known<'_>) -> bool {
+        fn same<T>(left: Option<&T>, right: Option<&T>) -> bool {
+            left.map(std::ptr::from_ref) == right.map(std::ptr::from_ref)
+        }
+        same(self.enterprise, other.enterprise)
+            && same(self.institution, other.institution)
+            && same(self.balance_sheet, other.balance_sheet)
+    }
+
+    pub fn total_assets_fen(&self) -> Option<i64> {
+        self.balance_sheet?.total_assets_fen
+    }
 }
 
 /// What kind of party a role expects; another one gives `NA` or `ENTERPRISE`.
@@ -55,8 +85,28 @@ fn expected(role: Role) -> Expected {
 }
 
 impl<'a> AsOf<'a> {
-    /// The items of an attribute of whoever plays a role.
-    pub fn items(&self, role: Role, played: Played, attribute: Attribute) -> Items {
+    /// What is known of a party.
+    pub fn look(&self, player: Player) -> Known<'a> {
+        if player.party.is_enterprise() {
+            let (enterprise, span) = self.reference.read_enterprise(player.party, self.at);
+            Known { enterprise, span, ..Known::NOTHING }
+        } else if player.party.is_legal() {
+            let (institution, balance_sheet, span) =
+                self.reference.read_institution(player.party, player.branch, self.at);
+            Known { institution, balance_sheet, span, ..Known::NOTHING }
+        } else {
+            Known::NOTHING
+        }
+    }
+
+    /// The items of an attribute of whoever plays a role; `look` gives what is known of the player.
+    pub fn items(
+        &self,
+        role: Role,
+        played: Played,
+        attribute: Attribute,
+        look: impl FnOnce(Player) -> Known<'a>,
+    ) -> Items {
         let player = match played {
             Played::By(player) => player,
             Played::ByEnterprise => return smallvec![Item::ENTERPRISE],
@@ -79,38 +129,26 @@ impl<'a> AsOf<'a> {
         let as_institution = matches!(expected, Expected::Institution | Expected::InstitutionOnly);
         if player.party.is_enterprise() {
             return match expected {
-                Expected::Enterprise | Expected::Either => self.enterprise_items(player, attribute),
+                Expected::Enterprise | Expected::Either => self.enterprise_items(player, attribute, look(player)),
                 Expected::Institution => smallvec![Item::ENTERPRISE],
                 Expected::InstitutionOnly => smallvec![Item::NA],
             };
         }
         let place = matches!(attribute, Attribute::Province | Attribute::City | Attribute::Zone);
         if player.party.is_legal() && (as_institution || (expected == Expected::Either && place)) {
-            return smallvec![self.institution_item(player, attribute)];
+            return smallvec![self.institution_item(player, attribute, look(player))];
         }
         smallvec![Item::NA]
     }
 
-    pub fn enterprise(&self, player: Player) -> Option<&'a Enterprise> {
-        self.reference.enterprise(player.party, self.at)
-    }
-
-    pub fn institution(&self, player: Player) -> Option<&'a Institution> {
-        self.reference.institution(Some(player.party), player.branch, self.at)
-    }
-
-    pub fn total_assets_fen(&self, player: Player) -> Option<i64> {
-        self.reference.balance_sheet(player.party, self.at)?.total_assets_fen
-    }
-
-    fn enterprise_items(&self, player: Player, attribute: Attribute) -> Items {
+    fn enterprise_items(&self, player: Player, attribute: Attribute, party: Known<'a>) -> Items {
         let known = &self.meanings.vocabulary.known;
         if attribute == Attribute::Group {
             let group = self.reference.group(player.party, self.at, self.date);
-            let nobody = if self.enterprise(player).is_some() { Item::NA } else { Item::UNKNOWN };
+            let nobody = if party.enterprise.is_some() { Item::NA } else { Item::UNKNOWN };
             return smallvec![group.map_or(nobody, Item::party)];
         }
-        let Some(enterprise) = self.enterprise(player) else { return smallvec![Item::UNKNOWN] };
+        let Some(enterprise) = party.enterprise else { return smallvec![Item::UNKNOWN] };
         let row = match attribute {
             Attribute::Province => enterprise.province.item(known.province),
             Attribute::City => enterprise.city.item(known.city),
@@ -147,17 +185,17 @@ impl<'a> AsOf<'a> {
         smallvec![row]
     }
 
-    fn institution_item(&self, player: Player, attribute: Attribute) -> Item {
+    fn institution_item(&self, player: Player, attribute: Attribute, party: Known<'a>) -> Item {
         let known = &self.meanings.vocabulary.known;
         match attribute {
             Attribute::LegalInstitution => return Item::party(player.party),
             Attribute::TotalAssets => {
-                let bucket = self.total_assets_fen(player).map_or(Row::UNKNOWN, buckets::assets);
+                let bucket = party.total_assets_fen().map_or(Row::UNKNOWN, buckets::assets);
                 return bucket.item(known.asset_bucket);
             }
             _ => {}
         }
-        let Some(institution) = self.institution(player) else { return Item::UNKNOWN };
+        let Some(institution) = party.institution else { return Item::UNKNOWN };
         match attribute {
             Attribute::Province => institution.province.item(known.province),
             Attribute::City => institution.city.item(known.city),
@@ -167,7 +205,7 @@ impl<'a> AsOf<'a> {
                 self.reference.institution_group(institution.kind).item(known.institution_group)
             }
             Attribute::Tier => {
-                self.reference.tier(institution.kind, self.total_assets_fen(player)).item(known.institution_tier)
+                self.reference.tier(institution.kind, party.total_assets_fen()).item(known.institution_tier)
             }
             Attribute::MemberType => institution.member_type.item(known.member_type),
             Attribute::Group => institution.group.map_or(Item::NA, Item::party),

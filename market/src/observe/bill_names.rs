@@ -1,6 +1,10 @@
 //! What the bill and the lot say: `bill.*`, `lot.*`, `trade.*` of derived.csv.
 
-use super::{Observation, attributes::AsOf, roles::Player};
+use super::{
+    Meanings, Observation,
+    attributes::{AsOf, Known},
+    roles::Player,
+};
 use crate::{
     bill::{BillKind, Header, Lot, TextHash},
     buckets,
@@ -12,19 +16,23 @@ use crate::{
 };
 
 /// derived.csv `bill.price_class` of a bill with this lot: row of bill_class.
-pub(crate) fn price_class(as_of: AsOf<'_>, header: &Header, lot: Option<&Lot>) -> Row {
-    let meanings = as_of.meanings;
+pub(crate) fn price_class<'a>(
+    meanings: &Meanings,
+    header: &Header,
+    lot: Option<&Lot>,
+    look: impl FnOnce(Player) -> Known<'a>,
+) -> Row {
     let [.., rural, finance_company, central_soe, other, enhanced] = meanings.price_classes;
     let acceptor = Player { party: header.acceptor, branch: header.acceptor_inst };
     match header.kind {
         BillKind::Bab => {
-            let kind = as_of.institution(acceptor).map_or(Row::UNKNOWN, |known| known.kind);
+            let kind = look(acceptor).institution.map_or(Row::UNKNOWN, |known| known.kind);
             meanings.bank_class_of_kind.get(usize::from(kind.0)).copied().unwrap_or(rural)
         }
         BillKind::Fab => finance_company,
         BillKind::Cab if lot.is_some_and(Lot::is_enhanced) => enhanced,
         BillKind::Cab => {
-            let flags = as_of.enterprise(acceptor).map_or(0, |known| known.special_flags);
+            let flags = look(acceptor).enterprise.map_or(0, |known| known.special_flags);
             if flags >> meanings.state_owned_flag.0 & 1 == 1 { central_soe } else { other }
         }
     }

@@ -12,11 +12,14 @@ pub(crate) mod bill_names;
 pub(crate) mod meanings;
 pub(crate) mod roles;
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use smallvec::{SmallVec, smallvec};
 
-use self::{attributes::AsOf, meanings::BehaviourMeaning};
+use self::{
+    attributes::{AsOf, Known},
+    meanings::BehaviourMeaning,
+};
 pub use self::{
     meanings::Meanings,
     roles::{Played, Player},
@@ -25,7 +28,7 @@ use crate::{
     bill::{Bill, Effect, Header, Lot, Outcome},
     buckets,
     fact::{Fact, Field, Range, behaviour},
-    ids::Day,
+    ids::{Code, Day},
     items::{Item, Items, Row},
     names::{Attribute, Name, ROLES, Role},
     reference_data::Reference,
@@ -51,6 +54,7 @@ pub struct Observation<'a> {
     pub(crate) meaning: &'a BehaviourMeaning,
     memo: [Cell<Option<Played>>; ROLES.len()],
     parties: OnceCell<SmallVec<[(Row, Player); 4]>>,
+    looked: RefCell<SmallVec<[(Player, Known<'a>); 4]>>,
     price_class: Cell<Option<Row>>,
     curve: Cell<Option<Option<i64>>>,
 }
@@ -74,6 +78,7 @@ impl<'a> Observation<'a> {
             meaning: meanings.of(fact.behaviour),
             memo: [const { Cell::new(None) }; ROLES.len()],
             parties: OnceCell::new(),
+            looked: RefCell::new(SmallVec::new()),
             price_class: Cell::new(None),
             curve: Cell::new(None),
         }
@@ -87,6 +92,17 @@ impl<'a> Observation<'a> {
     /// Reference data as of the event.
     pub(crate) fn as_of(&self) -> AsOf<'a> {
         AsOf { meanings: self.meanings, reference: self.reference, at: self.fact.event_time, date: self.fact.biz_date }
+    }
+
+    /// What reference data knows of a party as of the event; looked up once.
+    pub(crate) fn look(&self, player: Player) -> Known<'a> {
+        let mut looked = self.looked.borrow_mut();
+        if let Some((_, known)) = looked.iter().find(|(other, _)| *other == player) {
+            return *known;
+        }
+        let known = self.as_of().look(player);
+        looked.push((player, known));
+        known
     }
 
     /// The first lot that the fact acted on, after it; else the lot at the start of its range.
@@ -129,8 +145,9 @@ impl<'a> Observation<'a> {
         if let Some(class) = self.price_class.get() {
             return class;
         }
-        let class =
-            self.header.map_or(Row::UNKNOWN, |header| bill_names::price_class(self.as_of(), header, self.lot()));
+        let class = self.header.map_or(Row::UNKNOWN, |header| {
+            bill_names::price_class(self.meanings, header, self.lot(), |player| self.look(player))
+        });
         self.price_class.set(Some(class));
         class
     }
@@ -179,10 +196,7 @@ impl<'a> Observation<'a> {
 
     /// True when the fact came by the supply-chain channel.
     pub fn by_supply_chain(&self) -> bool {
-        let channel = self.meanings.vocabulary.known.channel;
-        self.fact
-            .code(Field::Channel)
-            .is_some_and(|code| self.meanings.vocabulary.row(channel, code) == self.meanings.supply_chain_channel)
+        self.fact.code(Field::Channel) == Some(SUPPLY_CHAIN)
     }
 
     /// The items of a name for this fact. Lot names read the first lot; [`Observation::lot_items`] takes any.
@@ -266,7 +280,9 @@ impl<'a> Observation<'a> {
             Name::Of(Role::EachInstitution, attribute) => {
                 self.each(Role::EachInstitution, attribute, self.institutions().into_iter())
             }
-            Name::Of(role, attribute) => self.as_of().items(role, self.role(role), attribute),
+            Name::Of(role, attribute) => {
+                self.as_of().items(role, self.role(role), attribute, |player| self.look(player))
+            }
             name if name.is_of_lot() => match self.lot() {
                 Some(lot) => one(self.lot_item(name, lot, self.lot_before())),
                 None => one(Item::NA),
@@ -277,7 +293,7 @@ impl<'a> Observation<'a> {
 
     /// The items of an attribute of one player in a role, for views that count player by player.
     pub fn items_of(&self, role: Role, player: Player, attribute: Attribute) -> Items {
-        self.as_of().items(role, Played::By(player), attribute)
+        self.as_of().items(role, Played::By(player), attribute, |player| self.look(player))
     }
 
     fn each(&self, role: Role, attribute: Attribute, players: impl Iterator<Item = Player>) -> Items {
@@ -335,17 +351,18 @@ impl<'a> Observation<'a> {
     }
 
     fn number_of(&self, player: Player, attribute: Attribute) -> Option<i64> {
-        let as_of = self.as_of();
+        let known = self.look(player);
         match attribute {
-            Attribute::RegisteredCapital => as_of.enterprise(player)?.reg_capital_fen,
+            Attribute::RegisteredCapital => known.enterprise?.reg_capital_fen,
             Attribute::Age => {
-                let registered = as_of.enterprise(player)?.reg_date?;
+                let registered = known.enterprise?.reg_date?;
                 Some(i64::from(self.fact.biz_date.0) - i64::from(registered.0))
             }
-            Attribute::TotalAssets => as_of.total_assets_fen(player),
+            Attribute::TotalAssets => known.total_assets_fen(),
             _ => None,
         }
     }
 }
 
-const THROUGH: crate::ids::Code = crate::ids::Code::of("DTH");
+const THROUGH: Code = Code::of("DTH");
+const SUPPLY_CHAIN: Code = Code::of("SCB");

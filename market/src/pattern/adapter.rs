@@ -22,14 +22,14 @@ use crate::{
 const KIND_DIGITS: [u8; 6] = [1, 2, 5, 6, 7, 8];
 
 /// An observation, with what only the records behind the fact say.
-pub struct Seen<'a> {
+pub struct Seen<'a, 'b> {
     /// The fact with its bill and reference data.
-    pub observation: &'a Observation<'a>,
+    pub observation: &'a Observation<'b>,
     /// The fact's id came with several contents (`corrections::Effective::variants`).
     pub has_variants: bool,
 }
 
-impl Seen<'_> {
+impl Seen<'_, '_> {
     fn field(&self, party: Field, branch: Field) -> Option<(PartyId, Option<InstId>)> {
         Some((self.observation.fact.party(party)?, self.observation.fact.inst(branch)))
     }
@@ -62,7 +62,7 @@ impl Seen<'_> {
     }
 }
 
-impl Sight for Seen<'_> {
+impl Sight for Seen<'_, '_> {
     fn fact(&self) -> &Fact {
         self.observation.fact
     }

@@ -5,7 +5,7 @@ use crate::{
     fact::{Fact, Field, Value, behaviour},
     ids::{Code, Day, PartyId},
     items::{Row, Vocabulary},
-    reference_data::timeline::Timeline,
+    reference_data::timeline::{Span, Timeline},
 };
 
 /// What is known of an enterprise at an instant. Codes are rows of their enumerations; texts that are only compared are
@@ -72,11 +72,14 @@ pub(super) struct EnterpriseHistory {
 }
 
 impl EnterpriseHistory {
-    pub fn at(&self, at: i64) -> Option<&Enterprise> {
-        match self.versions.last() {
-            Some((from, last)) if *from <= at => Some(last),
-            _ => self.versions[..self.versions.partition_point(|(from, _)| *from <= at)].last().map(|(_, known)| known),
-        }
+    /// What it is at an instant, and when the reading is the same.
+    pub fn read(&self, at: i64) -> (Option<&Enterprise>, Span) {
+        let place = match self.versions.last() {
+            Some((from, _)) if *from <= at => self.versions.len(),
+            _ => self.versions.partition_point(|(from, _)| *from <= at),
+        };
+        let version = place.checked_sub(1).map(|last| &self.versions[last].1);
+        (version, Span::between(&self.versions, place, |(from, _)| *from))
     }
 
     /// Every version, oldest first.

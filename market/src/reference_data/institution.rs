@@ -7,7 +7,7 @@ use crate::{
     fact::{FIELDS, Fact, Field, behaviour},
     ids::{InstId, PartyId},
     items::{Row, Vocabulary},
-    reference_data::timeline::Timeline,
+    reference_data::timeline::{Span, Timeline},
 };
 
 /// A branch succeeds a branch succeeds a branch: longer chains are taken as they are after this many steps.
@@ -78,6 +78,23 @@ impl Institutions {
             version(&self.branches.get(branch)?.versions, at).filter(|known| known.legal == legal)?;
             self.branch(*branch, at)
         })
+    }
+
+    /// The branch, else the head office, and when the reading is the same: with successions about, at that instant alone.
+    pub fn read(&self, legal: Option<PartyId>, branch: Option<InstId>, at: i64) -> (Option<&Institution>, Span) {
+        let now = Span { from: at, to: at.saturating_add(1) };
+        match branch {
+            Some(branch) if self.successors.is_empty() => match self.branches.get(&branch) {
+                None => (None, Span::ALWAYS),
+                Some(history) => {
+                    let place = history.versions.partition_point(|(from, _)| *from <= at);
+                    let version = place.checked_sub(1).map(|last| &history.versions[last].1);
+                    (version, Span::between(&history.versions, place, |(from, _)| *from))
+                }
+            },
+            Some(branch) => (self.branch(branch, at), now),
+            None => (legal.and_then(|legal| self.head_office(legal, at)), now),
+        }
     }
 
     /// Puts or takes one fact; returns the legal institutions that it is about.

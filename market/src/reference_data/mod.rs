@@ -29,13 +29,13 @@ pub use self::{
     enterprise::Enterprise,
     institution::Institution,
     registers::*,
-    timeline::{Entry, Timeline},
+    timeline::{Entry, Span, Timeline},
 };
 use crate::{
     bill::TextHash,
     fact::{Behaviour, Fact, Field, behaviour},
     ids::{BillId, Code, Day, InstId, PartyId},
-    items::{Item, Row, Vocabulary},
+    items::{Row, Vocabulary},
 };
 
 /// Total assets above which a 204, 205 or 209 is MEDIUM: 300 billion CNY in fen (derived.csv `tier`).
@@ -422,7 +422,25 @@ impl Reference {
 
     /// An enterprise as of an instant; `None` before its registration.
     pub fn enterprise(&self, party: PartyId, at: i64) -> Option<&Enterprise> {
-        self.enterprises.get(&party)?.at(at)
+        self.enterprises.get(&party)?.read(at).0
+    }
+
+    /// The same, and when the reading is the same.
+    pub fn read_enterprise(&self, party: PartyId, at: i64) -> (Option<&Enterprise>, Span) {
+        self.enterprises.get(&party).map_or((None, Span::ALWAYS), |history| history.read(at))
+    }
+
+    /// The institution and balance sheet of a legal member, and when the reading is the same.
+    pub fn read_institution(
+        &self,
+        legal: PartyId,
+        branch: Option<InstId>,
+        at: i64,
+    ) -> (Option<&Institution>, Option<&BalanceSheet>, Span) {
+        let (institution, known) = self.institutions.read(Some(legal), branch, at);
+        let sheets = self.balance_sheets.get(&legal);
+        let (sheet, reported) = sheets.map_or((None, Span::ALWAYS), |timeline| timeline.read(at));
+        (institution, sheet, known.and(reported))
     }
 
     /// An institution as of an instant, by the branch that was used, else by its head office.
@@ -645,11 +663,6 @@ impl Reference {
     /// Every enterprise ever registered, in no order.
     pub fn enterprises(&self) -> impl Iterator<Item = PartyId> + '_ {
         self.enterprises.keys().copied()
-    }
-
-    /// The item of a row of an enterprise attribute, for callers that hold rows.
-    pub fn item(&self, enumeration: crate::items::Enumeration, row: Row) -> Item {
-        row.item(enumeration)
     }
 }
 

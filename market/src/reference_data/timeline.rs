@@ -16,6 +16,38 @@ pub struct Entry<T> {
     pub value: T,
 }
 
+/// The instants `from <= at < to` at which a reading is the same, ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First instant.
+    pub from: i64,
+    /// First instant after it.
+    pub to: i64,
+}
+
+impl Span {
+    /// For ever.
+    pub const ALWAYS: Span = Span { from: i64::MIN, to: i64::MAX };
+
+    /// Both at once.
+    pub fn and(self, other: Span) -> Span {
+        Span { from: self.from.max(other.from), to: self.to.min(other.to) }
+    }
+
+    /// True when the instant lies in it.
+    pub fn holds(self, at: i64) -> bool {
+        self.from <= at && at < self.to
+    }
+
+    /// The span between two neighbours of a sorted list of starts, where `place` starts are not later than the instant.
+    pub(super) fn between<T>(list: &[T], place: usize, from: impl Fn(&T) -> i64) -> Span {
+        Span {
+            from: place.checked_sub(1).map_or(i64::MIN, |before| from(&list[before])),
+            to: list.get(place).map_or(i64::MAX, from),
+        }
+    }
+}
+
 /// All values ever said about one subject.
 #[derive(Clone, Debug)]
 pub struct Timeline<T> {
@@ -54,6 +86,13 @@ impl<T> Timeline<T> {
     /// The latest value at an instant.
     pub fn at(&self, at: i64) -> Option<&T> {
         self.until(at).last().map(|entry| &entry.value)
+    }
+
+    /// The latest value at an instant, and when the reading is the same.
+    pub fn read(&self, at: i64) -> (Option<&T>, Span) {
+        let place = self.until(at).len();
+        let value = place.checked_sub(1).map(|last| &self.entries[last].value);
+        (value, Span::between(&self.entries, place, |entry| entry.from))
     }
 
     /// Every entry, oldest first.
