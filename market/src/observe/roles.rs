@@ -132,7 +132,7 @@ impl Observation<'_> {
                     let asked = fact.behaviour == behaviour::PDR_REQ;
                     seats(&[if asked { rows.discounter } else { rows.debtor }])
                         .or_else(|| field(Field::DebtorId, Field::DebtorInst))
-                        .or_else(|| match self.outcome.answered {
+                        .or(match self.outcome.answered {
                             Some(Answered::Recourse { debtor }) => Some(Player { party: debtor, branch: None }),
                             _ => None,
                         })
@@ -183,7 +183,7 @@ impl Observation<'_> {
                 } else {
                     (rows.repo_buyer, Field::BuyerId, Field::BuyerInst)
                 };
-                seats(&[row]).or_else(|| field(party, branch)).or_else(|| match self.outcome.answered {
+                seats(&[row]).or_else(|| field(party, branch)).or(match self.outcome.answered {
                     Some(Answered::Deal { seller, buyer }) => {
                         Some(Player { party: if sells { seller } else { buyer }, branch: None })
                     }

@@ -600,8 +600,9 @@ impl Reference {
     /// The suspension in force: the last DIS.SUS with from_date <= date that no DIS.RST has followed.
     pub fn suspension(&self, acceptor: PartyId, at: i64, date: Day) -> Option<&Notice> {
         let held = self.notices(acceptor, at).iter().map(|entry| &entry.value).filter(|notice| notice.from <= date);
-        let last =
-            held.filter(|notice| matches!(notice.what, AcceptorNotice::Suspended | AcceptorNotice::Restored)).last()?;
+        let last = held
+            .filter(|notice| matches!(notice.what, AcceptorNotice::Suspended | AcceptorNotice::Restored))
+            .next_back()?;
         (last.what == AcceptorNotice::Suspended).then_some(last)
     }
 
