@@ -32,7 +32,7 @@ pub mod trade;
 pub use table::{CatalogueError, Distinct, Row, read_rows};
 
 /// Every file of the catalogue with its embedded text.
-const FILES: [(&str, &str); 12] = [
+const FILES: [(&str, &str); 13] = [
     (behaviours::FILE, include_str!("../../catalogue/behaviours.csv")),
     (behaviours::TRANSITIONS_FILE, include_str!("../../catalogue/transitions.csv")),
     (calendar::FILE, include_str!("../../catalogue/calendar.csv")),
@@ -45,6 +45,8 @@ const FILES: [(&str, &str); 12] = [
     (themes::FILE, include_str!("../../catalogue/dimensions.csv")),
     (themes::DERIVED_FILE, include_str!("../../catalogue/derived.csv")),
     (trade::FILE, include_str!("../../catalogue/trade_matrix.csv")),
+    // Read by `pattern`; here so that a directory may replace it and the fingerprint covers it.
+    (crate::pattern::RULES_FILE, crate::pattern::RULES_JSON),
 ];
 
 /// All tables.
@@ -133,11 +135,21 @@ impl Catalogue {
         let fields = fields::Fields::read(of(fields::FILE), &enums)?;
         let behaviours = behaviours::read(of(behaviours::FILE), &enums, &fields)?;
         let derived = themes::read_derived(of(themes::DERIVED_FILE))?;
+        let patterns = descriptions::read_patterns(of(descriptions::PATTERNS_FILE), &enums)?;
+        crate::pattern::check_rules(of(descriptions::PATTERNS_FILE), of(crate::pattern::RULES_FILE)).map_err(
+            |error| CatalogueError {
+                file: crate::pattern::RULES_FILE.to_owned(),
+                row: 0,
+                column: String::new(),
+                value: String::new(),
+                remedy: error.to_string(),
+            },
+        )?;
         Ok(Catalogue {
             transitions: behaviours::read_transitions(of(behaviours::TRANSITIONS_FILE), &enums, &behaviours)?,
             calendar: calendar::Calendar::read(of(calendar::FILE))?,
             indicators: descriptions::read_indicators(of(descriptions::INDICATORS_FILE))?,
-            patterns: descriptions::read_patterns(of(descriptions::PATTERNS_FILE), &enums)?,
+            patterns,
             reports: descriptions::read_reports(of(descriptions::REPORTS_FILE), &enums)?,
             payloads: payloads::Payloads::read(of(payloads::FILE), &fields)?,
             themes: themes::read(of(themes::FILE), &enums, &fields, &derived)?,

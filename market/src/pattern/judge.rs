@@ -3,16 +3,18 @@
 //! A judgement is a pure function of (rule, key, bucket, windows, reference data as of the bucket's last instant). What is on
 //! the day of the trigger is judged as a whole: the bucket's content, not the order inside it, decides.
 
+use std::cell::OnceCell;
+
 use super::{
     alert::{AlertKey, Hit, Key, PatternIndex},
     bill_scope::lookup,
     expression::{Node, Scope as Words},
     number::Number,
-    rules::{KeyForm, KeyedRule, MAX_JUMP_BASE, PeerRule, Rule},
+    rules::{KeyForm, KeyedRule, MAX_JUMP_BASE, MAX_WINDOWS, PeerRule, Rule},
     sight::{Moment, Registry},
     statistics,
     vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window},
-    windows::{BucketWidth, Cell, FeatureIndex, Member, Windows},
+    windows::{Cell, FeatureIndex, Member, Windows},
 };
 use crate::{
     fact::Behaviour,
@@ -28,6 +30,10 @@ pub struct Judgement {
     pub skipped: bool,
 }
 
+fn no_members() -> [OnceCell<Vec<(Member, Cell)>>; MAX_WINDOWS] {
+    [const { OnceCell::new() }; MAX_WINDOWS]
+}
+
 /// Words of one key and bucket.
 struct KeyScope<'a, W, R> {
     rule: &'a Rule,
@@ -37,6 +43,8 @@ struct KeyScope<'a, W, R> {
     key: Key,
     bucket: i64,
     peers: Option<&'a Standing>,
+    /// Members of each window, once asked for: a condition asks several times.
+    members: [OnceCell<Vec<(Member, Cell)>>; MAX_WINDOWS],
 }
 
 /// The subject and the others of its group, ascending.
@@ -54,7 +62,7 @@ pub(super) fn judge_key<W: Windows, R: Registry>(
     registry: &R,
 ) -> Judgement {
     let (key, bucket) = place;
-    let scope = KeyScope { rule, keyed, windows, registry, key, bucket, peers: None };
+    let scope = KeyScope { rule, keyed, windows, registry, key, bucket, peers: None, members: no_members() };
     verdict(index, rule, keyed, &scope)
 }
 
@@ -99,7 +107,8 @@ fn standings<W: Windows, R: Registry>(
     let mut standings: Vec<(Vec<Number>, Number, Key)> = Vec::new();
     let mut skipped = false;
     windows.keys(peer.keyed.windows[0].feature, &mut |key| {
-        let scope = KeyScope { rule, keyed: &peer.keyed, windows, registry, key, bucket, peers: None };
+        let scope =
+            KeyScope { rule, keyed: &peer.keyed, windows, registry, key, bucket, peers: None, members: no_members() };
         if peer.eligible.truth(&scope) != Some(true) {
             return;
         }
@@ -132,8 +141,16 @@ pub(super) fn judge_group<W: Windows, R: Registry>(
             }
             let others = group.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, (_, other, _))| *other);
             let standing = Standing { metric: *metric, others: others.collect() };
-            let scope =
-                KeyScope { rule, keyed: &peer.keyed, windows, registry, key: *key, bucket, peers: Some(&standing) };
+            let scope = KeyScope {
+                rule,
+                keyed: &peer.keyed,
+                windows,
+                registry,
+                key: *key,
+                bucket,
+                peers: Some(&standing),
+                members: no_members(),
+            };
             let one = verdict(index, rule, &peer.keyed, &scope);
             judgement.hits.extend(one.hits);
             judgement.skipped |= one.skipped;
@@ -189,16 +206,35 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
         self.windows.total(self.keyed.windows[window].feature, self.key, from, to)
     }
 
-    fn members(&self, window: usize) -> Vec<(Member, Cell)> {
-        let (from, to) = self.span(window);
-        self.windows.members(self.keyed.windows[window].feature, self.key, from, to)
+    /// Members of a window, ascending.
+    fn members(&self, window: usize) -> &[(Member, Cell)] {
+        self.members[window].get_or_init(|| {
+            let (from, to) = self.span(window);
+            self.windows.members(self.keyed.windows[window].feature, self.key, from, to)
+        })
     }
 
-    /// Member sums, largest first; ties by id.
-    fn ranked(&self, window: usize) -> Vec<(Member, Cell)> {
-        let mut members = self.members(window);
-        members.sort_by(|left, right| right.1.sum.cmp(&left.1.sum).then(left.0.cmp(&right.0)));
-        members
+    /// Sum of the `count` largest member sums.
+    fn largest(&self, window: usize, count: usize) -> i128 {
+        let mut sums: Vec<i128> = self.members(window).iter().map(|(_, cell)| cell.sum).collect();
+        if count < sums.len() {
+            // Only which are the largest matters, not their order.
+            sums.select_nth_unstable_by(count, |left, right| right.cmp(left));
+            sums.truncate(count);
+        }
+        sums.into_iter().sum()
+    }
+
+    /// The member with the largest sum; ties by id.
+    fn largest_member(&self, window: usize) -> Option<Member> {
+        let members = self.members(window).iter();
+        members.max_by(|left, right| left.1.sum.cmp(&right.1.sum).then(right.0.cmp(&left.0))).map(|(member, _)| *member)
+    }
+
+    fn member(&self, window: usize, member: Number) -> Option<Cell> {
+        let wanted = Member::try_from(member.as_whole()?).ok()?;
+        let members = self.members(window);
+        members.binary_search_by_key(&wanted, |(member, _)| *member).ok().map(|at| members[at].1)
     }
 
     fn first_among(&self, window: usize, arguments: &[Number]) -> Option<bool> {
@@ -253,7 +289,7 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
     fn benford(&self, window: usize) -> Option<Number> {
         let mut counts = [0i64; 9];
         for (digit, cell) in self.members(window) {
-            if let Some(count) = usize::try_from(digit).ok().and_then(|digit| counts.get_mut(digit.checked_sub(1)?)) {
+            if let Some(count) = usize::try_from(*digit).ok().and_then(|digit| counts.get_mut(digit.checked_sub(1)?)) {
                 *count = cell.count;
             }
         }
@@ -325,27 +361,17 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
             Window::Distinct => whole(self.members(window).len() as i128),
             Window::Largest => {
                 let count = arguments.first().map_or(Some(1), |count| count.as_whole())?;
-                let ranked = self.ranked(window);
-                whole(ranked.iter().take(usize::try_from(count).ok()?).map(|(_, cell)| cell.sum).sum())
+                whole(self.largest(window, usize::try_from(count).ok()?))
             }
             Window::LeastSum => self.members(window).iter().map(|(_, cell)| cell.sum).min().map(Number::whole),
             Window::LeastCount => {
                 let least = self.members(window).iter().map(|(_, cell)| cell.count).min();
                 whole(least.unwrap_or(0).into())
             }
-            Window::LargestMember => {
-                self.ranked(window).first().and_then(|(member, _)| i128::try_from(*member).ok()).map(Number::whole)
-            }
-            Window::MemberCount => {
-                let wanted = Member::try_from(arguments.first()?.as_whole()?).ok()?;
-                let members = self.members(window);
-                let found = members.iter().find(|(member, _)| *member == wanted);
-                whole(found.map_or(0, |(_, cell)| cell.count.into()))
-            }
+            Window::LargestMember => i128::try_from(self.largest_member(window)?).ok().map(Number::whole),
+            Window::MemberCount => whole(self.member(window, *arguments.first()?).map_or(0, |cell| cell.count.into())),
             Window::MemberMean => {
-                let wanted = Member::try_from(arguments.first()?.as_whole()?).ok()?;
-                let members = self.members(window);
-                let (_, cell) = members.iter().find(|(member, _)| *member == wanted)?;
+                let cell = self.member(window, *arguments.first()?)?;
                 Number::ratio(cell.sum, cell.count.into())
             }
             Window::DistinctAbove => {
@@ -396,20 +422,6 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
     }
 }
 
-/// Date of the last day of the week (Sunday) in which a day lies, as a bucket.
-pub(super) fn end_of_week(bucket: i64) -> i64 {
-    let day = Day(bucket as i32);
-    bucket + 6 - i64::from(day.weekday())
-}
-
-/// Last instant that must have passed before a bucket is judged, ms; `i64::MIN`: at once.
-pub(super) fn ripe_at(keyed: &KeyedRule, bucket: i64) -> i64 {
-    match keyed.judged {
-        super::rules::Judged::AtFact => i64::MIN,
-        _ => BucketWidth::Day.last_ms(bucket),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -422,13 +434,5 @@ mod tests {
         assert_eq!(quantile(&values, Number::ZERO), Some(10.into()));
         assert_eq!(quantile(&values, Number::whole(1)), Some(40.into()));
         assert_eq!(quantile(&[], Number::whole(1)), None);
-    }
-
-    #[test]
-    fn weeks_end_on_sunday() {
-        let monday = Day::parse("2025-10-06").unwrap();
-        let sunday = i64::from(Day::parse("2025-10-12").unwrap().0);
-        assert_eq!(end_of_week(i64::from(monday.0)), sunday);
-        assert_eq!(end_of_week(sunday), sunday);
     }
 }

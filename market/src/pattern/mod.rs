@@ -27,6 +27,7 @@
 mod adapter;
 pub mod alert;
 mod bill_scope;
+mod compile;
 pub mod evidence;
 #[cfg(test)]
 mod examples;
@@ -37,7 +38,9 @@ mod number;
 mod parameters;
 mod parser;
 pub mod plain;
+mod rule_text;
 mod rules;
+mod schedule;
 mod sight;
 mod statistics;
 #[cfg(test)]
@@ -51,9 +54,11 @@ use smallvec::SmallVec;
 pub use self::{
     adapter::{MarketRegistry, Seen},
     alert::{AlertId, AlertKey, AlertSet, Hit, HitCount, Key, LEVELS, Level, PatternIndex},
+    compile::RuleError,
     judge::Judgement,
     parameters::Parameters,
-    rules::{Judged, KeyForm, RuleError},
+    rules::{Judged, KeyForm},
+    schedule::Reader,
     sight::{Moment, Registry, Sight, overlap},
     timer::{Answer, BillTimers, Started},
     vocabulary::Role,
@@ -68,14 +73,22 @@ use self::{
     timer::Waiting,
 };
 use crate::{
+    catalogue::Catalogue,
     fact::{Fact, Field},
     ids::{Day, PartyId},
 };
 
 /// The table of meanings, as embedded.
 pub const PATTERNS_CSV: &str = include_str!("../../catalogue/patterns.csv");
+/// File of the catalogue that holds the rules.
+pub const RULES_FILE: &str = "pattern_rules.json";
 /// The rules, as embedded.
 pub const RULES_JSON: &str = include_str!("../../catalogue/pattern_rules.json");
+
+/// Whether rules can be used, under default parameters: for the catalogue, which checks all its files when it is read.
+pub fn check_rules(patterns_csv: &str, rules_json: &str) -> Result<(), RuleError> {
+    compile::compile(patterns_csv, rules_json, &Parameters::default()).map(drop)
+}
 
 /// What bill-scope judging of one fact gives.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -86,19 +99,6 @@ pub struct Output {
     pub deltas: Vec<FeatureDelta>,
     /// Rules that were skipped for missing data, with weights: feeds `skipped_no_ref`.
     pub skipped: Vec<(PatternIndex, i32)>,
-}
-
-/// A rule that reads a feature.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Reader {
-    /// The rule.
-    pub pattern: PatternIndex,
-    /// Judgements from the changed bucket up to this many buckets later may change; `None`: all later ones.
-    pub reach: Option<i64>,
-    /// The rule reads other keys: judge again what [`Patterns::neighbours`] names.
-    pub collective: bool,
-    /// The rule is judged for all keys of a bucket at once: [`Patterns::judge_group`].
-    pub group: bool,
 }
 
 /// The compiled rule set. Immutable; share it behind an `Arc`.
@@ -122,9 +122,15 @@ impl Patterns {
         Self::compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).expect("the embedded rules are tested")
     }
 
+    /// The rules of a catalogue under parameters.
+    pub fn of(catalogue: &Catalogue, parameters: &Parameters) -> Result<Self, RuleError> {
+        let text = |file, embedded| catalogue.text(file).unwrap_or(embedded);
+        Self::compile(text("patterns.csv", PATTERNS_CSV), text(RULES_FILE, RULES_JSON), parameters)
+    }
+
     /// Compiles rules under parameters. The error names the pattern and the column.
     pub fn compile(patterns_csv: &str, rules_json: &str, parameters: &Parameters) -> Result<Self, RuleError> {
-        let compiled = rules::compile(patterns_csv, rules_json, parameters)?;
+        let compiled = compile::compile(patterns_csv, rules_json, parameters)?;
         let rules = &compiled.rules;
         let none: &[crate::fact::Behaviour] = &[crate::fact::Behaviour(u16::MAX)];
         let bill_rules = by_behaviour(rules.iter().map(|rule| match &rule.scope {
@@ -143,7 +149,8 @@ impl Patterns {
         let starts = by_behaviour(timer_rules.iter().map(|(_, timer)| timer.start.on.as_slice()));
         let answers = by_behaviour(timer_rules.iter().map(|(_, timer)| timer.answers.on.as_slice()));
         let timers = timer_rules.iter().map(|(index, _)| *index).collect();
-        let readers = (0..compiled.features.len()).map(|at| readers(rules, FeatureIndex(at as u16))).collect();
+        let readers =
+            (0..compiled.features.len()).map(|at| schedule::readers(rules, FeatureIndex(at as u16))).collect();
         let orphan = rules.iter().position(|rule| matches!(rule.scope, Scope::Orphan));
         let orphan = orphan.map(|place| PatternIndex(place as u16));
         let version = parameters.version;
@@ -388,7 +395,7 @@ impl Patterns {
 
     /// Last instant (ms) that the market clock must have reached before a bucket is judged; `i64::MIN`: at once.
     pub fn ripe_at(&self, pattern: PatternIndex, bucket: i64) -> i64 {
-        keyed_of(self.rule(pattern)).map_or(i64::MIN, |keyed| judge::ripe_at(keyed, bucket))
+        keyed_of(self.rule(pattern)).map_or(i64::MIN, |keyed| schedule::ripe_at(keyed, bucket))
     }
 
     /// The buckets in `from..=to` at which a rule is to be judged for a key, ascending. Bound `to` by the clock's day for
@@ -402,7 +409,7 @@ impl Patterns {
         windows: &impl Windows,
     ) -> Vec<i64> {
         let Some(keyed) = keyed_of(self.rule(pattern)) else { return Vec::new() };
-        judged_buckets(keyed, key, from, to, windows)
+        schedule::judged_buckets(keyed, key, from, to, windows)
     }
 
     /// Judges a keyed rule for one key at one bucket.
@@ -456,60 +463,6 @@ fn keyed_of(rule: &Rule) -> Option<&KeyedRule> {
         Scope::Peer(peer) => Some(&peer.keyed),
         _ => None,
     }
-}
-
-fn judged_buckets(keyed: &KeyedRule, key: Key, from: i64, to: i64, windows: &impl Windows) -> Vec<i64> {
-    let mut buckets = Vec::new();
-    for feature in &keyed.trigger {
-        match keyed.judged {
-            Judged::AtFact | Judged::EndOfDay => {
-                windows.cells(*feature, key, from, to, &mut |bucket, _, cell| {
-                    if cell.count != 0 {
-                        buckets.push(bucket);
-                    }
-                });
-            }
-            Judged::EndOfWeek => windows.cells(*feature, key, from.saturating_sub(6), to, &mut |bucket, _, cell| {
-                let sunday = judge::end_of_week(bucket);
-                if cell.count != 0 && (from..=to).contains(&sunday) {
-                    buckets.push(sunday);
-                }
-            }),
-            Judged::EachDay => {
-                let mut changes: Vec<(i64, i128)> = Vec::new();
-                windows.cells(*feature, key, i64::MIN, to, &mut |bucket, _, cell| changes.push((bucket, cell.sum)));
-                let mut balance = 0;
-                for (place, (bucket, sum)) in changes.iter().enumerate() {
-                    balance += sum;
-                    let until = changes.get(place + 1).map_or(to, |(next, _)| next - 1);
-                    if balance != 0 {
-                        buckets.extend((*bucket).max(from)..=until.min(to));
-                    }
-                }
-            }
-        }
-    }
-    buckets.sort_unstable();
-    buckets.dedup();
-    buckets
-}
-
-fn readers(rules: &[Rule], feature: FeatureIndex) -> Vec<Reader> {
-    let mut readers = Vec::new();
-    for (place, rule) in rules.iter().enumerate() {
-        let Some(keyed) = keyed_of(rule) else { continue };
-        let reads = keyed.windows.iter().any(|window| window.feature == feature) || keyed.trigger.contains(&feature);
-        if reads {
-            let conditions: SmallVec<[&Node; 2]> = rule.when.iter().chain(&rule.warn).collect();
-            readers.push(Reader {
-                pattern: PatternIndex(place as u16),
-                reach: keyed.reach(feature, &conditions),
-                collective: keyed.collective,
-                group: matches!(rule.scope, Scope::Peer(_)),
-            });
-        }
-    }
-    readers
 }
 
 fn applies<S: Sight, R: Registry>(side: &TimerSide, scope: &BillScope<'_, S, R>) -> bool {

@@ -1,0 +1,363 @@
+//! From rules as data to rules that run.
+//!
+//! patterns.csv gives each pattern its family, severity and default parameters; pattern_rules.json says how it is judged. A
+//! new pattern of a known family is one more entry there and no Rust. Compilation parses every expression once, gives equal
+//! features one number, and checks that names, behaviours, roles and bucket widths exist and fit.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    alert::Level,
+    expression::Node,
+    number::Number,
+    parameters::{OnlyParameters, Parameters, parse_default},
+    parser::{Names, ParseError, parse},
+    rule_text::{FeatureText, FileText, RuleText, ScopeText, SideText},
+    rules::{
+        BillKey, BillRule, Compiled, Emit, Feature, Judged, KeyForm, KeyedRule, MAX_WINDOWS, PeerRule, Rule, Scope,
+        TimerRule, TimerSide, WindowSpec,
+    },
+    vocabulary::{Role, Variable, Window},
+    windows::{BucketWidth, FeatureIndex},
+};
+use crate::fact::Behaviour;
+
+/// Why the rules cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleError {
+    /// pattern_rules.json is no JSON of the expected form.
+    #[error("pattern_rules.json: {0}")]
+    Json(#[from] serde_json::Error),
+    /// patterns.csv cannot be read.
+    #[error("patterns.csv: {0}")]
+    Csv(#[from] csv::Error),
+    /// An expression cannot be parsed.
+    #[error("{rule}, column `{column}`: {source}")]
+    Expression {
+        /// Pattern id or feature name.
+        rule: String,
+        /// Which entry of it.
+        column: &'static str,
+        /// What is wrong.
+        source: ParseError,
+    },
+    /// Anything else that does not fit.
+    #[error("{rule}, column `{column}`: {what}")]
+    Entry {
+        /// Pattern id or feature name.
+        rule: String,
+        /// Which entry of it.
+        column: &'static str,
+        /// What is wrong and what would be right.
+        what: String,
+    },
+}
+
+fn entry_error(rule: &str, column: &'static str, what: impl Into<String>) -> RuleError {
+    RuleError::Entry { rule: rule.to_owned(), column, what: what.into() }
+}
+
+struct Row {
+    family: String,
+    level: Level,
+    defaults: String,
+}
+
+/// Compiles the two files under the given parameters.
+pub fn compile(patterns_csv: &str, rules_json: &str, overrides: &Parameters) -> Result<Compiled, RuleError> {
+    let rows = read_rows(patterns_csv)?;
+    let file: FileText = serde_json::from_str(rules_json)?;
+    let (features, by_name) = compile_features(&file.features)?;
+    let mut rules = Vec::with_capacity(file.rules.len());
+    for text in &file.rules {
+        let row = rows.get(&text.id).ok_or_else(|| entry_error(&text.id, "id", "patterns.csv has no such pattern"))?;
+        rules.push(compile_rule(text, row, overrides, &by_name, &features)?);
+    }
+    for (place, rule) in rules.iter().enumerate() {
+        if rules[..place].iter().any(|other: &Rule| other.id == rule.id) {
+            return Err(entry_error(&rule.id, "id", "the rule stands twice"));
+        }
+    }
+    let name_of = |place: usize| {
+        let names = by_name.iter().filter(|(_, at)| **at == place).map(|(name, _)| name.clone());
+        names.min().unwrap_or_default()
+    };
+    let feature_names = (0..features.len()).map(name_of).collect();
+    Ok(Compiled { rules: rules.into(), features: features.into(), feature_names })
+}
+
+fn read_rows(patterns_csv: &str) -> Result<HashMap<String, Row>, RuleError> {
+    let mut reader = csv::Reader::from_reader(patterns_csv.as_bytes());
+    let headers = reader.headers()?.clone();
+    let place = |name: &'static str| {
+        let found = headers.iter().position(|header| header == name);
+        found.ok_or_else(|| entry_error("patterns.csv", name, "the column is missing"))
+    };
+    let (id, family) = (place("id")?, place("engine_family")?);
+    let (severity, defaults) = (place("severity")?, place("default_parameters")?);
+    let mut rows = HashMap::new();
+    for record in reader.records() {
+        let record = record?;
+        let level = Level::parse(&record[severity])
+            .ok_or_else(|| entry_error(&record[id], "severity", "expected blue, yellow, orange or red"))?;
+        let row = Row { family: record[family].to_owned(), level, defaults: record[defaults].to_owned() };
+        rows.insert(record[id].to_owned(), row);
+    }
+    Ok(rows)
+}
+
+fn behaviours(rule: &str, column: &'static str, codes: &[String]) -> Result<Vec<Behaviour>, RuleError> {
+    let mut found = Vec::new();
+    for code in codes {
+        match Behaviour::parse(code) {
+            Some(behaviour) => found.push(behaviour),
+            None => return Err(entry_error(rule, column, format!("`{code}` is no behaviour of behaviours.csv"))),
+        }
+    }
+    Ok(found)
+}
+
+fn compile_features(
+    texts: &BTreeMap<String, FeatureText>,
+) -> Result<(Vec<Feature>, HashMap<String, usize>), RuleError> {
+    let mut features: Vec<Feature> = Vec::new();
+    let mut by_name = HashMap::new();
+    for (name, text) in texts {
+        let node = |column, text: &Option<String>| match text {
+            Some(text) => expression(name, column, text, Names::default()).map(Some),
+            None => Ok(None),
+        };
+        let mut emits = Vec::new();
+        for emit in &text.emit {
+            if emit.key.is_empty() || emit.key.len() > 2 {
+                return Err(entry_error(name, "key", "expected one or two expressions"));
+            }
+            let key = emit.key.iter().map(|part| expression(name, "key", part, Names::default()));
+            emits.push(Emit {
+                on: behaviours(name, "on", emit.on.as_deref().unwrap_or_default())?,
+                condition: node("if", &emit.condition)?,
+                key: key.collect::<Result<_, _>>()?,
+                member: node("member", &emit.member)?,
+                amount: node("amount", &emit.amount)?,
+                from: node("from", &emit.from)?,
+            });
+        }
+        let width = match text.bucket_ms {
+            Some(width) if width > 0 => BucketWidth::Millis(width),
+            Some(_) => return Err(entry_error(name, "bucket_ms", "expected a number above 0")),
+            None => BucketWidth::Day,
+        };
+        let feature = Feature { emits, width };
+        let place = features.iter().position(|known| *known == feature).unwrap_or_else(|| {
+            features.push(feature);
+            features.len() - 1
+        });
+        by_name.insert(name.clone(), place);
+    }
+    Ok((features, by_name))
+}
+
+fn expression(rule: &str, column: &'static str, text: &str, names: Names<'_>) -> Result<Node, RuleError> {
+    parse(text, names).map_err(|source| RuleError::Expression { rule: rule.to_owned(), column, source })
+}
+
+fn compile_rule(
+    text: &RuleText,
+    row: &Row,
+    overrides: &Parameters,
+    by_name: &HashMap<String, usize>,
+    features: &[Feature],
+) -> Result<Rule, RuleError> {
+    let mut parameters = parse_default(&row.defaults);
+    for (name, extra) in &text.parameters {
+        let value = Number::parse(&extra.value.to_string());
+        let value = value.ok_or_else(|| entry_error(&text.id, "parameters", format!("`{name}` is no plain number")))?;
+        parameters.push((name.clone(), value));
+    }
+    for (name, value) in &mut parameters {
+        if let Some(changed) = overrides.get(&text.id, name) {
+            *value = changed;
+        }
+    }
+    if let Some(name) = overrides.unknown(&text.id, &parameters) {
+        return Err(entry_error(&text.id, "parameters", format!("the pattern has no parameter `{name}`")));
+    }
+    let (parameter_names, parameters): (Vec<String>, Vec<Number>) = parameters.into_iter().unzip();
+    let window_names: Vec<String> = text.windows.iter().map(|window| window.name.clone()).collect();
+    let names = Names { parameters: &parameter_names, windows: &window_names };
+    let node = |column, text_of: &Option<String>| match text_of {
+        Some(condition) => expression(&text.id, column, condition, names).map(Some),
+        None => Ok(None),
+    };
+    let when = node("when", &text.when)?;
+    let warn = node("warn", &text.warn)?;
+    let needed = |column, node: Option<Node>| node.ok_or_else(|| entry_error(&text.id, column, "is missing"));
+    let keyed = || keyed_rule(text, names, &parameters, by_name, features, [&when, &warn]);
+    let scope = match text.scope {
+        ScopeText::Bill => Scope::Bill(BillRule {
+            on: behaviours(&text.id, "on", &text.on)?,
+            any_effect: text.any_effect,
+            for_each: text.for_each.iter().map(|role| named_role(&text.id, role)).collect::<Result<_, _>>()?,
+            key: bill_key(text)?,
+        }),
+        ScopeText::Keyed => Scope::Keyed(keyed()?),
+        ScopeText::Peer => {
+            let group = text.group.iter().map(|part| expression(&text.id, "group", part, names));
+            Scope::Peer(PeerRule {
+                keyed: keyed()?,
+                metric: needed("metric", node("metric", &text.metric)?)?,
+                group: group.collect::<Result<_, _>>()?,
+                eligible: needed("eligible", node("eligible", &text.eligible)?)?,
+            })
+        }
+        ScopeText::Timer => Scope::Timer(TimerRule {
+            start: side(text, "start", &text.start, names)?,
+            answers: side(text, "answers", &text.answers, names)?,
+            early_answers: text.early_answers,
+            limit: needed("limit", node("limit", &text.limit)?)?,
+            key: bill_key(text)?,
+        }),
+        ScopeText::Orphan => Scope::Orphan,
+    };
+    if when.is_none() && !matches!(scope, Scope::Timer(_) | Scope::Orphan) {
+        return Err(entry_error(&text.id, "when", "is missing"));
+    }
+    let (id, family) = (text.id.clone(), row.family.clone());
+    Ok(Rule { id, family, level: row.level, parameter_names, parameters, when, warn, scope })
+}
+
+fn side(
+    text: &RuleText,
+    column: &'static str,
+    side: &Option<SideText>,
+    names: Names<'_>,
+) -> Result<TimerSide, RuleError> {
+    let side = side.as_ref().ok_or_else(|| entry_error(&text.id, column, "is missing"))?;
+    let condition = side.condition.as_ref().map(|condition| expression(&text.id, column, condition, names));
+    Ok(TimerSide { on: behaviours(&text.id, column, &side.on)?, condition: condition.transpose()? })
+}
+
+fn named_role(rule: &str, name: &str) -> Result<Role, RuleError> {
+    Role::parse(name).ok_or_else(|| entry_error(rule, "key", format!("`{name}` is no role")))
+}
+
+fn bill_key(text: &RuleText) -> Result<BillKey, RuleError> {
+    Ok(match text.key.as_deref() {
+        None | Some("bill") => BillKey::Bill,
+        Some("event") => BillKey::Event,
+        Some("deal") => BillKey::Deal,
+        Some(role) => BillKey::Party(named_role(&text.id, role)?),
+    })
+}
+
+fn keyed_rule(
+    text: &RuleText,
+    names: Names<'_>,
+    parameters: &[Number],
+    by_name: &HashMap<String, usize>,
+    features: &[Feature],
+    conditions: [&Option<Node>; 2],
+) -> Result<KeyedRule, RuleError> {
+    let feature = |column, name: &String| {
+        let place = by_name.get(name).copied();
+        place.ok_or_else(|| entry_error(&text.id, column, format!("there is no feature `{name}`")))
+    };
+    let constant = |column, value: &Option<String>| -> Result<Option<i64>, RuleError> {
+        let Some(value) = value else { return Ok(None) };
+        let node = expression(&text.id, column, value, names)?;
+        let number = node.value(&OnlyParameters(parameters));
+        let whole = number.and_then(Number::as_whole).and_then(|whole| i64::try_from(whole).ok());
+        whole.map(Some).ok_or_else(|| entry_error(&text.id, column, "must be a whole number of buckets"))
+    };
+    let mut windows = Vec::new();
+    for window in &text.windows {
+        windows.push(WindowSpec {
+            feature: FeatureIndex(feature("windows", &window.feature)? as u16),
+            length: constant("windows", &window.length)?,
+            before: constant("windows", &window.before)?.unwrap_or(0),
+        });
+    }
+    if windows.len() > MAX_WINDOWS {
+        return Err(entry_error(&text.id, "windows", format!("a rule has at most {MAX_WINDOWS} windows")));
+    }
+    let mut trigger = Vec::new();
+    for name in &text.trigger {
+        trigger.push(FeatureIndex(feature("trigger", name)? as u16));
+    }
+    let widths: Vec<BucketWidth> = windows
+        .iter()
+        .map(|window| window.feature)
+        .chain(trigger.iter().copied())
+        .map(|index| features[usize::from(index.0)].width)
+        .collect();
+    let width = *widths.first().ok_or_else(|| entry_error(&text.id, "trigger", "is missing"))?;
+    if trigger.is_empty() || widths.iter().any(|other| *other != width) {
+        return Err(entry_error(&text.id, "trigger", "a rule needs a trigger, and features of one bucket width"));
+    }
+    let key = match text.key.as_deref() {
+        None | Some("party") => KeyForm::Party,
+        Some("pair") => KeyForm::Pair,
+        Some("branch") => KeyForm::Branch,
+        Some("events") => KeyForm::Events,
+        Some(other) => {
+            return Err(entry_error(&text.id, "key", format!("`{other}`: expected party, pair, branch, events")));
+        }
+    };
+    let (mut collective, mut reads_reference) = (false, false);
+    for node in conditions.into_iter().flatten() {
+        node.walk(&mut |node| {
+            collective |= matches!(node, Node::Window(Window::Triangle, ..));
+            reads_reference |= matches!(node, Node::Variable(Variable::Attribute(..)));
+            reads_reference |= matches!(node, Node::Lookup(..));
+        });
+    }
+    let judged = text.judged.unwrap_or(Judged::AtFact);
+    Ok(KeyedRule { windows, trigger, judged, key, width, collective, reads_reference })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::{PATTERNS_CSV, RULES_JSON, rules::index_of};
+
+    #[test]
+    fn the_embedded_rules_compile_and_share_features() {
+        let compiled =
+            compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).unwrap_or_else(|error| panic!("{error}"));
+        assert!(compiled.rules.len() >= 70, "{}", compiled.rules.len());
+        assert!(compiled.features.len() < 40, "{}", compiled.features.len());
+    }
+
+    #[test]
+    fn errors_name_pattern_column_and_place() {
+        let error = |rules: &str| match compile(PATTERNS_CSV, rules, &Parameters::default()) {
+            Err(error) => error.to_string(),
+            Ok(_) => panic!("compiles"),
+        };
+        let rule =
+            |rest: &str| format!(r#"{{"features": {{}}, "rules": [{{"id": "P001", "scope": "bill", {rest}}}]}}"#);
+        assert_eq!(
+            error(&rule(r#""when": "amount_fen >= mincny""#)),
+            "P001, column `when`: at character 14: `mincny` is no known name or parameter"
+        );
+        assert_eq!(
+            error(&rule(r#""on": ["DSC.XXX"]"#)),
+            "P001, column `on`: `DSC.XXX` is no behaviour of behaviours.csv"
+        );
+        assert_eq!(error(&rule(r#""on": []"#)), "P001, column `when`: is missing");
+        assert!(error(r#"{"features": {}, "rules": [{"id": "P999", "scope": "bill"}]}"#).contains("no such pattern"));
+        assert!(error("{").starts_with("pattern_rules.json: "));
+    }
+
+    #[test]
+    fn changed_parameters_reach_the_rule_and_unknown_ones_are_refused() {
+        let mut parameters = Parameters::default();
+        parameters.set("P048", "limit", "0.2").unwrap();
+        let compiled = compile(PATTERNS_CSV, RULES_JSON, &parameters).unwrap();
+        let rule = &compiled.rules[usize::from(index_of(&compiled.rules, "P048").unwrap().0)];
+        let place = rule.parameter_names.iter().position(|name| name == "limit").unwrap();
+        assert_eq!(rule.parameters[place], Number::ratio(1, 5).unwrap());
+        parameters.set("P048", "limt", "0.2").unwrap();
+        assert!(compile(PATTERNS_CSV, RULES_JSON, &parameters).is_err());
+    }
+}

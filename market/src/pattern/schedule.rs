@@ -1,0 +1,108 @@
+//! When a keyed rule is judged, and which judgements a changed cell may change.
+
+use smallvec::SmallVec;
+
+use super::{
+    alert::{Key, PatternIndex},
+    expression::Node,
+    keyed_of,
+    rules::{Judged, KeyedRule, Rule, Scope},
+    windows::{BucketWidth, FeatureIndex, Windows},
+};
+use crate::ids::Day;
+
+/// A rule that reads a feature.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reader {
+    /// The rule.
+    pub pattern: PatternIndex,
+    /// Judgements from the changed bucket up to this many buckets later may change; `None`: all later ones.
+    pub reach: Option<i64>,
+    /// The rule reads other keys: judge again what [`Patterns::neighbours`] names.
+    pub collective: bool,
+    /// The rule is judged for all keys of a bucket at once: [`Patterns::judge_group`].
+    pub group: bool,
+}
+
+/// The buckets in `from..=to` at which a rule is to be judged for a key, ascending.
+pub(super) fn judged_buckets(keyed: &KeyedRule, key: Key, from: i64, to: i64, windows: &impl Windows) -> Vec<i64> {
+    let mut buckets = Vec::new();
+    for feature in &keyed.trigger {
+        match keyed.judged {
+            Judged::AtFact | Judged::EndOfDay => {
+                windows.cells(*feature, key, from, to, &mut |bucket, _, cell| {
+                    if cell.count != 0 {
+                        buckets.push(bucket);
+                    }
+                });
+            }
+            Judged::EndOfWeek => windows.cells(*feature, key, from.saturating_sub(6), to, &mut |bucket, _, cell| {
+                let sunday = end_of_week(bucket);
+                if cell.count != 0 && (from..=to).contains(&sunday) {
+                    buckets.push(sunday);
+                }
+            }),
+            Judged::EachDay => {
+                let mut changes: Vec<(i64, i128)> = Vec::new();
+                windows.cells(*feature, key, i64::MIN, to, &mut |bucket, _, cell| changes.push((bucket, cell.sum)));
+                let mut balance = 0;
+                for (place, (bucket, sum)) in changes.iter().enumerate() {
+                    balance += sum;
+                    let until = changes.get(place + 1).map_or(to, |(next, _)| next - 1);
+                    if balance != 0 {
+                        buckets.extend((*bucket).max(from)..=until.min(to));
+                    }
+                }
+            }
+        }
+    }
+    buckets.sort_unstable();
+    buckets.dedup();
+    buckets
+}
+
+/// Rules that read a feature.
+pub(super) fn readers(rules: &[Rule], feature: FeatureIndex) -> Vec<Reader> {
+    let mut readers = Vec::new();
+    for (place, rule) in rules.iter().enumerate() {
+        let Some(keyed) = keyed_of(rule) else { continue };
+        let reads = keyed.windows.iter().any(|window| window.feature == feature) || keyed.trigger.contains(&feature);
+        if reads {
+            let conditions: SmallVec<[&Node; 2]> = rule.when.iter().chain(&rule.warn).collect();
+            readers.push(Reader {
+                pattern: PatternIndex(place as u16),
+                reach: keyed.reach(feature, &conditions),
+                collective: keyed.collective,
+                group: matches!(rule.scope, Scope::Peer(_)),
+            });
+        }
+    }
+    readers
+}
+
+/// Date of the last day of the week (Sunday) in which a day lies, as a bucket.
+fn end_of_week(bucket: i64) -> i64 {
+    let day = Day(bucket as i32);
+    bucket + 6 - i64::from(day.weekday())
+}
+
+/// Last instant that must have passed before a bucket is judged, ms; `i64::MIN`: at once.
+pub(super) fn ripe_at(keyed: &KeyedRule, bucket: i64) -> i64 {
+    match keyed.judged {
+        Judged::AtFact => i64::MIN,
+        _ => BucketWidth::Day.last_ms(bucket),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_end_on_sunday() {
+        let monday = Day::parse("2025-10-06").unwrap();
+        let sunday = i64::from(Day::parse("2025-10-12").unwrap().0);
+        assert_eq!(end_of_week(i64::from(monday.0)), sunday);
+        assert_eq!(end_of_week(sunday), sunday);
+    }
+}
