@@ -2,10 +2,13 @@
 
 use std::io::{self, Write as _};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
 use serde_json::{Map, Value};
 
 use crate::{cli::Format, failure::Outcome};
+
+/// Rules above, below and under the header; none between rows.
+const STYLE: TableStyle = presets::UTF8_HORIZONTAL_ONLY.row_separator(LineStyle::none());
 
 /// Rows with named columns.
 pub struct Listing {
@@ -71,7 +74,7 @@ impl Listing {
     /// The listing as a table with frames.
     pub fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(self.columns.iter().map(|column| column.replace('_', " ")));
         for row in &self.rows {
             table.add_row(row.iter().map(cell_text));

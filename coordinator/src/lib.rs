@@ -20,7 +20,7 @@
 //! Begin at [`serve`], then `ingest/sequencer.rs` and `generations.rs`.
 
 pub mod api;
-pub mod clock;
+mod clock;
 mod cluster;
 pub mod config;
 mod counters;
