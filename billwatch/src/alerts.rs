@@ -17,6 +17,8 @@ use crate::{
 
 /// Alerts asked for at once.
 const PAGE: u32 = 1_000;
+/// Facts of the evidence in a table.
+const EVIDENCE_ROWS: usize = 30;
 /// Characters of a fact's other fields in the table of evidence.
 const DETAIL_CHARS: usize = 100;
 
@@ -195,9 +197,8 @@ pub fn print_explanation(answer: &ExplainAlertResponse, format: Format) -> Outco
             "baseline": baseline.json(),
         }));
     }
-    let evidence = evidence_listing(&facts);
     if format == Format::Csv {
-        return evidence.print(Format::Csv);
+        return evidence_listing(facts.iter()).print(Format::Csv);
     }
     if let Some(alert) = &answer.alert {
         print_line(&format!(
@@ -212,8 +213,18 @@ pub fn print_explanation(answer: &ExplainAlertResponse, format: Format) -> Outco
         ))?;
     }
     print_line(&format!("rule: {}\nparameters: {}", answer.definition, answer.parameters))?;
-    print_line(&format!("evidence (证据): {} facts", facts.len()))?;
-    evidence.print(Format::Table)?;
+    // People look at what was done first; the register is there to be read again by an engine.
+    let is_register = |fact: &&Value| {
+        fact["bill_id"].is_null()
+            && fact["behaviour"].as_str().is_some_and(|code| code.starts_with("MST.") || code.starts_with("REF."))
+    };
+    let register = facts.iter().filter(is_register).count();
+    let (deeds, shown) = (facts.len() - register, EVIDENCE_ROWS.min(facts.len() - register));
+    print_line(&format!("evidence (证据): {deeds} facts, and {register} facts of the register (master data, curves)"))?;
+    evidence_listing(facts.iter().filter(|fact| !is_register(fact)).take(shown)).print(Format::Table)?;
+    if deeds > shown {
+        print_line(&format!("and {} more; --format json gives all", deeds - shown))?;
+    }
     if baseline.len() > 0 {
         print_line("compared with (基线)")?;
         baseline.print(Format::Table)?;
@@ -221,7 +232,7 @@ pub fn print_explanation(answer: &ExplainAlertResponse, format: Format) -> Outco
     print_line(&as_of_text(answer.as_of))
 }
 
-fn evidence_listing(facts: &[Value]) -> Listing {
+fn evidence_listing<'a>(facts: impl Iterator<Item = &'a Value>) -> Listing {
     let shown = ["behaviour", "event_time", "bill_id", "initiator_id", "counterparty_id", "amount_fen", "event_id"];
     let mut listing =
         Listing::new(["time", "behaviour", "bill_id", "initiator_id", "counterparty_id", "amount_fen", "other"]);

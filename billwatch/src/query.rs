@@ -107,7 +107,9 @@ pub fn cell_listing(measures: &[String], rows: &[CellRow], format: Format) -> Li
     let fixed = ["item", "item_name_en", "item_name_zh", "period"].into_iter().map(String::from);
     let mut listing = Listing::new(fixed.chain(measures.iter().cloned()));
     for row in rows {
-        let names = [&row.item, &row.item_name_en, &row.item_name_zh, &row.period].map(|text| json!(text));
+        // The one period of a total without dates has no bounds.
+        let period = if row.period == ".." && format == Format::Table { "all dates" } else { &row.period };
+        let names = [&row.item, &row.item_name_en, &row.item_name_zh, period].map(|text| json!(text));
         let mut values: Vec<_> = row.values.iter().map(|value| measure(value, format)).collect();
         values.resize(measures.len(), Value::Null);
         listing.push(names.into_iter().chain(values));

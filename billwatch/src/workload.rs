@@ -35,7 +35,8 @@ impl Workload {
         let mut records = 0;
         let mut fill = |name: &str, most: u64, batch: usize| -> Result<Spool, Failure> {
             let mut writer = SpoolWriter::create(&directory.join(name))?;
-            let mut batcher = Batcher::new(batch, false);
+            // Replay: the simulated day is not today, and lateness and future dates are judged by the market's time.
+            let mut batcher = Batcher::new(batch, true);
             for record in simulator.by_ref().take(usize::try_from(most).unwrap_or(usize::MAX)) {
                 if let Some(batch) = batcher.record(record) {
                     writer.push(&batch)?;
