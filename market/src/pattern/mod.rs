@@ -443,9 +443,15 @@ impl Patterns {
         }
     }
 
-    /// Keys of a collective rule whose judgement may change when the edge `key -> member` of a feature of edges changed: the
-    /// edge itself and, in each triangle with it, the two other edges.
+    /// Keys of collective rules whose judgement may change when a cell changed. A feature of edges, `key -> member`: the edge
+    /// itself and, in each triangle with it, the two other edges. Any other feature: the key.
     pub fn neighbours(&self, feature: FeatureIndex, key: Key, member: Member, windows: &impl Windows) -> Vec<Key> {
+        let reads_edges = |rule: &Rule| {
+            keyed_of(rule).is_some_and(|keyed| keyed.collective && keyed.windows[0].feature == feature)
+        };
+        if !self.compiled.rules.iter().any(reads_edges) {
+            return vec![key];
+        }
         let Ok(payee) = u64::try_from(member) else { return vec![key] };
         let drawer = key.0;
         let mut keys = vec![Key(drawer, payee)];

@@ -6,6 +6,7 @@
 mod chains;
 mod concentration;
 mod cycles;
+mod incremental;
 mod lifecycle;
 mod market;
 mod parties;
