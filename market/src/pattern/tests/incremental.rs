@@ -7,12 +7,12 @@ use proptest::prelude::*;
 
 use super::{
     judge, setting,
-    market::{Market, Terms, bank, day, ent, yuan},
+    market::{Market, Terms, bank, day, ent, text, yuan},
 };
 use crate::{
     corrections::effective,
-    fact::Fact,
-    ids::{BillId, Day},
+    fact::{Fact, Field, Range, Value},
+    ids::{BillId, Day, PartyId},
     pattern::{AlertSet, FeatureDelta, Hit, Judged, Key, MarketRegistry, PatternIndex, PlainWindows, plain},
     reference_data::Reference,
 };
@@ -115,7 +115,8 @@ struct Life {
 }
 
 fn life() -> impl Strategy<Value = Life> {
-    (1..5u64, 1..5u64, 1..4u64, 1..40i64, 0..60, 0..5u8).prop_map(|(drawer, payee, acceptor, million, day, end)| Life {
+    let million = prop::sample::select(vec![1i64, 9, 10, 900]);
+    (1..4u64, 1..4u64, 1..4u64, million, 0..40, 0..6u8).prop_map(|(drawer, payee, acceptor, million, day, end)| Life {
         drawer,
         payee,
         acceptor,
@@ -127,7 +128,8 @@ fn life() -> impl Strategy<Value = Life> {
 
 fn market(lives: &[Life]) -> Market {
     let mut market = Market::new();
-    let mut marked: Vec<i64> = Vec::new();
+    let (young, poor) = (Value::Date(day("2025-01-01")), Value::Int(yuan(1_000_000)));
+    market.register(1, &[(Field::RegDate, young), (Field::RegCapitalFen, poor)]);
     for (place, life) in lives.iter().enumerate() {
         let start = day("2025-03-03").plus(life.day);
         market.instant(start.start_ms() + 36_000_000 + place as i64 * 60_000);
@@ -143,11 +145,11 @@ fn market(lives: &[Life]) -> Market {
             due_in: 20,
             ..Terms::default()
         });
-        marked.push(market.now());
         match life.end {
             0 => {
-                market.discount(bill, payee, bank(2), 12_000 + life.million * 100);
-                market.instant(market.now() + 3_600_000).sell(bill, bank(2), bank(3), 12_000, "D1");
+                let discounter = bank(1 + life.day as u64 % 4);
+                market.discount(bill, payee, discounter, 12_000 + life.million * 100);
+                market.instant(market.now() + 3_600_000).sell(bill, discounter, bank(6), 12_000, "D1");
             }
             1 => {
                 market.instant(market.now() + 86_400_000).endorse(bill, payee, ent(1 + life.payee % 4));
@@ -160,6 +162,20 @@ fn market(lives: &[Life]) -> Market {
                 } else {
                     market.pay(bill, payee, acceptor);
                 }
+            }
+            4 => {
+                market.discount(bill, payee, bank(2), 12_000);
+                let about = Some((bill, Range::WHOLE));
+                let fields = [
+                    (Field::DealId, text("RP1")),
+                    (Field::FirstFen, Value::Int(yuan(1_000_000))),
+                    (Field::SellerId, Value::Party(bank(2))),
+                    (Field::BuyerId, Value::Party(bank(3))),
+                ];
+                market.fact("RPO.QTE", about, bank(2), bank(3), &fields[..1]);
+                market.fact("RPO.SET", about, PartyId::SYSTEM, bank(3), &fields);
+                market.instant(market.now() + 4 * 86_400_000);
+                market.fact("RPO.RED", about, PartyId::SYSTEM, bank(2), &fields);
             }
             _ => {}
         }
