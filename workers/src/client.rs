@@ -72,7 +72,7 @@ pub async fn run(config: WorkerConfig) -> anyhow::Result<String> {
         threads: config.threads,
         catalogue_fingerprint: config.catalogue.fingerprint(),
         build: BUILD.to_owned(),
-        checkpoint_epochs: checkpoint::epochs(&config.data).context("checkpoints")?,
+        checkpoint_epochs: usable_checkpoints(&config, &rules)?,
     };
     send(&say, Say::Register(register)).await?;
     let mut stream = connect(&config.coordinator, sayings).await?;
@@ -105,6 +105,20 @@ pub async fn run(config: WorkerConfig) -> anyhow::Result<String> {
     // Threads of a mesh end together or not at all; the process ends instead.
     std::mem::forget(process);
     result
+}
+
+/// Epochs of checkpoints that this build can read.
+fn usable_checkpoints(config: &WorkerConfig, rules: &Rules) -> anyhow::Result<Vec<u64>> {
+    let mut epochs = checkpoint::epochs(&config.data).context("checkpoints")?;
+    epochs.retain(|epoch| {
+        let is_ours = |manifest: checkpoint::Manifest| {
+            manifest.catalogue_fingerprint == config.catalogue.fingerprint()
+                && manifest.rules_fingerprint == rules.fingerprint()
+                && (manifest.process, manifest.threads) == (config.process, config.threads)
+        };
+        checkpoint::manifest(&config.data, *epoch).is_ok_and(is_ours)
+    });
+    Ok(epochs)
 }
 
 async fn connect(

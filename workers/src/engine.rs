@@ -305,6 +305,7 @@ impl Loop<'_> {
             clock: shard.lives.borrow().clock(),
             generation: self.plan.generation,
             catalogue_fingerprint: self.plan.common.catalogue.fingerprint(),
+            rules_fingerprint: self.plan.common.rules.fingerprint(),
             key_group_owners: self.plan.common.owners.to_vec(),
             process: self.plan.process as u32,
             threads: self.plan.threads as u32,

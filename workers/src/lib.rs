@@ -19,5 +19,6 @@ pub mod limits;
 pub mod mesh;
 pub mod ownership;
 pub mod parcel;
+mod saving;
 pub mod shard;
 pub mod store;

@@ -23,7 +23,7 @@ use crate::{
     },
     ownership::{Owners, group_of_rule},
     parcel::Parcel,
-    store::{Store, StoreError},
+    store::Store,
 };
 
 /// Where a worker thread sits in the mesh.
@@ -88,7 +88,7 @@ impl Shard {
         let patterns = &common.rules.patterns;
         let is_own =
             |rule| patterns.compares(rule) && common.owners[usize::from(group_of_rule(patterns.id(rule)))] == index;
-        Shard {
+        let shard = Shard {
             seat,
             lives: RefCell::new(Lives::new(&common, seat)),
             cells: RefCell::new(Cells::default()),
@@ -99,7 +99,11 @@ impl Shard {
             epoch: Cell::new(0),
             failure: RefCell::new(None),
             common,
+        };
+        if shard.common.store.is_some() {
+            shard.keep_dirty();
         }
+        shard
     }
 
     /// The compiled patterns.
@@ -162,16 +166,6 @@ impl Shard {
         add(&self.counts.judgements_total, windows.judged_total - before.0);
         add(&self.counts.skipped_no_ref, windows.skipped_total - before.1);
         self.spent(Stage::Judges, started);
-    }
-
-    /// Writes what changed since the last checkpoint. Bytes written.
-    pub fn save(&self, _store: &Store) -> Result<u64, StoreError> {
-        Err(StoreError::Damaged { what: "checkpoints are not written yet".into() })
-    }
-
-    /// Loads the state of a checkpoint.
-    pub fn restore(&self, epoch: u64) -> Result<(), StoreError> {
-        Err(StoreError::Damaged { what: format!("checkpoint {epoch} cannot be read yet") })
     }
 
     /// Refreshes the gauges of memory.

@@ -76,3 +76,43 @@ fn many_lives_corrected_late_and_twice() {
         assert_equal(&mut engine, &market, &catalogue, &format!("seed {seed}"));
     }
 }
+
+/// Checkpoint, lose everything after it, restore, go on: as if nothing had happened.
+#[test]
+fn restored_is_never_stopped() {
+    let catalogue = Catalogue::embedded();
+    for seed in 0..6 {
+        let mut dice = Dice(100 + seed);
+        let market = corrected(&multiplied(&examples("abcde", &catalogue), 3), 40, &mut dice);
+        let mut arriving = Market { facts: market.facts.clone(), clock: market.clock };
+        if seed % 2 == 0 {
+            dice.shuffle(&mut arriving.facts);
+        }
+        let threads = 1 + seed as usize % 3;
+        let dir = tempfile::tempdir().unwrap();
+        let parts: Vec<&[_]> = arriving.facts.chunks(arriving.facts.len().div_ceil(12)).collect();
+        let first = market.facts.iter().map(|fact| fact.event_time).min().unwrap();
+        let clock = |place: usize| first + (market.clock - first) / parts.len() as i64 * (place as i64 + 1);
+        let last = parts.len() - 1;
+        let mut engine = EngineHarness::start(&catalogue, threads, Some(dir.path()), 0).unwrap();
+        for (place, part) in parts.iter().enumerate().take(9) {
+            engine.feed(part, Some(clock(place))).unwrap();
+            if place == 2 || place == 5 {
+                assert!(engine.checkpoint().unwrap() > 0);
+            }
+        }
+        engine.stop();
+        // Epochs 7, 8 and 9 were done and lost.
+        let mut engine = EngineHarness::start(&catalogue, threads, Some(dir.path()), 6).unwrap();
+        for (place, part) in parts.iter().enumerate().skip(6) {
+            engine.feed(part, Some(if place == last { market.clock } else { clock(place) })).unwrap();
+        }
+        assert_equal(&mut engine, &market, &catalogue, &format!("restored, seed {seed}, {threads} threads"));
+        // Reading again what was written: once more, from the end.
+        engine.checkpoint().unwrap();
+        let epoch = engine.epoch();
+        engine.stop();
+        let mut engine = EngineHarness::start(&catalogue, threads, Some(dir.path()), epoch).unwrap();
+        assert_equal(&mut engine, &market, &catalogue, &format!("restored at the end, seed {seed}"));
+    }
+}

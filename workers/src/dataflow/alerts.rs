@@ -36,6 +36,8 @@ pub struct Alerts {
     before: HashMap<AlertName, HitCount>,
     /// Touched since the last checkpoint.
     dirty: hashbrown::HashSet<AlertName>,
+    /// True when checkpoints can be taken.
+    pub keep_dirty: bool,
 }
 
 impl Alerts {
@@ -56,7 +58,9 @@ impl Alerts {
             let now = self.set.get(name.0, &name.1, name.2).copied().unwrap_or_default();
             if now != before {
                 changes.push(change(patterns, &name, now));
-                self.dirty.insert(name);
+                if self.keep_dirty {
+                    self.dirty.insert(name);
+                }
             }
         }
         changes.sort_unstable_by_key(|change| (change.id_high, change.id_low));

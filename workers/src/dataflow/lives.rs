@@ -25,6 +25,7 @@ use billwatch_market::{
     reference_data::{Reference, Subject as Read},
 };
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable, hash_table::Entry};
+use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
 
 use super::{
@@ -76,6 +77,8 @@ pub struct BillLife {
     pub last_time: i64,
     /// Corrections or variants: every further fact goes the slow way.
     pub complicated: bool,
+    /// Parties and branches that its facts name, as [`party_mark`].
+    parties: Parties,
     dirty: bool,
 }
 
@@ -91,7 +94,18 @@ pub struct Single {
     pub due: Vec<(i64, Hit)>,
     /// Latest event time of any record, ms.
     pub last_time: i64,
+    /// Event ids that lead here: of its records and of their targets.
+    events: SmallVec<[EventId; 1]>,
+    parties: Parties,
     dirty: bool,
+}
+
+/// Marks of parties.
+type Parties = SmallVec<[u32; 8]>;
+
+/// Half the bits of a party or branch: enough to find who may have read it; two with one mark only cause a needless fold.
+fn party_mark(bits: u64) -> u32 {
+    (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
 /// Bytes and numbers for the gauges.
@@ -118,7 +132,7 @@ pub struct Lives {
     by_event: HashMap<(bool, EventId), Dense>,
     reference: Reference,
     /// Lives by party or branch that their facts name: whom late reference data may touch.
-    readers: HashMap<u64, Vec<Dense>>,
+    readers: HashMap<u32, Vec<Dense>>,
     /// Branches of a legal institution.
     branches: HashMap<PartyId, Vec<InstId>>,
     history: History,
@@ -127,6 +141,11 @@ pub struct Lives {
     clock: Option<i64>,
     reference_changes: Vec<(PartyId, i64)>,
     keeps_singles: bool,
+    /// One thread of a process writes the reference data of all.
+    saves_reference: bool,
+    unsaved_reference: Vec<Fact>,
+    /// Singles of a checkpoint whose parts are not found yet.
+    unjoined: Vec<(Dense, EventId)>,
     /// Singles that were joined in this epoch: (into, from).
     joins: Vec<(Dense, Dense)>,
     dirty: Vec<Dense>,
@@ -167,6 +186,9 @@ impl Lives {
             clock: None,
             reference_changes: Vec::new(),
             keeps_singles: home == seat.index() as u32,
+            saves_reference: seat.thread == 0 && common.store.is_some(),
+            unsaved_reference: Vec::new(),
+            unjoined: Vec::new(),
             joins: Vec::new(),
             dirty: Vec::new(),
             batch: Batch::default(),
@@ -230,7 +252,7 @@ impl Lives {
 
     /// Lives whose facts name a party (its bits) or a branch (its number).
     pub fn readers_of(&self, party: u64) -> &[Dense] {
-        self.readers.get(&party).map_or(&[], Vec::as_slice)
+        self.readers.get(&party_mark(party)).map_or(&[], Vec::as_slice)
     }
 
     /// Every bill.
@@ -363,13 +385,17 @@ impl Lives {
                     joined: SmallVec::new(),
                     due: Vec::new(),
                     last_time: i64::MIN,
+                    events: SmallVec::new(),
+                    parties: SmallVec::new(),
                     dirty: false,
                 });
                 dense
             }
         };
         for event in [Some(fact.event_id), target].into_iter().flatten() {
-            self.by_event.insert((is_reference, event), dense);
+            if self.by_event.insert((is_reference, event), dense).is_none() {
+                self.singles[single_place(dense)].events.push(event);
+            }
         }
         dense
     }
@@ -377,9 +403,13 @@ impl Lives {
     /// A record joins two lives that were apart (the correction of a correction came before it). The second goes on in the
     /// first: what it has added so far is taken away when the first is next valued, which is in this epoch.
     fn join(&mut self, into: Dense, from: Dense) -> Dense {
-        for dense in self.by_event.values_mut().filter(|dense| **dense == from) {
-            *dense = into;
+        let events = std::mem::take(&mut self.singles[single_place(from)].events);
+        let is_reference = self.singles[single_place(from)].is_reference;
+        for event in &events {
+            self.by_event.insert((is_reference, *event), into);
         }
+        self.singles[single_place(into)].events.extend(events);
+        self.mark(from);
         let mut moved = std::mem::take(&mut self.singles[single_place(from)].joined);
         moved.push(from);
         self.singles[single_place(into)].joined.extend(moved);
@@ -405,19 +435,16 @@ impl Lives {
         let mut touched: HashMap<Read, i64> = HashMap::new();
         let mut branches: Vec<(InstId, i64)> = Vec::new();
         for record in records {
-            if let (Some(branch), Some(legal)) = (record.inst(Field::ParticipantCode), record.party(Field::LegalInstId))
-            {
-                let known = self.branches.entry(legal).or_default();
-                if !known.contains(&branch) {
-                    known.push(branch);
-                }
-            }
+            self.note_branch(record);
             for (subject, from) in self.reference.insert(record.clone()).subjects {
                 touched.entry(subject).and_modify(|known| *known = from.min(*known)).or_insert(from);
                 branches.extend(insts_of(record).map(|branch| (branch, from)));
             }
         }
         let mut lives = HashSet::new();
+        if self.saves_reference {
+            self.unsaved_reference.extend_from_slice(records);
+        }
         for (subject, from) in touched {
             match subject {
                 Read::Party(party) => {
@@ -445,8 +472,17 @@ impl Lives {
         lives
     }
 
+    fn note_branch(&mut self, record: &Fact) {
+        if let (Some(branch), Some(legal)) = (record.inst(Field::ParticipantCode), record.party(Field::LegalInstId)) {
+            let known = self.branches.entry(legal).or_default();
+            if !known.contains(&branch) {
+                known.push(branch);
+            }
+        }
+    }
+
     fn readers_since(&self, party: u64, from: i64, lives: &mut HashSet<Dense>) {
-        let readers = self.readers.get(&party).map_or(&[][..], Vec::as_slice);
+        let readers = self.readers_of(party);
         lives.extend(readers.iter().copied().filter(|dense| self.read_since(*dense, from)));
     }
 
@@ -677,21 +713,25 @@ impl Lives {
 
     /// Remembers whose reference data a fact may read.
     fn note_reader(&mut self, dense: Dense, fact: &Fact) {
+        let parties = if dense & SINGLE == 0 {
+            &mut self.bills[dense as usize].parties
+        } else {
+            let single = &mut self.singles[single_place(dense)];
+            single.last_time = single.last_time.max(fact.event_time);
+            &mut single.parties
+        };
         for (_, value) in &fact.fields {
-            let key = match value {
-                Value::Party(party) if *party != PartyId::SYSTEM && *party != PartyId::MARKET => party.bits(),
-                Value::Inst(branch) => u64::from(branch.0),
+            let mark = match value {
+                Value::Party(party) if *party != PartyId::SYSTEM && *party != PartyId::MARKET => {
+                    party_mark(party.bits())
+                }
+                Value::Inst(branch) => party_mark(u64::from(branch.0)),
                 _ => continue,
             };
-            let readers = self.readers.entry(key).or_default();
-            // Neighbours repeat most; what slips through is harmless.
-            if !readers.iter().rev().take(4).any(|known| *known == dense) {
-                readers.push(dense);
+            if !parties.contains(&mark) {
+                parties.push(mark);
+                self.readers.entry(mark).or_default().push(dense);
             }
-        }
-        if dense & SINGLE != 0 {
-            let last = &mut self.singles[single_place(dense)].last_time;
-            *last = (*last).max(fact.event_time);
         }
     }
 
@@ -704,6 +744,100 @@ impl Lives {
         if !*dirty {
             *dirty = true;
             self.dirty.push(dense);
+        }
+    }
+
+    /// Writes all facts to the disk and waits for it.
+    pub fn flush_history(&mut self) -> Result<(), StoreError> {
+        let Lives { history, bills, singles, .. } = self;
+        history.flush(|dense| subject_of(bills, singles, dense))
+    }
+
+    /// Rows of bills and singles that changed since the last call.
+    pub fn take_dirty(&mut self) -> (Vec<SavedRow>, Vec<SavedRow>) {
+        let (mut bills, mut singles) = (Vec::new(), Vec::new());
+        for dense in std::mem::take(&mut self.dirty) {
+            let key = self.subject(dense).key().to_vec();
+            if dense & SINGLE == 0 {
+                let life = &mut self.bills[dense as usize];
+                life.dirty = false;
+                let row = (&life.bill, &life.timers, &life.due, life.last_time, life.complicated, &life.parties);
+                bills.push((key, encode(&row)));
+            } else {
+                self.singles[single_place(dense)].dirty = false;
+                let single = &self.singles[single_place(dense)];
+                let joined: Vec<EventId> =
+                    single.joined.iter().map(|part| self.singles[single_place(*part)].root).collect();
+                let row = (&single.events, joined, &single.due, single.last_time, &single.parties);
+                singles.push((key, encode(&row)));
+            }
+        }
+        (bills, singles)
+    }
+
+    /// Reference records since the last call, where this thread writes them for its process.
+    pub fn take_unsaved_reference(&mut self) -> Vec<Fact> {
+        std::mem::take(&mut self.unsaved_reference)
+    }
+
+    /// Puts a reference record of a checkpoint back.
+    pub fn restore_reference(&mut self, record: Fact) {
+        self.note_branch(&record);
+        self.reference.insert(record);
+    }
+
+    /// Puts a bill of a checkpoint back.
+    pub fn restore_bill(&mut self, id: BillId, row: &[u8]) -> Result<(), StoreError> {
+        let dense = self.bill_life(id);
+        let (bill, timers, due, last_time, complicated, parties): (_, _, _, _, _, Parties) = decode_row(row)?;
+        parties.iter().for_each(|mark| self.readers.entry(*mark).or_default().push(dense));
+        self.bills[dense as usize] = BillLife { id, bill, timers, due, last_time, complicated, parties, dirty: false };
+        Ok(())
+    }
+
+    /// Puts a single of a checkpoint back. When all are there, [`Lives::resume`] joins them.
+    pub fn restore_single(&mut self, is_reference: bool, root: EventId, row: &[u8]) -> Result<(), StoreError> {
+        type Row = (SmallVec<[EventId; 1]>, Vec<EventId>, Vec<(i64, Hit)>, i64, Parties);
+        let (events, joined, due, last_time, parties): Row = decode_row(row)?;
+        let dense = self.singles.len() as Dense | SINGLE;
+        parties.iter().for_each(|mark| self.readers.entry(*mark).or_default().push(dense));
+        for event in &events {
+            self.by_event.insert((is_reference, *event), dense);
+        }
+        self.unjoined.extend(joined.into_iter().map(|part| (dense, part)));
+        self.singles.push(Single {
+            root,
+            is_reference,
+            joined: SmallVec::new(),
+            due,
+            last_time,
+            events,
+            parties,
+            dirty: false,
+        });
+        Ok(())
+    }
+
+    /// After all rows of a checkpoint: what is a function of them.
+    pub fn resume(&mut self, clock: Option<i64>, effects: Effects) {
+        self.clock = clock;
+        self.valuer.restore_effects(effects);
+        let roots: HashMap<(bool, EventId), Dense> = self
+            .singles
+            .iter()
+            .enumerate()
+            .map(|(place, single)| ((single.is_reference, single.root), place as Dense | SINGLE))
+            .collect();
+        for (into, part) in std::mem::take(&mut self.unjoined) {
+            let single = &mut self.singles[single_place(into)];
+            single.joined.extend(roots.get(&(single.is_reference, part)).copied());
+        }
+        let bills = self.bills.iter().enumerate().map(|(place, life)| (place as Dense, &life.due));
+        let singles = self.singles.iter().enumerate().map(|(place, single)| (place as Dense | SINGLE, &single.due));
+        for (dense, due) in bills.chain(singles) {
+            for (at, _) in due.iter().filter(|(at, _)| clock.is_none_or(|clock| *at > clock)) {
+                self.timers.entry(*at).or_default().push(dense);
+            }
         }
     }
 
@@ -737,6 +871,7 @@ impl BillLife {
             due: Vec::new(),
             last_time: i64::MIN,
             complicated: false,
+            parties: SmallVec::new(),
             dirty: false,
         }
     }
@@ -756,6 +891,17 @@ impl Batch {
             left.dense.cmp(&right.dense).then_with(|| order(left).cmp(&order(right)))
         });
     }
+}
+
+/// A row of a state table: key and value.
+pub type SavedRow = (Vec<u8>, Vec<u8>);
+
+fn encode(row: &impl Serialize) -> Vec<u8> {
+    postcard::to_stdvec(row).expect("memory takes every row")
+}
+
+fn decode_row<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
+    postcard::from_bytes(bytes).map_err(|error| StoreError::Damaged { what: format!("a row of a checkpoint: {error}") })
 }
 
 fn subject_of(bills: &[BillLife], singles: &[Single], dense: Dense) -> Subject {

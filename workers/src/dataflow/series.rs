@@ -40,20 +40,28 @@ pub struct SeriesStore {
     /// For each feature: how many cells lie in a bucket.
     buckets: Vec<BTreeMap<i64, u32>>,
     cells: usize,
-    dirty: HashSet<CellName>,
+    dirty: HashSet<BucketName>,
+    /// True when checkpoints can be taken.
+    pub keep_dirty: bool,
 }
+
+/// A bucket by its name.
+pub type BucketName = (FeatureIndex, Key, i64);
 
 impl SeriesStore {
     /// Adds a change; true when the key is new for the feature.
     pub fn add(&mut self, delta: &FeatureDelta) -> bool {
-        self.dirty.insert((delta.feature, delta.key, delta.bucket, delta.member));
+        if self.keep_dirty {
+            self.dirty.insert((delta.feature, delta.key, delta.bucket));
+        }
         self.add_cell(delta, Cell { count: delta.count, sum: i128::from(delta.sum) })
     }
 
-    /// Puts a cell of a checkpoint back: `high` is the upper half of its sum. True when the key is new for the feature.
-    pub fn restore(&mut self, delta: &FeatureDelta, high: i64) -> bool {
-        let sum = i128::from(high) << 64 | i128::from(delta.sum as u64);
-        self.add_cell(delta, Cell { count: delta.count, sum })
+    /// Puts a cell of a checkpoint back. True when the key is new for the feature.
+    pub fn restore(&mut self, name: CellName, cell: Cell) -> bool {
+        let (feature, key, bucket, member) = name;
+        let place = FeatureDelta { feature, key, bucket, member, count: 0, sum: 0 };
+        self.add_cell(&place, cell)
     }
 
     fn add_cell(&mut self, delta: &FeatureDelta, change: Cell) -> bool {
@@ -136,21 +144,15 @@ impl SeriesStore {
         }
     }
 
-    /// Cells touched since the last call, with their content now; for a checkpoint.
-    pub fn take_dirty(&mut self) -> Vec<(CellName, Cell)> {
+    /// Buckets touched since the last call, with all their cells now; for a checkpoint.
+    pub fn take_dirty(&mut self) -> Vec<(BucketName, Vec<(Member, Cell)>)> {
         let names = std::mem::take(&mut self.dirty);
-        names.into_iter().map(|name| (name, self.cell(name))).collect()
-    }
-
-    fn cell(&self, (feature, key, bucket, member): CellName) -> Cell {
-        let series = self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key));
-        match series {
-            None => Cell::default(),
-            Some(Series::Small(entries)) => entries
-                .binary_search_by_key(&(bucket, member), |entry| (entry.bucket, entry.member))
-                .map_or(Cell::default(), |at| entries[at].cell),
-            Some(Series::Large(large)) => large.cells.get(&(bucket, member)).copied().unwrap_or_default(),
-        }
+        let cells = |(feature, key, bucket): BucketName| {
+            let mut cells = Vec::new();
+            self.cells(feature, key, bucket, bucket, &mut |_, member, cell| cells.push((member, cell)));
+            cells
+        };
+        names.into_iter().map(|name| (name, cells(name))).collect()
     }
 
     /// Bytes held, estimated.
@@ -158,7 +160,7 @@ impl SeriesStore {
         let tables: usize =
             self.series.iter().map(|series| series.capacity() * (size_of::<Key>() + size_of::<Series>() + 1)).sum();
         // A cell in a map costs its entry and a third more for half-empty nodes.
-        tables + self.cells * (size_of::<Entry>() * 4 / 3) + self.dirty.capacity() * (size_of::<CellName>() + 1)
+        tables + self.cells * (size_of::<Entry>() * 4 / 3) + self.dirty.capacity() * (size_of::<BucketName>() + 1)
     }
 }
 

@@ -13,12 +13,13 @@ use billwatch_market::{
     fact::{EventId, Fact},
     ids::BillId,
     observe::{Meanings, Observation},
-    pattern::{BillTimers, FeatureIndex, Hit, MarketRegistry, Output, Patterns, Seen},
+    pattern::{BillTimers, FeatureIndex, Hit, MarketRegistry, Output, PATTERNS_CSV, Patterns, RULES_JSON, Seen},
     reference_data::Reference,
     view::{Fate, ViewHash, effect_hash},
 };
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     alerts::AlertRow,
@@ -52,6 +53,12 @@ impl Rules {
             meanings,
             patterns: Patterns::embedded(),
         })
+    }
+
+    /// Tells rule sets apart: state on disk names rules and features by their place.
+    pub fn fingerprint(&self) -> u64 {
+        let parts = [RULES_JSON.as_bytes(), PATTERNS_CSV.as_bytes(), &self.patterns.parameters_version().to_le_bytes()];
+        parts.iter().fold(0, |hash, part| xxh3_64_with_seed(part, hash))
     }
 
     /// The effect of each fact of a family that was worked out by `corrections::effective`.

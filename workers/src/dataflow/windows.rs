@@ -11,12 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use billwatch_market::{
     ids::PartyId,
-    pattern::{FeatureDelta, FeatureIndex, Hit, Judged, Key, PatternIndex, Patterns, Registry, Windows as _},
+    pattern::{Cell, FeatureDelta, FeatureIndex, Hit, Judged, Key, PatternIndex, Patterns, Registry, Windows as _},
 };
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
-use super::{alerts::AlertRow, series::SeriesStore};
+use super::{
+    alerts::AlertRow,
+    series::{CellName, SeriesStore},
+};
 
 /// What the windows operator is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -307,7 +310,9 @@ impl Windows {
         for hit in &hits {
             emit(AlertRow { hit: hit.clone(), weight: 1 });
         }
-        self.dirty_judgements.insert(place);
+        if self.keyed.keep_dirty {
+            self.dirty_judgements.insert(place);
+        }
         self.put_judgement(place, hits);
     }
 
@@ -333,11 +338,17 @@ impl Windows {
     }
 
     /// Puts a cell of a checkpoint back; nothing is judged.
-    pub fn restore_cell(&mut self, collective: bool, delta: &FeatureDelta, high: i64) {
+    pub fn restore_cell(&mut self, collective: bool, name: CellName, cell: Cell) {
         let store = if collective { &mut self.collective } else { &mut self.keyed };
-        if store.restore(delta, high) && self.reads_reference[usize::from(delta.feature.0)] {
-            self.index(delta.feature, delta.key);
+        if store.restore(name, cell) && self.reads_reference[usize::from(name.0.0)] {
+            self.index(name.0, name.1);
         }
+    }
+
+    /// Begins to remember what changes, for checkpoints.
+    pub fn keep_dirty(&mut self) {
+        self.keyed.keep_dirty = true;
+        self.collective.keep_dirty = true;
     }
 
     /// After a restore: finds what waits for the clock again. It is a function of the windows and the clock.

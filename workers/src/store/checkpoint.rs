@@ -34,6 +34,8 @@ pub struct Manifest {
     pub generation: u64,
     /// Catalogue: rows and codes are numbered by it.
     pub catalogue_fingerprint: u64,
+    /// Pattern rules and parameters: judgements on disk name rules by their place.
+    pub rules_fingerprint: u64,
     /// Owner of each key group when it was taken.
     pub key_group_owners: Vec<u32>,
     /// The process and its threads: whose rows these are.
@@ -174,6 +176,7 @@ mod tests {
             clock: Some(5),
             generation: 1,
             catalogue_fingerprint: 9,
+            rules_fingerprint: 4,
             key_group_owners: vec![0; 1024],
             process: 0,
             threads: 1,

@@ -7,7 +7,10 @@
 //! Key: `key group (2) | kind (1) | id length (1) | id (16) | epoch (8) | index (4)`, big-endian; value: the fact as
 //! `market::codec` writes it.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+};
 
 use billwatch_market::{
     codec::decode_fact,
@@ -118,7 +121,7 @@ pub struct History {
     open: Gathered,
     /// Handed to the writer, not yet in the store; all parts when there is no store.
     sealed: Vec<Arc<Gathered>>,
-    writer: Option<mpsc::Sender<Job>>,
+    writer: Option<(mpsc::Sender<Job>, JoinHandle<()>)>,
     done: (mpsc::Sender<Result<Arc<Gathered>, StoreError>>, mpsc::Receiver<Result<Arc<Gathered>, StoreError>>),
 }
 
@@ -127,8 +130,7 @@ impl History {
     pub fn new(store: Option<Arc<Store>>) -> Self {
         let writer = store.clone().map(|store| {
             let (jobs, inbox) = mpsc::channel::<Job>();
-            std::thread::spawn(move || write_jobs(&store, &inbox));
-            jobs
+            (jobs, std::thread::spawn(move || write_jobs(&store, &inbox)))
         });
         History { store, open: Gathered::default(), sealed: Vec::new(), writer, done: mpsc::channel() }
     }
@@ -173,7 +175,7 @@ impl History {
         }
         let part = Arc::new(std::mem::take(&mut self.open));
         self.sealed.push(part.clone());
-        let Some(writer) = &self.writer else { return };
+        let Some((writer, _)) = &self.writer else { return };
         let rows = part
             .rows
             .iter()
@@ -253,6 +255,16 @@ impl History {
     pub fn heap_bytes(&self) -> usize {
         let parts = self.sealed.iter().map(Arc::as_ref).chain([&self.open]);
         parts.map(|part| part.bytes.capacity() + part.rows.capacity() * size_of::<Row>()).sum()
+    }
+}
+
+/// The writer lets go of the store before the history is gone: the directory can then be opened again.
+impl Drop for History {
+    fn drop(&mut self) {
+        if let Some((jobs, writer)) = self.writer.take() {
+            drop(jobs);
+            let _ = writer.join();
+        }
     }
 }
 

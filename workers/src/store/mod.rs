@@ -37,38 +37,35 @@ use rocksdb::{
 pub enum Table {
     /// Accepted facts by subject (bill or party).
     History,
-    /// Accepted reference facts; written by the worker that owns their key group.
+    /// Accepted reference facts; written by the first thread of each process, read by all.
     Reference,
     /// Folded bills.
     Bills,
-    /// Parties with facts of their own (cash, orders).
-    Parties,
+    /// Facts without a bill.
+    Singles,
     /// Totals of cells.
     Cells,
-    /// Members of distinct counts.
-    Members,
     /// Feature buckets.
     Windows,
     /// Hits given by keyed and collective rules, by what was judged.
     Judgements,
     /// Hits of alerts.
     Alerts,
-    /// What falls due when the clock passes.
-    Timers,
+    /// One row a worker: what belongs to no key.
+    Totals,
 }
 
 /// Every table, in order of its number.
-pub const TABLES: [Table; 10] = [
+pub const TABLES: [Table; 9] = [
     Table::History,
     Table::Reference,
     Table::Bills,
-    Table::Parties,
+    Table::Singles,
     Table::Cells,
-    Table::Members,
     Table::Windows,
     Table::Judgements,
     Table::Alerts,
-    Table::Timers,
+    Table::Totals,
 ];
 
 impl Table {
@@ -78,13 +75,12 @@ impl Table {
             Table::History => "history",
             Table::Reference => "reference",
             Table::Bills => "bills",
-            Table::Parties => "parties",
+            Table::Singles => "singles",
             Table::Cells => "cells",
-            Table::Members => "members",
             Table::Windows => "windows",
             Table::Judgements => "judgements",
             Table::Alerts => "alerts",
-            Table::Timers => "timers",
+            Table::Totals => "totals",
         }
     }
 }
