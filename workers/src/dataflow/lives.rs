@@ -548,6 +548,7 @@ impl Lives {
                 self.go_on(dense, rows, batch, sink);
             } else {
                 self.value_single(&batch.facts[rows[0].fact as usize], false, 1, sink);
+                self.mark(dense);
             }
         }
         Ok(())
