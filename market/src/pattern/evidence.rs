@@ -202,7 +202,7 @@ fn feeds(output: &Output, need: &EvidenceNeed) -> bool {
     })
 }
 
-/// Adds reference facts of every party that is named, the latest curve points, and reference messages that hit themselves.
+/// Adds reference facts of every party that is named, the curve points in force, and reference messages that hit themselves.
 fn add_reference(evidence: &mut Evidence, sorted: &Sorted, need: &EvidenceNeed, alert: (PatternIndex, &AlertKey, Day)) {
     let mut parties: BTreeSet<PartyId> = BTreeSet::new();
     for fact in &evidence.facts {
@@ -218,27 +218,9 @@ fn add_reference(evidence: &mut Evidence, sorted: &Sorted, need: &EvidenceNeed, 
         AlertKey::Event(event) => Some(*event),
         _ => None,
     };
-    let last = evidence.facts.iter().map(|fact| fact.event_time).max().unwrap_or(i64::MAX);
-    let mut curves: BTreeMap<(Option<Code>, Option<Code>), Fact> = BTreeMap::new();
-    let facts = effective(sorted.reference.clone());
-    for fact in facts.facts {
-        if matches!(scope(&fact), FactScope::BillAndReference(_)) {
-            continue;
-        }
-        if fact.behaviour == behaviour::REF_CRV {
-            let effective = fact.int(Field::EffectiveTime).unwrap_or(fact.event_time);
-            if effective <= last {
-                curves.insert((fact.code(Field::BillClass), fact.code(Field::CurveTenor)), fact);
-            }
-            continue;
-        }
-        let names_party = parties_of(&fact).any(|party| parties.contains(&party));
-        let by_code_alone = fact.behaviour == behaviour::MST_BLK && fact.party(Field::EntId).is_none();
-        if names_party || by_code_alone {
-            evidence.facts.push(fact);
-        }
-    }
-    evidence.facts.extend(curves.into_values());
+    let reference = effective(sorted.reference.clone()).facts;
+    let read = reference_read(reference, &evidence.facts, |party| parties.contains(&party));
+    evidence.facts.extend(read);
     // A message without bill that is itself the alert: with its variants, as accepted.
     for record in sorted.reference.iter().chain(&sorted.others) {
         if Some(record.event_id) == message && !matches!(scope(record), FactScope::BillAndReference(_)) {
@@ -250,7 +232,50 @@ fn add_reference(evidence: &mut Evidence, sorted: &Sorted, need: &EvidenceNeed, 
     evidence.facts.dedup();
 }
 
-fn parties_of(fact: &Fact) -> impl Iterator<Item = PartyId> {
+/// Of the effective reference facts, in order, those that `facts` of bills are read against: what is about a named party,
+/// the curve points in force at each fact with a rate, and lists by credit code alone. The trade background of a bill
+/// comes with the bill.
+pub fn reference_read(reference: Vec<Fact>, facts: &[Fact], is_named: impl Fn(PartyId) -> bool) -> Vec<Fact> {
+    let is_priced = |fact: &&Fact| fact.bill_id.is_some() && fact.int(Field::RateE4).is_some();
+    let priced_at: BTreeSet<i64> = facts.iter().filter(is_priced).map(|fact| fact.event_time).collect();
+    let mut curves: BTreeMap<(Option<Code>, Option<Code>), Vec<(i64, Fact)>> = BTreeMap::new();
+    let mut read = Vec::new();
+    for fact in reference {
+        if matches!(scope(&fact), FactScope::BillAndReference(_)) {
+            continue;
+        }
+        if fact.behaviour == behaviour::REF_CRV {
+            let from = fact.int(Field::EffectiveTime).unwrap_or(fact.event_time);
+            curves.entry((fact.code(Field::BillClass), fact.code(Field::CurveTenor))).or_default().push((from, fact));
+            continue;
+        }
+        let by_code_alone = fact.behaviour == behaviour::MST_BLK && fact.party(Field::EntId).is_none();
+        if by_code_alone || subjects_of(&fact).any(&is_named) {
+            read.push(fact);
+        }
+    }
+    for mut points in curves.into_values() {
+        // Stable: of points from one instant on, the later in order is in force.
+        points.sort_by_key(|(from, _)| *from);
+        let mut used: BTreeSet<usize> = BTreeSet::new();
+        for instant in &priced_at {
+            let after = points.partition_point(|(from, _)| from <= instant);
+            used.extend(after.checked_sub(1));
+        }
+        read.extend(used.into_iter().map(|at| points[at].1.clone()));
+    }
+    read
+}
+
+/// Whom a reference fact is about. The bank that registers an enterprise or keeps its account is not.
+fn subjects_of(fact: &Fact) -> impl Iterator<Item = PartyId> {
+    let enterprise = fact.party(Field::EntId);
+    let others = if enterprise.is_none() { Some(parties_of(fact)) } else { None };
+    enterprise.into_iter().chain(fact.party(Field::RelatedId)).chain(others.into_iter().flatten())
+}
+
+/// The parties that a fact names.
+pub fn parties_of(fact: &Fact) -> impl Iterator<Item = PartyId> {
     fact.fields.iter().filter_map(|(_, value)| match value {
         Value::Party(party) if *party != PartyId::SYSTEM && *party != PartyId::MARKET => Some(*party),
         _ => None,

@@ -446,9 +446,8 @@ impl Patterns {
     /// Keys of collective rules whose judgement may change when a cell changed. A feature of edges, `key -> member`: the edge
     /// itself and, in each triangle with it, the two other edges. Any other feature: the key.
     pub fn neighbours(&self, feature: FeatureIndex, key: Key, member: Member, windows: &impl Windows) -> Vec<Key> {
-        let reads_edges = |rule: &Rule| {
-            keyed_of(rule).is_some_and(|keyed| keyed.collective && keyed.windows[0].feature == feature)
-        };
+        let reads_edges =
+            |rule: &Rule| keyed_of(rule).is_some_and(|keyed| keyed.collective && keyed.windows[0].feature == feature);
         if !self.compiled.rules.iter().any(reads_edges) {
             return vec![key];
         }

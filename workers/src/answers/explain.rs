@@ -9,12 +9,13 @@ use billwatch_market::{
     bill::Bill,
     corrections::effective,
     evaluator::without_bill,
-    fact::{Fact, Field, Value, behaviour},
+    fact::Fact,
     ids::{BillId, Day, PartyId},
     observe::Observation,
     pattern::{
         AlertKey, BillTimers, BucketWidth, FeatureIndex, Key, Output, PatternIndex, Patterns, PlainWindows, Seen,
-        Windows as _, evidence::CellRange,
+        Windows as _,
+        evidence::{CellRange, parties_of, reference_read},
     },
 };
 use billwatch_proto::v1;
@@ -56,7 +57,8 @@ pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<
         parties.extend(answer.baseline.iter().filter_map(named));
     }
     if !facts.is_empty() || owner {
-        facts.extend(reference(shard, &parties));
+        let read = reference(shard, &facts, &parties);
+        facts.extend(read);
     }
     facts.sort_by(billwatch_market::fact::by_order);
     facts.dedup();
@@ -219,24 +221,9 @@ fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, bill_id: Option<BillId>, reco
         || output.deltas.iter().any(feeds)
 }
 
-/// Reference data of the parties, all points of curves, and lists by credit code alone.
-fn reference(shard: &Shard, parties: &HashSet<PartyId>) -> Vec<Fact> {
+/// Reference data that these facts and keys are read against.
+fn reference(shard: &Shard, facts: &[Fact], parties: &HashSet<PartyId>) -> Vec<Fact> {
     let lives = shard.lives.borrow();
-    let records = lives.reference().records().filter(|record| {
-        let by_code_alone = record.behaviour == behaviour::MST_BLK && record.party(Field::EntId).is_none();
-        record.correction.is_some()
-            || record.behaviour == behaviour::REF_CRV
-            || by_code_alone
-            || parties_of(record).any(|party| parties.contains(&party))
-    });
-    let facts = effective(records.collect()).facts;
-    // A trade background of a bill comes with the bill.
-    facts.into_iter().filter(|fact| fact.bill_id.is_none()).collect()
-}
-
-fn parties_of(fact: &Fact) -> impl Iterator<Item = PartyId> {
-    fact.fields.iter().filter_map(|(_, value)| match value {
-        Value::Party(party) if *party != PartyId::SYSTEM && *party != PartyId::MARKET => Some(*party),
-        _ => None,
-    })
+    let records = lives.reference().records().collect();
+    reference_read(effective(records).facts, facts, |party| parties.contains(&party))
 }

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::{
-    judge, setting,
+    judge,
     market::{Market, Terms, bank, day, ent, text, yuan},
+    setting,
 };
 use crate::{
     corrections::effective,
