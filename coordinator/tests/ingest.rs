@@ -350,3 +350,55 @@ async fn a_second_coordinator_on_the_same_directory_is_refused() {
     assert!(error.to_string().contains("locked"), "{error}");
     door.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_of_dates_and_forms_of_control_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let door = Door::open(dir.path(), 1).await;
+    let control = r#"{"control":"idle","behaviour":"END.WDR","source":"NGBS","source_seq":1}"#;
+    let issue = example("b-plain-bab").into_iter().find(|line| line.contains("ISS.REG")).unwrap();
+    let mut issue: serde_json::Value = serde_json::from_str(&issue).unwrap();
+    issue["due_date"] = "2001-01-01".into();
+    let answer = door.send_lines(&[control, &issue.to_string()]).await;
+    assert_eq!(tuples(&answer.refusals), vec![(0, "CONTROL_FORM", "control"), (1, "DATE_ORDER", "due_date")]);
+    door.close().await;
+}
+
+/// A copy of the log's files, taken while they are written, is what a crash leaves: a prefix, torn anywhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_image_holds_every_record_acknowledged_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let door = Door::open(dir.path(), 1).await;
+    let records: Vec<Record> = (1..=20_000).map(|n| parse(&withdrawal(n, n, BILL_A, 1))).collect();
+    let batches: Vec<v1::IngestRequest> = records.chunks(50).zip(1..).map(|(part, id)| columns(id, part)).collect();
+    let mut client = door.ingest().await;
+    let mut answers = client.ingest(tokio_stream::iter(batches)).await.unwrap().into_inner();
+    let mut images = Vec::new();
+    let mut acknowledged = 0;
+    while let Some(answer) = answers.message().await.unwrap() {
+        acknowledged += answer.accepted as usize;
+        if answer.batch_id % 80 == 7 {
+            let image = tempfile::tempdir().unwrap();
+            std::fs::create_dir(image.path().join("log")).unwrap();
+            for entry in std::fs::read_dir(dir.path().join("log")).unwrap() {
+                let entry = entry.unwrap();
+                std::fs::copy(entry.path(), image.path().join("log").join(entry.file_name())).unwrap();
+            }
+            images.push((acknowledged, image));
+        }
+    }
+    door.close().await;
+    assert_eq!((acknowledged, images.len()), (20_000, 5));
+    for (acknowledged, image) in images {
+        let door = Door::open(image.path(), 1).await;
+        let again = door.send(records[..acknowledged].chunks(5_000).map(|part| columns(1, part)).collect()).await;
+        assert!(again.iter().all(|answer| answer.as_ref().unwrap().accepted == 0), "{acknowledged} were acknowledged");
+        // The client goes on where it was: all is there once.
+        let rest = door.send(records.chunks(5_000).map(|part| columns(1, part)).collect()).await;
+        let epoch = rest.last().unwrap().as_ref().unwrap().epoch;
+        door.sealed(epoch).await;
+        let numbers: Vec<u64> = door.log().await.iter().map(|(_, record)| record.sequence().1).collect();
+        assert_eq!(numbers, (1..=20_000).collect::<Vec<u64>>());
+        door.close().await;
+    }
+}
