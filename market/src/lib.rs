@@ -1,6 +1,6 @@
 //! The bill market's vocabulary and laws, with no I/O.
 //!
-//! Begin with [`fact`] (what goes in), [`bill`] (what a fact does to a bill) and [`reference`] (the plain evaluator that
+//! Begin with [`fact`] (what goes in), [`bill`] (what a fact does to a bill) and [`evaluator`] (the plain evaluator that
 //! says what every view must be). See `ARCHITECTURE.md` for the road between them.
 
 pub mod aggregate;

@@ -18,6 +18,8 @@
 //! Begin with [`Aggregates::new`]; `rules` is the table of themes, `measure` what is summed, `query` how figures are formed,
 //! [`epoch_sums`] how a shard adds up what an epoch changes before it tells the owners of the cells.
 
+mod compile;
+mod contribution;
 pub mod epoch_sums;
 mod flow;
 pub mod left_out;
@@ -32,20 +34,21 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use self::{
+    compile::compile_theme,
+    measure::{Measure, SetKind, Slot},
+    rules::{Counts, StockOf, THEMES, ThemeRule},
+};
 pub use self::{
     epoch_sums::{CellLayout, EpochSums},
     query::{Answer, Grain, Partial, Plan, Question, QuestionError, Value},
     sink::{CellDelta, CellKey, CellSink, SetDelta},
 };
-use self::{
-    measure::{Form, Measure, SetKind, Slot},
-    rules::{Counts, StockOf, THEMES, ThemeRule},
-};
 use crate::{
     catalogue::Catalogue,
     fact::{BEHAVIOUR_CODES, Behaviour},
     items::{Enumeration, MissingEnumeration},
-    names::{Attribute, Name, Role},
+    names::Name,
     observe::Meanings,
 };
 
@@ -105,7 +108,7 @@ struct Share {
 struct Feed {
     name: Name,
     targets: Vec<(u16, u8)>,
-    /// Bit n: some target has n. Only for stock, which has few themes.
+    /// Bit n: some target has n; a behaviour feeds fewer than 32 themes.
     mask: u32,
 }
 
@@ -137,8 +140,8 @@ struct StockPlan {
 #[derive(Debug)]
 pub struct Aggregates {
     meanings: Arc<Meanings>,
-    themes: Vec<Theme>,
-    pairs: Vec<Pair>,
+    themes: Arc<Vec<Theme>>,
+    pairs: Arc<Vec<Pair>>,
     plans: Vec<BehaviourPlan>,
     cuts: BehaviourPlan,
     stock: StockPlan,
@@ -162,6 +165,15 @@ impl Aggregates {
             let Some(listed) = catalogue.theme(rule.theme) else { continue };
             themes.push(compile_theme(rule, listed, themes.len() as u16, &mut pairs));
         }
+        Aggregates::fed(meanings, Arc::new(themes), Arc::new(pairs), &|_| true)
+    }
+
+    fn fed(
+        meanings: Arc<Meanings>,
+        themes: Arc<Vec<Theme>>,
+        pairs: Arc<Vec<Pair>>,
+        wants: &dyn Fn(u16) -> bool,
+    ) -> Self {
         let mut aggregates = Aggregates {
             meanings,
             themes,
@@ -174,10 +186,10 @@ impl Aggregates {
             is_quote: BEHAVIOUR_CODES.iter().map(|code| rules::is_quote(code)).collect(),
             is_cancel: BEHAVIOUR_CODES.iter().map(|code| rules::is_cancel(code)).collect(),
         };
-        aggregates.plans = BEHAVIOUR_CODES.iter().map(|code| aggregates.plan(code, |_| true)).collect();
-        aggregates.cuts = aggregates.plan_of_cuts(|_| true);
-        aggregates.stock = aggregates.plan_of_stock(|_| true);
-        aggregates.plan_disclosure(|_| true);
+        aggregates.plans = BEHAVIOUR_CODES.iter().map(|code| aggregates.plan(code, wants)).collect();
+        aggregates.cuts = aggregates.plan_of_cuts(wants);
+        aggregates.stock = aggregates.plan_of_stock(wants);
+        aggregates.plan_disclosure(wants);
         aggregates
     }
 
@@ -188,13 +200,8 @@ impl Aggregates {
 
     /// The same, but only these pairs are fed; their numbers stay. For questions that observe bills again.
     pub fn only(&self, wanted: &[u16]) -> Self {
-        let mut aggregates = Aggregates::new(self.meanings.clone());
         let wants = |pair: u16| wanted.contains(&pair);
-        aggregates.plans = BEHAVIOUR_CODES.iter().map(|code| aggregates.plan(code, wants)).collect();
-        aggregates.cuts = aggregates.plan_of_cuts(wants);
-        aggregates.stock = aggregates.plan_of_stock(wants);
-        aggregates.plan_disclosure(wants);
-        aggregates
+        Aggregates::fed(self.meanings.clone(), self.themes.clone(), self.pairs.clone(), &wants)
     }
 
     /// True when facts of the behaviour may change a fed pair other than through the lots.
@@ -238,220 +245,4 @@ impl Aggregates {
     pub fn dimension_count(&self) -> usize {
         self.themes.iter().map(|theme| theme.dimensions.len()).sum()
     }
-
-    fn plan(&self, code: &str, wants: impl Fn(u16) -> bool) -> BehaviourPlan {
-        let mut plan = BehaviourPlan::default();
-        for (number, pair) in self.pairs.iter().enumerate().filter(|(_, pair)| !pair.stock) {
-            let theme = &self.themes[usize::from(pair.theme)];
-            let Some(counts) = rules::counts(&theme.rule, code, &pair.dimension) else { continue };
-            if wants(number as u16) {
-                let name = self.name_for(pair, code);
-                plan.feed(number as u16, pair.theme, name, counts, theme);
-            }
-        }
-        plan
-    }
-
-    /// The name that a pair reads in facts of a behaviour: T25 means one enterprise a fact.
-    fn name_for(&self, pair: &Pair, code: &str) -> Name {
-        let theme = &self.themes[usize::from(pair.theme)];
-        match pair.name {
-            Name::Of(Role::EachEnterprise, attribute) if &*theme.id == "T25" => {
-                Name::Of(rules::small_enterprise_role(code), attribute)
-            }
-            name => name,
-        }
-    }
-
-    fn plan_of_cuts(&self, wants: impl Fn(u16) -> bool) -> BehaviourPlan {
-        let mut plan = BehaviourPlan::default();
-        for (number, pair) in self.pairs.iter().enumerate() {
-            let theme = &self.themes[usize::from(pair.theme)];
-            if &*theme.id == "T18" && wants(number as u16) {
-                plan.feed(number as u16, pair.theme, pair.name, Counts::Full, theme);
-            }
-        }
-        plan
-    }
-
-    fn plan_of_stock(&self, wants: impl Fn(u16) -> bool) -> StockPlan {
-        let mut plan = StockPlan::default();
-        for (number, pair) in self.pairs.iter().enumerate().filter(|(_, pair)| pair.stock) {
-            let Some(of) = self.themes[usize::from(pair.theme)].rule.stock else { continue };
-            let number = number as u16;
-            if !wants(number) {
-                continue;
-            }
-            let place = plan.themes.iter().position(|(theme, _)| *theme == pair.theme).unwrap_or_else(|| {
-                plan.themes.push((pair.theme, of));
-                plan.themes.len() - 1
-            }) as u8;
-            if is_time(pair.name) {
-                plan.time.push((number, place));
-            } else {
-                feed(&mut plan.feeds, pair.name, number, place);
-            }
-        }
-        plan
-    }
-
-    /// The pairs of T28 to which `timely_ratio` is added, at the acceptance date. The behaviour is that of the disclosure
-    /// elsewhere in the theme and has no meaning here.
-    fn plan_disclosure(&mut self, wants: impl Fn(u16) -> bool) {
-        self.disclosure.clear();
-        for (number, pair) in self.pairs.iter().enumerate() {
-            let theme = &self.themes[usize::from(pair.theme)];
-            if &*theme.id == "T28" && pair.name != Name::Behaviour && wants(number as u16) {
-                self.disclosure_theme = pair.theme;
-                self.disclosure.push((number as u16, 0));
-            }
-        }
-    }
-}
-
-impl BehaviourPlan {
-    fn feed(&mut self, pair: u16, theme_number: u16, name: Name, counts: Counts, theme: &Theme) {
-        let known = self.shares.iter().position(|share| share.theme == theme_number && share.counts == counts);
-        let share = known.unwrap_or_else(|| {
-            self.shares.push(Share { theme: theme_number, counts });
-            self.shares.len() - 1
-        }) as u8;
-        let counts_enterprises = theme.flow_sets.contains(&SetKind::Enterprises);
-        let counts_institutions = theme.flow_sets.contains(&SetKind::Institutions);
-        let feeds = match name {
-            name if is_time(name) => {
-                self.time.push((pair, share));
-                return;
-            }
-            name if name.is_of_lot() => &mut self.by_lot,
-            Name::Of(Role::EachEnterprise, _) | Name::PartyRole if counts_enterprises => &mut self.by_enterprise,
-            Name::Of(Role::EachInstitution, _) if counts_institutions => &mut self.by_institution,
-            _ => &mut self.plain,
-        };
-        feed(feeds, name, pair, share);
-    }
-}
-
-fn feed(feeds: &mut Vec<Feed>, name: Name, pair: u16, share: u8) {
-    match feeds.iter_mut().find(|feed| feed.name == name) {
-        Some(feed) => {
-            feed.targets.push((pair, share));
-            feed.mask |= 1 << (share % 32);
-        }
-        None => feeds.push(Feed { name, targets: vec![(pair, share)], mask: 1 << (share % 32) }),
-    }
-}
-
-/// Names that a lot and its bill can answer without a fact.
-fn is_stock_name(name: Name) -> bool {
-    match name {
-        Name::Of(role, attribute) => {
-            let of_bill = matches!(
-                role,
-                Role::Drawer
-                    | Role::Acceptor
-                    | Role::Payee
-                    | Role::Holder
-                    | Role::AcceptingInstitution
-                    | Role::HoldingInstitution
-            );
-            of_bill && attribute != Attribute::Party
-        }
-        Name::Field(_) | Name::Behaviour | Name::BehaviourGroup | Name::Hour => false,
-        name => {
-            is_time(name)
-                || name.is_of_lot()
-                || matches!(
-                    name,
-                    Name::BillKind
-                        | Name::Medium
-                        | Name::Face
-                        | Name::TenorDays
-                        | Name::MarginRatio
-                        | Name::PriceClass
-                        | Name::RemainingDays
-                        | Name::Source
-                        | Name::Amount
-                        | Name::ContractType
-                        | Name::GoodsCategory
-                        | Name::InvoiceType
-                )
-        }
-    }
-}
-
-fn compile_theme(
-    rule: ThemeRule,
-    listed: &crate::catalogue::themes::Theme,
-    number: u16,
-    pairs: &mut Vec<Pair>,
-) -> Theme {
-    let has_flow = !rule.rules.is_empty() || rule.theme == "T18";
-    let measures: Vec<Measure> = listed
-        .measures
-        .iter()
-        .filter_map(|name| Some(Measure { name: name.clone(), form: measure::form(rule.theme, name, has_flow)? }))
-        .chain(
-            (has_flow && !listed.measures.iter().any(|name| &**name == "cnt"))
-                .then(|| Measure { name: "cnt".into(), form: Form::Sum(Slot::Count) }),
-        )
-        .collect();
-    let mut flow_slots = vec![Slot::Count];
-    let mut stock_slots = Vec::new();
-    let mut flow_sets = Vec::new();
-    let mut stock_sets = Vec::new();
-    fn add<T: PartialEq>(list: &mut Vec<T>, values: impl IntoIterator<Item = T>) {
-        for value in values {
-            if !list.contains(&value) {
-                list.push(value);
-            }
-        }
-    }
-    for measure in &measures {
-        add(&mut flow_slots, measure.form.flow_slots());
-        add(&mut stock_slots, measure.form.stock_slots());
-        add(&mut flow_sets, measure.form.flow_set());
-        add(&mut stock_sets, measure.form.stock_set());
-    }
-    let mut theme = Theme {
-        id: listed.id.clone(),
-        measures,
-        flow_slots,
-        stock_slots,
-        flow_sets,
-        stock_sets,
-        rule,
-        flow_time: None,
-        stock_time: None,
-        dimensions: HashMap::new(),
-    };
-    for dimension in &listed.dimensions {
-        if left_out::leaves_out(rule.theme, &dimension.id) {
-            continue;
-        }
-        let Some(name) = Name::parse(&dimension.source) else { continue };
-        let enumeration = dimension.enumeration.map(|number| Enumeration(number.0));
-        let time = is_time(name);
-        let mut pair = |stock: bool, time_pair: &mut Option<u16>| -> u16 {
-            if let (true, Some(known)) = (time, *time_pair) {
-                return known;
-            }
-            pairs.push(Pair {
-                theme: number,
-                dimension: if time { "D.date".into() } else { dimension.id.clone() },
-                stock,
-                name: if time { Name::BizDate } else { name },
-                enumeration: if time { None } else { enumeration },
-            });
-            let new = pairs.len() as u16 - 1;
-            if time {
-                *time_pair = Some(new);
-            }
-            new
-        };
-        let flow = has_flow.then(|| pair(false, &mut theme.flow_time));
-        let stock = (rule.stock.is_some() && is_stock_name(name)).then(|| pair(true, &mut theme.stock_time));
-        theme.dimensions.insert(dimension.id.clone(), DimensionPairs { flow, stock, name, enumeration });
-    }
-    theme
 }

@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{
     Aggregates,
-    flow::bill_member,
+    contribution::bill_member,
     measure::{SetKind, Slot},
     rules::StockOf,
     sink::CellSink,

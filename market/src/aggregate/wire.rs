@@ -212,7 +212,7 @@ impl Compiled {
             _ if self.only_stock => format!("at {}", row.period_end),
             Grain::Day => row.period_start.to_string(),
             Grain::Month => format!("{year:04}-{month:02}"),
-            Grain::Quarter => format!("{year:04}-Q{}", (month + 2) / 3),
+            Grain::Quarter => format!("{year:04}-Q{}", month.div_ceil(3)),
             Grain::Year => format!("{year:04}"),
             Grain::Whole => {
                 let shown = |day: Day, open: Day| if day == open { String::new() } else { day.to_string() };
@@ -259,7 +259,9 @@ mod tests {
         };
         // `D.date` has an item a day; the month of an answer is its period.
         let mut gathered = Gathered::default();
-        [part("2025-04-08", 2), part("2025-04-08", 3), part("2025-05-01", 4)].map(|part| gathered.add(part));
+        for part in [part("2025-04-08", 2), part("2025-04-08", 3), part("2025-05-01", 4)] {
+            gathered.add(part);
+        }
         let rows = compiled.answer(&aggregates, &gathered);
         let shown: Vec<_> = rows.iter().map(|row| (compiled.period(row), row.values[0].1)).collect();
         assert_eq!(shown, vec![("2025-04".to_owned(), Value::Number(5)), ("2025-05".to_owned(), Value::Number(4))]);

@@ -9,6 +9,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod bill_names;
+mod day_types;
 pub(crate) mod meanings;
 pub(crate) mod roles;
 

@@ -1,0 +1,233 @@
+//! From the tables of themes to plans: what facts of each behaviour, cuts and lots feed.
+
+use hashbrown::HashMap;
+
+use super::{
+    Aggregates, BehaviourPlan, DimensionPairs, Feed, Pair, Share, StockPlan, Theme, is_time, left_out,
+    measure::{self, Form, Measure, SetKind, Slot},
+    rules::{self, Counts, ThemeRule},
+};
+use crate::{
+    items::Enumeration,
+    names::{Attribute, Name, Role},
+};
+
+impl Aggregates {
+    pub(super) fn plan(&self, code: &str, wants: &dyn Fn(u16) -> bool) -> BehaviourPlan {
+        let mut plan = BehaviourPlan::default();
+        for (number, pair) in self.pairs.iter().enumerate().filter(|(_, pair)| !pair.stock) {
+            if !wants(number as u16) {
+                continue;
+            }
+            let theme = &self.themes[usize::from(pair.theme)];
+            if let Some(counts) = rules::counts(&theme.rule, code, &pair.dimension) {
+                plan.feed(number as u16, pair.theme, self.name_for(pair, code), counts, theme);
+            }
+        }
+        plan
+    }
+
+    /// The name that a pair reads in facts of a behaviour: T25 means one enterprise a fact.
+    fn name_for(&self, pair: &Pair, code: &str) -> Name {
+        let theme = &self.themes[usize::from(pair.theme)];
+        match pair.name {
+            Name::Of(Role::EachEnterprise, attribute) if &*theme.id == "T25" => {
+                Name::Of(rules::small_enterprise_role(code), attribute)
+            }
+            name => name,
+        }
+    }
+
+    pub(super) fn plan_of_cuts(&self, wants: &dyn Fn(u16) -> bool) -> BehaviourPlan {
+        let mut plan = BehaviourPlan::default();
+        for (number, pair) in self.pairs.iter().enumerate() {
+            let theme = &self.themes[usize::from(pair.theme)];
+            if &*theme.id == "T18" && wants(number as u16) {
+                plan.feed(number as u16, pair.theme, pair.name, Counts::Full, theme);
+            }
+        }
+        plan
+    }
+
+    pub(super) fn plan_of_stock(&self, wants: &dyn Fn(u16) -> bool) -> StockPlan {
+        let mut plan = StockPlan::default();
+        for (number, pair) in self.pairs.iter().enumerate().filter(|(_, pair)| pair.stock) {
+            let Some(of) = self.themes[usize::from(pair.theme)].rule.stock else { continue };
+            let number = number as u16;
+            if !wants(number) {
+                continue;
+            }
+            let place = plan.themes.iter().position(|(theme, _)| *theme == pair.theme).unwrap_or_else(|| {
+                plan.themes.push((pair.theme, of));
+                plan.themes.len() - 1
+            }) as u8;
+            if is_time(pair.name) {
+                plan.time.push((number, place));
+            } else {
+                feed(&mut plan.feeds, pair.name, number, place);
+            }
+        }
+        plan
+    }
+
+    /// The pairs of T28 to which `timely_ratio` is added, at the acceptance date. The behaviour is that of the disclosure
+    /// elsewhere in the theme and has no meaning here.
+    pub(super) fn plan_disclosure(&mut self, wants: &dyn Fn(u16) -> bool) {
+        self.disclosure.clear();
+        for (number, pair) in self.pairs.iter().enumerate() {
+            let theme = &self.themes[usize::from(pair.theme)];
+            if &*theme.id == "T28" && pair.name != Name::Behaviour && wants(number as u16) {
+                self.disclosure_theme = pair.theme;
+                self.disclosure.push((number as u16, 0));
+            }
+        }
+    }
+}
+
+impl BehaviourPlan {
+    fn feed(&mut self, pair: u16, theme_number: u16, name: Name, counts: Counts, theme: &Theme) {
+        let known = self.shares.iter().position(|share| share.theme == theme_number && share.counts == counts);
+        let share = known.unwrap_or_else(|| {
+            self.shares.push(Share { theme: theme_number, counts });
+            self.shares.len() - 1
+        }) as u8;
+        let counts_enterprises = theme.flow_sets.contains(&SetKind::Enterprises);
+        let counts_institutions = theme.flow_sets.contains(&SetKind::Institutions);
+        let feeds = match name {
+            name if is_time(name) => {
+                self.time.push((pair, share));
+                return;
+            }
+            name if name.is_of_lot() => &mut self.by_lot,
+            Name::Of(Role::EachEnterprise, _) | Name::PartyRole if counts_enterprises => &mut self.by_enterprise,
+            Name::Of(Role::EachInstitution, _) if counts_institutions => &mut self.by_institution,
+            _ => &mut self.plain,
+        };
+        feed(feeds, name, pair, share);
+    }
+}
+
+fn feed(feeds: &mut Vec<Feed>, name: Name, pair: u16, share: u8) {
+    match feeds.iter_mut().find(|feed| feed.name == name) {
+        Some(feed) => {
+            feed.targets.push((pair, share));
+            feed.mask |= 1 << share;
+        }
+        None => feeds.push(Feed { name, targets: vec![(pair, share)], mask: 1 << share }),
+    }
+}
+
+/// Names that a lot and its bill can answer without a fact.
+fn is_stock_name(name: Name) -> bool {
+    match name {
+        Name::Of(role, attribute) => {
+            let of_bill = matches!(
+                role,
+                Role::Drawer
+                    | Role::Acceptor
+                    | Role::Payee
+                    | Role::Holder
+                    | Role::AcceptingInstitution
+                    | Role::HoldingInstitution
+            );
+            of_bill && attribute != Attribute::Party
+        }
+        Name::Field(_) | Name::Behaviour | Name::BehaviourGroup | Name::Hour => false,
+        name => {
+            is_time(name)
+                || name.is_of_lot()
+                || matches!(
+                    name,
+                    Name::BillKind
+                        | Name::Medium
+                        | Name::Face
+                        | Name::TenorDays
+                        | Name::MarginRatio
+                        | Name::PriceClass
+                        | Name::RemainingDays
+                        | Name::Source
+                        | Name::Amount
+                        | Name::ContractType
+                        | Name::GoodsCategory
+                        | Name::InvoiceType
+                )
+        }
+    }
+}
+
+/// Compiles a theme and adds its pairs.
+pub(super) fn compile_theme(
+    rule: ThemeRule,
+    listed: &crate::catalogue::themes::Theme,
+    number: u16,
+    pairs: &mut Vec<Pair>,
+) -> Theme {
+    let has_flow = !rule.rules.is_empty() || rule.theme == "T18";
+    let measures: Vec<Measure> = listed
+        .measures
+        .iter()
+        .filter_map(|name| Some(Measure { name: name.clone(), form: measure::form(rule.theme, name, has_flow)? }))
+        .chain(
+            (has_flow && !listed.measures.iter().any(|name| &**name == "cnt"))
+                .then(|| Measure { name: "cnt".into(), form: Form::Sum(Slot::Count) }),
+        )
+        .collect();
+    let mut flow_slots = vec![Slot::Count];
+    let mut stock_slots = Vec::new();
+    let mut flow_sets = Vec::new();
+    let mut stock_sets = Vec::new();
+    fn add<T: PartialEq>(list: &mut Vec<T>, values: impl IntoIterator<Item = T>) {
+        for value in values {
+            if !list.contains(&value) {
+                list.push(value);
+            }
+        }
+    }
+    for measure in &measures {
+        add(&mut flow_slots, measure.form.flow_slots());
+        add(&mut stock_slots, measure.form.stock_slots());
+        add(&mut flow_sets, measure.form.flow_set());
+        add(&mut stock_sets, measure.form.stock_set());
+    }
+    let mut theme = Theme {
+        id: listed.id.clone(),
+        measures,
+        flow_slots,
+        stock_slots,
+        flow_sets,
+        stock_sets,
+        rule,
+        flow_time: None,
+        stock_time: None,
+        dimensions: HashMap::new(),
+    };
+    for dimension in &listed.dimensions {
+        if left_out::leaves_out(rule.theme, &dimension.id) {
+            continue;
+        }
+        let Some(name) = Name::parse(&dimension.source) else { continue };
+        let enumeration = dimension.enumeration.map(|number| Enumeration(number.0));
+        let time = is_time(name);
+        let mut pair = |stock: bool, time_pair: &mut Option<u16>| -> u16 {
+            if let (true, Some(known)) = (time, *time_pair) {
+                return known;
+            }
+            pairs.push(Pair {
+                theme: number,
+                dimension: if time { "D.date".into() } else { dimension.id.clone() },
+                stock,
+                name: if time { Name::BizDate } else { name },
+                enumeration: if time { None } else { enumeration },
+            });
+            let new = pairs.len() as u16 - 1;
+            if time {
+                *time_pair = Some(new);
+            }
+            new
+        };
+        let flow = has_flow.then(|| pair(false, &mut theme.flow_time));
+        let stock = (rule.stock.is_some() && is_stock_name(name)).then(|| pair(true, &mut theme.stock_time));
+        theme.dimensions.insert(dimension.id.clone(), DimensionPairs { flow, stock, name, enumeration });
+    }
+    theme
+}
