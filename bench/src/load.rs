@@ -3,9 +3,11 @@
 //! Owns what the printed numbers mean.
 //! - *End-to-end throughput*: records of the spool, divided by the time from the first batch sent to the moment at which the
 //!   workers have completed the epoch of the last answer: every record is durable and visible.
-//! - *Freshness*: from the moment at which a batch **should** have been sent (open loop, fixed rate) to the moment at which
-//!   a client is told that the epoch of the batch is complete on all workers. Queueing anywhere, in this client too, counts:
-//!   there is no coordinated omission. Decoding, checks, the log's fsync, the dataflow and the way back are in it.
+//! - *Freshness*: until a query shows the batch: the first answer whose epoch is not before that of the batch. One client
+//!   asks one small question after the other, so the figure is at most one question too large, never too small. It is
+//!   counted twice: from the moment at which the batch **should** have been sent (open loop, fixed rate), which is the
+//!   figure without coordinated omission, with queueing anywhere, in this client too; and from its acknowledgement, which
+//!   is accepted to visible. Beside it: when a subscriber was told that the epoch is complete on all workers.
 
 use std::{
     collections::BTreeMap,
@@ -15,8 +17,9 @@ use std::{
 };
 
 use billwatch_proto::v1::{
-    AlertFilter, GetStatusRequest, GetStatusResponse, IngestResponse, Refusal, WatchAlertsRequest,
-    admin_service_client::AdminServiceClient, alert_service_client::AlertServiceClient,
+    AlertFilter, GetStatusRequest, GetStatusResponse, Grain, IngestResponse, QueryCellsRequest, Refusal,
+    WatchAlertsRequest, admin_service_client::AdminServiceClient, alert_service_client::AlertServiceClient,
+    query_service_client::QueryServiceClient,
 };
 use hdrhistogram::Histogram;
 use thiserror::Error;
@@ -88,25 +91,45 @@ impl Sent {
 /// Freshness over a run, and the rate at which it was measured.
 #[derive(Clone, Debug)]
 pub struct Freshness {
-    histogram: Histogram<u64>,
+    /// From the moment at which a batch was due to the first answer that shows it.
+    pub due_to_visible: Delays,
+    /// From the acknowledgement of a batch to the first answer that shows it.
+    pub accepted_to_visible: Delays,
+    /// From the moment at which a batch was due to the message that tells a subscriber that its epoch is complete.
+    pub due_to_told: Delays,
     /// Records a second that were offered.
     pub offered_per_s: f64,
+    /// Questions that were answered meanwhile.
+    pub questions: u64,
 }
 
-impl Freshness {
+/// Delays of batches.
+#[derive(Clone, Debug)]
+pub struct Delays(Histogram<u64>);
+
+impl Delays {
+    fn new() -> Self {
+        Delays(Histogram::new_with_bounds(1, LONGEST_US, 3).expect("the bounds are in order"))
+    }
+
+    /// Counts one batch. What was seen before it began took no time: the answer was on its way already.
+    fn record(&mut self, from: Instant, seen: Instant) {
+        self.0.saturating_record(seen.saturating_duration_since(from).as_micros().max(1) as u64);
+    }
+
     /// The value below which `percent` of the batches lie, ms.
     pub fn percentile_ms(&self, percent: f64) -> f64 {
-        self.histogram.value_at_percentile(percent) as f64 / 1e3
+        self.0.value_at_percentile(percent) as f64 / 1e3
     }
 
     /// The worst batch, ms.
     pub fn max_ms(&self) -> f64 {
-        self.histogram.max() as f64 / 1e3
+        self.0.max() as f64 / 1e3
     }
 
     /// Batches measured.
     pub fn samples(&self) -> u64 {
-        self.histogram.len()
+        self.0.len()
     }
 }
 
@@ -149,19 +172,14 @@ pub async fn open_loop(
     mut progress: impl FnMut(u64),
 ) -> Result<(Sent, Freshness), LoadError> {
     let channel = client::connect_patiently(&settings.address, settings.patience).await?;
-    let (epochs, follower) = follow_epochs(channel).await?;
+    let (told, subscriber) = follow_epochs(channel.clone()).await?;
+    let (shown, asker) = ask_on(channel).await?;
 
     // All batches are in memory before the clock starts, so that reading the file cannot delay one.
     let batches = spool.read()?.collect::<io::Result<Vec<_>>>()?;
     let (sender, receiver) = mpsc::channel(batches.len().max(1));
     let started = Instant::now() + Duration::from_millis(100);
-    let mut due = Vec::with_capacity(batches.len());
-    let mut before = 0;
-    for batch in &batches {
-        before += record_count(batch);
-        // A batch is due when its last record has happened.
-        due.push(started + Duration::from_secs_f64(before as f64 / rate as f64));
-    }
+    let due = schedule(started, batches.iter().map(record_count), rate);
     let moments = due.clone();
     let feeding = tokio::spawn(async move {
         for (batch, moment) in batches.into_iter().zip(moments) {
@@ -179,7 +197,7 @@ pub async fn open_loop(
     let settings = Settings { in_flight: due.len().max(1), ..settings.clone() };
     let summary = client::ingest(&settings, receiver, |answer, _| {
         let number = answer.batch_id as usize - 1;
-        waiting.push((answer.epoch, due[number]));
+        waiting.push((answer.epoch, due[number], Instant::now()));
         records += u64::from(answer.accepted) + u64::from(answer.duplicates) + answer.refusals.len() as u64;
         sent.note(answer);
         progress(records);
@@ -188,16 +206,36 @@ pub async fn open_loop(
     feeding.await.expect("feeding does not panic");
     sent.acknowledged = started.elapsed();
     sent.summary = summary;
-    epochs.reached(summary.epoch, Duration::from_secs(60)).await?;
+    shown.reached(summary.epoch, Duration::from_secs(60)).await?;
     sent.elapsed = started.elapsed();
-    follower.abort();
+    told.reached(summary.epoch, Duration::from_secs(60)).await?;
+    subscriber.abort();
+    asker.abort();
 
-    let mut histogram = Histogram::new_with_bounds(1, LONGEST_US, 3).expect("the bounds are in order");
-    for (epoch, due) in waiting {
-        let seen = epochs.seen_at(epoch).expect("a later epoch was reached");
-        histogram.saturating_record(seen.saturating_duration_since(due).as_micros() as u64);
+    let mut fresh = Freshness {
+        due_to_visible: Delays::new(),
+        accepted_to_visible: Delays::new(),
+        due_to_told: Delays::new(),
+        offered_per_s: rate as f64,
+        questions: shown.notices(),
+    };
+    for (epoch, due, accepted) in waiting {
+        let visible = shown.seen_at(epoch).expect("a later epoch was reached");
+        fresh.due_to_visible.record(due, visible);
+        fresh.accepted_to_visible.record(accepted, visible);
+        fresh.due_to_told.record(due, told.seen_at(epoch).expect("a later epoch was reached"));
     }
-    Ok((sent, Freshness { histogram, offered_per_s: rate as f64 }))
+    Ok((sent, fresh))
+}
+
+/// When each batch is due: at `rate` records a second, when its last record has happened.
+fn schedule(started: Instant, batches: impl Iterator<Item = u64>, rate: u64) -> Vec<Instant> {
+    let mut before = 0;
+    let due = |records: u64| {
+        before += records;
+        started + Duration::from_secs_f64(before as f64 / rate as f64)
+    };
+    batches.map(due).collect()
 }
 
 /// Waits until all workers have completed `epoch`; returns the epoch that they have reached.
@@ -220,15 +258,53 @@ pub async fn wait_for_epoch(channel: Channel, epoch: u64, within: Duration) -> R
 /// When each completed epoch was first seen here.
 #[derive(Clone)]
 struct Epochs {
-    seen: Arc<Mutex<BTreeMap<u64, Instant>>>,
+    seen: Arc<Mutex<Seen>>,
     last: watch::Receiver<u64>,
 }
 
+#[derive(Default)]
+struct Seen {
+    first: BTreeMap<u64, Instant>,
+    notices: u64,
+}
+
+/// Tells [`Epochs`] what was heard.
+struct Notes {
+    seen: Arc<Mutex<Seen>>,
+    last: watch::Sender<u64>,
+}
+
+impl Notes {
+    fn complete(&self, epoch: u64, moment: Instant) {
+        {
+            let mut seen = self.seen.lock().expect("no holder panics");
+            seen.notices += 1;
+            seen.first.entry(epoch).or_insert(moment);
+        }
+        self.last.send_if_modified(|last| {
+            let is_later = epoch > *last;
+            *last = epoch.max(*last);
+            is_later
+        });
+    }
+}
+
 impl Epochs {
+    fn new() -> (Notes, Epochs) {
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let (sender, last) = watch::channel(0);
+        (Notes { seen: seen.clone(), last: sender }, Epochs { seen, last })
+    }
+
+    /// Messages heard.
+    fn notices(&self) -> u64 {
+        self.seen.lock().expect("no holder panics").notices
+    }
+
     /// The first moment at which `epoch` was known to be complete.
     fn seen_at(&self, epoch: u64) -> Option<Instant> {
         let seen = self.seen.lock().expect("no holder panics");
-        seen.range(epoch..).next().map(|(_, moment)| *moment)
+        seen.first.range(epoch..).next().map(|(_, moment)| *moment)
     }
 
     async fn reached(&self, epoch: u64, within: Duration) -> Result<(), LoadError> {
@@ -236,7 +312,7 @@ impl Epochs {
         let waited = tokio::time::timeout(within, last.wait_for(|reached| *reached >= epoch)).await;
         match waited {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => Err(Status::unavailable("the subscription that tells the epochs ended").into()),
+            Ok(Err(_)) => Err(Status::unavailable("the stream or the questions that tell the epochs ended").into()),
             Err(_) => {
                 let reached = *self.last.borrow();
                 Err(LoadError::Late { epoch, reached, seconds: within.as_secs() })
@@ -250,23 +326,86 @@ async fn follow_epochs(channel: Channel) -> Result<(Epochs, tokio::task::JoinHan
     let filter = AlertFilter { keys: vec!["-".to_owned()], ..AlertFilter::default() };
     let mut stream =
         AlertServiceClient::new(channel).watch_alerts(WatchAlertsRequest { filter: Some(filter) }).await?.into_inner();
-    let seen = Arc::new(Mutex::new(BTreeMap::new()));
-    let (reached, last) = watch::channel(0);
-    let epochs = Epochs { seen: seen.clone(), last };
+    let (notes, epochs) = Epochs::new();
     let follower = tokio::spawn(async move {
         while let Ok(Some(answer)) = stream.message().await {
             let moment = Instant::now();
             if let Some(as_of) = answer.as_of {
-                seen.lock().expect("no holder panics").entry(as_of.epoch).or_insert(moment);
-                reached.send_replace(as_of.epoch);
+                notes.complete(as_of.epoch, moment);
             }
         }
     });
     Ok((epochs, follower))
 }
 
+/// Asks one small question after the other and notes the epoch of each answer. Ends with the first error.
+async fn ask_on(channel: Channel) -> Result<(Epochs, tokio::task::JoinHandle<()>), LoadError> {
+    let question = QueryCellsRequest {
+        theme: "T01".to_owned(),
+        dimension: "D.bill_kind".to_owned(),
+        measures: vec!["cnt".to_owned()],
+        grain: Grain::Total.into(),
+        ..QueryCellsRequest::default()
+    };
+    let mut client = QueryServiceClient::new(channel);
+    // The first answer is awaited here, so that a cluster that answers no questions is told apart from a slow one.
+    client.query_cells(question.clone()).await?;
+    let (notes, epochs) = Epochs::new();
+    let asker = tokio::spawn(async move {
+        while let Ok(answer) = client.query_cells(question.clone()).await {
+            let moment = Instant::now();
+            if let Some(as_of) = answer.into_inner().as_of {
+                notes.complete(as_of.epoch, moment);
+            }
+        }
+    });
+    Ok((epochs, asker))
+}
+
 /// The status of a cluster.
 pub async fn status(address: &str) -> Result<GetStatusResponse, LoadError> {
     let channel = client::connect(address).await?;
     Ok(AdminServiceClient::new(channel).get_status(GetStatusRequest {}).await?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_due_when_their_last_record_has_happened() {
+        let started = Instant::now();
+        let due = schedule(started, [50, 50, 100].into_iter(), 1_000);
+        let ms = |moment: &Instant| (*moment - started).as_millis();
+        assert_eq!(due.iter().map(ms).collect::<Vec<_>>(), [50, 100, 200]);
+    }
+
+    #[test]
+    fn a_delay_counts_from_the_moment_at_which_the_batch_was_due() {
+        let due = Instant::now();
+        let mut delays = Delays::new();
+        // Sent 900 ms late and shown 100 ms after that: one second.
+        delays.record(due, due + Duration::from_millis(1_000));
+        assert_eq!((delays.samples(), delays.max_ms().round()), (1, 1_000.0));
+        // An answer that was on its way before the acknowledgement.
+        delays.record(due + Duration::from_millis(5), due);
+        assert_eq!(delays.percentile_ms(50.0), 0.001);
+    }
+
+    #[test]
+    fn a_batch_is_seen_with_the_first_epoch_that_is_not_before_its_own() {
+        let (notes, epochs) = Epochs::new();
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        notes.complete(3, at(10));
+        notes.complete(3, at(20));
+        notes.complete(7, at(30));
+        notes.complete(5, at(40));
+        assert_eq!(epochs.seen_at(1), Some(at(10)));
+        assert_eq!(epochs.seen_at(3), Some(at(10)));
+        assert_eq!(epochs.seen_at(6), Some(at(30)));
+        assert_eq!(epochs.seen_at(8), None);
+        assert_eq!(*epochs.last.borrow(), 7);
+        assert_eq!(epochs.notices(), 4);
+    }
 }

@@ -19,6 +19,8 @@ pub struct EncodedEpoch {
     pub facts: u64,
     /// The market clock after it, ms; `None` before the first watermark.
     pub clock: Option<i64>,
+    /// Lots under way after it, as the simulator counts them.
+    pub live_lots: usize,
 }
 
 impl EncodedEpoch {
@@ -39,7 +41,8 @@ pub fn simulate(settings: Settings, epoch_facts: usize) -> Vec<EncodedEpoch> {
     let mut open = EncodedEpoch::default();
     // The simulator's sources are idle or send watermarks in rounds, so the least of the latest is the market clock.
     let mut watermarks = [None; SOURCES.len()];
-    for record in Simulator::new(settings) {
+    let mut simulator = Simulator::new(settings);
+    while let Some(record) = simulator.next() {
         match record {
             Record::Fact(fact) => {
                 encode_fact(&fact, &mut open.records);
@@ -54,6 +57,7 @@ pub fn simulate(settings: Settings, epoch_facts: usize) -> Vec<EncodedEpoch> {
         }
         if open.facts as usize >= epoch_facts {
             let clock = open.clock;
+            open.live_lots = simulator.live_lots();
             epochs.push(std::mem::replace(&mut open, EncodedEpoch { clock, ..EncodedEpoch::default() }));
         }
     }

@@ -1,7 +1,13 @@
-//! Measurements of the product: what `billwatch bench` prints.
+//! Measurements of the product inside one process: what `billwatch bench` prints beside the load generator's figures.
 //!
-//! Owns what each number means. Everything that is measured is fed from memory or from a file made beforehand, and every
-//! report carries what it was measured on. Begin with [`plain_loop`], the yardstick.
+//! - [`engine`]: facts a second of the engine alone, and where its time goes;
+//! - [`plain_loop`]: what one thread needs for the same work without an engine, as the yardstick;
+//! - [`memory`]: bytes for each live lot;
+//! - [`epochs`]: the simulated facts, encoded in memory, that all of them are fed.
+//!
+//! End-to-end throughput and freshness are measured from outside, on a cluster of processes: [`crate::load`].
 
+pub mod engine;
 pub mod epochs;
+pub mod memory;
 pub mod plain_loop;

@@ -1,15 +1,26 @@
 //! `billwatch bench`: what this machine does. Numbers are printed for people or as JSON with stable keys.
 //!
 //! - `throughput`: `engine_facts_per_s` (in-process source, all views, history on disk) and `end_to_end_facts_per_s` (gRPC
-//!   in, log fsynced, visible in every view), with the share of each stage of the engine's time.
+//!   in, log fsynced, visible in every view), with the share of each stage of the engine's time, the engine on one thread,
+//!   and the plain loop of one thread as the yardstick.
 //! - `latency`: `freshness_ms` at `offered_facts_per_s`, open loop (what it means: `billwatch_bench::load`).
-//! - `memory`: `bytes_per_live_lot`, in the middle of the market, when most lots are live.
+//! - `memory`: `bytes_per_live_lot`, at the moment at which most lots live (what it means: `billwatch_bench::measure`).
 
-mod engine;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use std::time::Duration;
-
-use billwatch_bench::{client, load};
+use billwatch_bench::{
+    batches::column_batch,
+    client, load,
+    measure::{
+        engine::{self, EngineRun},
+        epochs::{EPOCH_FACTS, EncodedEpoch, simulate},
+        memory, plain_loop,
+    },
+};
+use billwatch_market::{catalogue::Catalogue, fact::Record};
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,7 +29,8 @@ use crate::{
     failure::{Failure, Outcome},
     output::{Listing, grouped, print_json},
     progress::Progress,
-    workload::Workload,
+    simulate::market,
+    workload::{BATCH_RECORDS, Workload},
 };
 
 const SERVING_WITHIN: Duration = Duration::from_secs(60);
@@ -30,7 +42,7 @@ pub async fn run(args: BenchArgs) -> Outcome {
         BenchKind::Latency => latency(&args).await?,
         BenchKind::Memory => {
             let (facts, seed, threads) = (args.facts, args.seed, (args.processes * args.threads) as usize);
-            blocking(move || engine::memory(facts, seed, threads)).await?
+            blocking(move || weigh(facts, seed, threads)).await?
         }
     };
     results["cores"] = json!(std::thread::available_parallelism().map_or(0, usize::from));
@@ -67,15 +79,71 @@ async fn blocking(work: impl FnOnce() -> Result<Value, Failure> + Send + 'static
     tokio::task::spawn_blocking(work).await.map_err(|error| anyhow::anyhow!(error))?
 }
 
+/// The engine alone, on all threads and on one, and the plain loop beside it.
+fn engine_throughput(facts: u64, seed: u64, threads: usize) -> Result<Value, Failure> {
+    let catalogue = Catalogue::embedded();
+    let epochs = simulate(market(facts, seed), EPOCH_FACTS);
+    let run = |threads| -> Result<EngineRun, Failure> {
+        let directory = tempfile::Builder::new().prefix("billwatch-bench-").tempdir()?;
+        Ok(engine::run(&catalogue, &epochs, threads, directory.path())?)
+    };
+    let engine = run(threads)?;
+    let alone = if threads == 1 { engine.clone() } else { run(1)? };
+    let plain = plain_loop::run(&catalogue, &epochs, false)?;
+    let stages: BTreeMap<_, _> = engine
+        .stages
+        .iter()
+        .map(|(stage, time)| {
+            let percent = (time.share * 1_000.0).round() / 10.0;
+            (stage, json!({ "ns_per_fact": time.ns_per_fact as u64, "percent": percent }))
+        })
+        .collect();
+    Ok(json!({
+        "engine_facts_per_s": engine.facts_per_s as u64,
+        "engine_facts": engine.facts,
+        "engine_seconds": engine.seconds,
+        "engine_threads": engine.threads,
+        "engine_stages": stages,
+        "engine_one_thread_facts_per_s": alone.facts_per_s as u64,
+        "plain_loop_facts_per_s": plain.facts_per_s() as u64,
+        "plain_loop_stages": plain.stages,
+        "engine_to_plain_loop": (engine.facts_per_s / plain.facts_per_s() * 100.0).round() / 100.0,
+        "client_encode_ns_per_fact": encode_ns(&epochs),
+    }))
+}
+
+/// What encoding columns costs a client for each fact.
+fn encode_ns(epochs: &[EncodedEpoch]) -> u64 {
+    let records: Vec<Record> = epochs[epochs.len() / 2].decode().into_iter().map(Record::Fact).collect();
+    let started = Instant::now();
+    for batch in records.chunks(BATCH_RECORDS) {
+        std::hint::black_box(column_batch(batch, false));
+    }
+    (started.elapsed().as_nanos() / records.len().max(1) as u128) as u64
+}
+
+/// `bytes_per_live_lot` and what is beside it.
+fn weigh(facts: u64, seed: u64, threads: usize) -> Result<Value, Failure> {
+    let directory = tempfile::Builder::new().prefix("billwatch-bench-").tempdir()?;
+    let epochs = simulate(market(facts, seed), EPOCH_FACTS);
+    let memory = memory::run(&Catalogue::embedded(), &epochs, threads, directory.path())?;
+    Ok(serde_json::to_value(memory).map_err(anyhow::Error::from)?)
+}
+
 async fn throughput(args: &BenchArgs) -> Result<Value, Failure> {
     let (facts, seed, threads) = (args.facts, args.seed, (args.processes * args.threads) as usize);
-    let mut results = blocking(move || engine::throughput(facts, seed, threads)).await?;
+    let mut results = blocking(move || engine_throughput(facts, seed, threads)).await?;
+    let encode_ns = results["client_encode_ns_per_fact"].as_f64().unwrap_or_default();
     let run = Run::prepare(args, args.facts, u64::MAX).await?;
     let mut progress = Progress::new("end to end", run.workload.bulk.records(), "records");
     let sent = load::full_speed(&run.settings(), &run.workload.bulk, |done| progress.set(done)).await?;
     progress.finish();
     run.cluster.stop().await;
     results["end_to_end_facts_per_s"] = json!(sent.records_per_s() as u64);
+    // As if one thread of the client encoded everything first and sent it then.
+    let encoding = encode_ns * run.workload.bulk.records() as f64 / 1e9;
+    let with_encoding = run.workload.bulk.records() as f64 / (sent.elapsed.as_secs_f64() + encoding);
+    results["end_to_end_facts_per_s_with_client_encoding"] = json!(with_encoding as u64);
     results["records"] = json!(run.workload.bulk.records());
     results["seconds_to_last_acknowledgement"] = json!(sent.acknowledged.as_secs_f64());
     results["seconds_to_all_visible"] = json!(sent.elapsed.as_secs_f64());
@@ -95,15 +163,23 @@ async fn latency(args: &BenchArgs) -> Result<Value, Failure> {
     run.cluster.stop().await;
     Ok(json!({
         "offered_facts_per_s": args.rate,
-        "freshness_ms": {
-            "p50": fresh.percentile_ms(50.0),
-            "p99": fresh.percentile_ms(99.0),
-            "p999": fresh.percentile_ms(99.9),
-            "max": fresh.max_ms(),
-        },
-        "batches": fresh.samples(),
+        // The stricter of the two: it also holds what a batch waited before it was accepted.
+        "freshness_ms": percentiles(&fresh.due_to_visible),
+        "accepted_to_visible_ms": percentiles(&fresh.accepted_to_visible),
+        "due_to_subscriber_told_ms": percentiles(&fresh.due_to_told),
+        "batches": fresh.due_to_visible.samples(),
+        "questions": fresh.questions,
         "records": run.workload.paced.records(),
     }))
+}
+
+fn percentiles(delays: &load::Delays) -> Value {
+    json!({
+        "p50": delays.percentile_ms(50.0),
+        "p99": delays.percentile_ms(99.0),
+        "p999": delays.percentile_ms(99.9),
+        "max": delays.max_ms(),
+    })
 }
 
 /// A cluster and what will be sent to it, in a temporary directory.

@@ -1,9 +1,10 @@
 //! Feature cells in memory: for each (feature, key) its cells in order of (bucket, member).
 //!
 //! Most series have a few cells and lie in one sorted vector; those of large institutions grow into an ordered map. Totals by
-//! bucket are kept beside a large series, so that a rule which asks for sums does not walk over its members.
+//! bucket are kept beside a large series, so that a rule which asks for sums does not walk over its members; and, from the
+//! first time that a rule asks for the members of a whole series (a balance), totals by member.
 
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use billwatch_market::pattern::{Cell, FeatureDelta, FeatureIndex, Key, Member, Windows};
 use hashbrown::{HashMap, HashSet};
@@ -28,6 +29,8 @@ enum Series {
 struct Large {
     cells: BTreeMap<(i64, Member), Cell>,
     totals: BTreeMap<i64, Cell>,
+    /// By member, over all buckets, without those that come to nothing; kept only where a rule has asked for it.
+    by_member: OnceCell<BTreeMap<Member, Cell>>,
 }
 
 /// A cell by its name.
@@ -172,6 +175,13 @@ impl Large {
             // Cells that cancel each other leave no total, and a missing total reads as none.
             self.totals.remove(&place.0);
         }
+        if let Some(by_member) = self.by_member.get_mut() {
+            let total = by_member.entry(place.1).or_default();
+            total.add(change);
+            if total.is_empty() {
+                by_member.remove(&place.1);
+            }
+        }
         let mut grown = 0;
         let cell = self.cells.entry(place).or_insert_with(|| {
             grown = 1;
@@ -184,6 +194,35 @@ impl Large {
         }
         grown
     }
+
+    /// Totals by member over all buckets.
+    fn by_member(&self) -> &BTreeMap<Member, Cell> {
+        self.by_member.get_or_init(|| {
+            let cells = self.cells.iter().map(|((_, member), cell)| (*member, *cell));
+            add_up(cells.collect()).into_iter().collect()
+        })
+    }
+
+    /// True when no cell lies outside the buckets.
+    fn lies_within(&self, from: i64, to: i64) -> bool {
+        let first = self.cells.first_key_value().map(|((bucket, _), _)| *bucket);
+        let last = self.cells.last_key_value().map(|((bucket, _), _)| *bucket);
+        first.is_none_or(|first| from <= first) && last.is_none_or(|last| last <= to)
+    }
+}
+
+/// Totals by member, ascending, without those that come to nothing.
+fn add_up(mut cells: Vec<(Member, Cell)>) -> Vec<(Member, Cell)> {
+    cells.sort_unstable_by_key(|(member, _)| *member);
+    cells.dedup_by(|next, total| {
+        let same = next.0 == total.0;
+        if same {
+            total.1.add(next.1);
+        }
+        same
+    });
+    cells.retain(|(_, total)| !total.is_empty());
+    cells
 }
 
 impl Series {
@@ -220,6 +259,20 @@ impl Windows for SeriesStore {
         let mut keys: Vec<Key> = series.iter().filter(|(_, series)| !is_empty(series)).map(|(key, _)| *key).collect();
         keys.sort_unstable();
         keys.into_iter().for_each(each);
+    }
+
+    fn members(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> Vec<(Member, Cell)> {
+        let Some(series) = self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key)) else {
+            return Vec::new();
+        };
+        if let Series::Large(large) = series
+            && large.lies_within(from, to)
+        {
+            return large.by_member().iter().map(|(member, cell)| (*member, *cell)).collect();
+        }
+        let mut cells = Vec::new();
+        series.cells(from, to, &mut |_, member, cell| cells.push((member, cell)));
+        add_up(cells)
     }
 
     fn total(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> Cell {
@@ -262,9 +315,14 @@ mod tests {
         fn equals_the_plain_windows(deltas in proptest::collection::vec(delta(), 0..400)) {
             let mut plain = PlainWindows::default();
             let mut store = SeriesStore::default();
-            for delta in &deltas {
+            for (place, delta) in deltas.iter().enumerate() {
                 plain.add(delta);
                 store.add(delta);
+                // Totals by member are made at the first question and kept up from then on.
+                if place % 100 == 99 {
+                    let members = |windows: &dyn Windows| windows.members(delta.feature, delta.key, i64::MIN, i64::MAX);
+                    prop_assert_eq!(members(&store), members(&plain));
+                }
             }
             for feature in [FeatureIndex(0), FeatureIndex(1)] {
                 for key in [Key(0, 0), Key(1, 0)] {

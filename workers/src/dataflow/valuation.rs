@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use billwatch_market::{
-    aggregate::{Aggregates, CellSink},
+    aggregate::{Aggregates, CellLayout, CellSink, EpochSums},
     bill::{Bill, Effect, Laws, Outcome},
     catalogue::Catalogue,
     corrections::{Effective, effective},
@@ -23,7 +23,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     alerts::AlertRow,
-    cells::{CellRow, CellTable, cell_group},
+    cells::{CellRow, cell_group},
     windows::WindowRow,
 };
 use crate::{
@@ -39,6 +39,8 @@ pub struct Rules {
     pub meanings: Arc<Meanings>,
     /// Themes and dimensions.
     pub aggregates: Arc<Aggregates>,
+    /// Where their cells lie while an epoch is added up.
+    pub cell_layout: Arc<CellLayout>,
     /// Risk patterns.
     pub patterns: Patterns,
 }
@@ -47,9 +49,11 @@ impl Rules {
     /// Compiles a catalogue with the embedded pattern rules. The error says which table is at fault.
     pub fn new(catalogue: &Arc<Catalogue>) -> anyhow::Result<Self> {
         let meanings = Arc::new(Meanings::new(catalogue.clone())?);
+        let aggregates = Arc::new(Aggregates::new(meanings.clone()));
         Ok(Rules {
             laws: Laws::new(catalogue)?,
-            aggregates: Arc::new(Aggregates::new(meanings.clone())),
+            cell_layout: Arc::new(CellLayout::new(&aggregates)),
+            aggregates,
             meanings,
             patterns: Patterns::embedded(),
         })
@@ -129,7 +133,7 @@ pub struct Valuer {
     output: Output,
     cell_sink: CellSink,
     /// Sums of the epoch, by cell.
-    cells: CellTable,
+    cells: EpochSums,
     /// Hash of the view of effects.
     effects: Effects,
 }
@@ -158,7 +162,7 @@ impl Valuer {
             collective,
             output: Output::default(),
             cell_sink: CellSink::new(false),
-            cells: CellTable::default(),
+            cells: EpochSums::new(common.rules.cell_layout.clone()),
             effects: Effects::default(),
         }
     }
@@ -184,9 +188,7 @@ impl Valuer {
         self.cell_sink.clear();
         rules.aggregates.flow(&observation, i64::from(weight), &mut self.cell_sink);
         rules.aggregates.stock(&observation, i64::from(weight), &mut self.cell_sink);
-        for (key, sums) in self.cell_sink.sums() {
-            self.cells.add(key, sums);
-        }
+        self.cells.add_all(&self.cell_sink);
         self.effects.count(fact.event_id, Fate::Folded(outcome.effect), weight);
         for delta in self.output.deltas.drain(..) {
             // All features of a key have one owner: rules read several.
@@ -240,9 +242,7 @@ impl Valuer {
     pub fn ship_cells(&mut self, mut give: impl FnMut(usize, CellRow)) {
         let owners = &self.owners;
         self.cells.drain(|key, sums| {
-            if sums.iter().any(|sum| *sum != 0) {
-                give(owners[usize::from(cell_group(&key))] as usize, CellRow { key, sums: SmallVec::from_slice(sums) });
-            }
+            give(owners[usize::from(cell_group(&key))] as usize, CellRow { key, sums: SmallVec::from_slice(sums) });
         });
     }
 
