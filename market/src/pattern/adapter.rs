@@ -161,6 +161,7 @@ impl MarketRegistry<'_> {
         match field {
             Field::TotalAssetsFen => sheet()?.total_assets_fen,
             Field::DepositsFen => sheet()?.deposits_fen,
+            Field::MarginFen => sheet()?.margin_fen,
             Field::NetCapitalFen => sheet()?.net_capital_fen,
             Field::LiquidAssetsFen => sheet()?.liquid_assets_fen,
             Field::InterbankDepositFen => sheet()?.interbank_deposit_fen,

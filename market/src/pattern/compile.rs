@@ -14,8 +14,8 @@ use super::{
     parser::{Names, ParseError, parse},
     rule_text::{FeatureText, FileText, RuleText, ScopeText, SideText},
     rules::{
-        BillKey, BillRule, Compiled, Emit, Feature, Judged, KeyForm, KeyedRule, MAX_WINDOWS, PeerRule, Rule, Scope,
-        TimerRule, TimerSide, WindowSpec,
+        BillKey, BillRule, Compiled, Emit, Feature, Judged, KeyForm, KeyedRule, MAX_TIMERS, MAX_WINDOWS, PeerRule,
+        Rule, Scope, TimerRule, TimerSide, WindowSpec,
     },
     vocabulary::{Role, Variable, Window},
     windows::{BucketWidth, FeatureIndex},
@@ -77,6 +77,9 @@ pub fn compile(patterns_csv: &str, rules_json: &str, overrides: &Parameters) -> 
         if rules[..place].iter().any(|other: &Rule| other.id == rule.id) {
             return Err(entry_error(&rule.id, "id", "the rule stands twice"));
         }
+    }
+    if rules.iter().filter(|rule| matches!(rule.scope, Scope::Timer(_))).count() > MAX_TIMERS {
+        return Err(entry_error("pattern_rules.json", "scope", format!("there are more than {MAX_TIMERS} timers")));
     }
     let name_of = |place: usize| {
         let names = by_name.iter().filter(|(_, at)| **at == place).map(|(name, _)| name.clone());
@@ -215,6 +218,7 @@ fn compile_rule(
             answers: side(text, "answers", &text.answers, names)?,
             early_answers: text.early_answers,
             limit: needed("limit", node("limit", &text.limit)?)?,
+            limit_time: node("limit_time", &text.limit_time)?,
             key: bill_key(text)?,
         }),
         ScopeText::Orphan => Scope::Orphan,

@@ -68,7 +68,6 @@ use self::{
     bill_scope::BillScope,
     expression::Node,
     features::EmitIndex,
-    number::Number,
     rules::{BillKey, BillRule, Compiled, KeyedRule, Rule, Scope, TimerRule, TimerSide, by_behaviour},
     timer::Waiting,
 };
@@ -283,20 +282,13 @@ impl Patterns {
         for number in &self.starts[behaviour] {
             let (rule, timer) = self.timer(*number as u8);
             let scope = BillScope { sight, registry, parameters: &rule.parameters, key: None, lot: None };
-            let limit = timer.limit.value(&scope).and_then(Number::as_whole).and_then(|day| i32::try_from(day).ok());
-            let (Some(limit), true, Some(key)) = (limit, applies(&timer.start, &scope), alert_key(timer.key, &scope))
-            else {
+            if !applies(&timer.start, &scope) {
                 continue;
-            };
+            }
+            let Some(((limit, due), key)) = limit_of(timer, &scope).zip(alert_key(timer.key, &scope)) else { continue };
             for range in acted_ranges(sight) {
-                let limit = Day(limit);
-                timers.started.push(Started {
-                    timer: *number as u8,
-                    range,
-                    at: fact.event_time,
-                    limit,
-                    key: key.clone(),
-                });
+                let (timer, at) = (*number as u8, fact.event_time);
+                timers.started.push(Started { timer, range, at, limit, due, key: key.clone() });
             }
         }
         let mut answered = 0u32;
@@ -332,7 +324,7 @@ impl Patterns {
                 let pattern = self.timers[usize::from(started.timer)];
                 let hit =
                     Hit { pattern, key: started.key.clone(), date: started.limit, level: self.rule(pattern).level };
-                (started.limit.end_ms() - 1, hit)
+                (started.due, hit)
             })
             .collect();
         due.extend(timers.waiting().filter_map(|waiting| self.orphan_hit(waiting.event, waiting.at)));
@@ -472,6 +464,16 @@ fn keyed_of(rule: &Rule) -> Option<&KeyedRule> {
 
 fn applies<S: Sight, R: Registry>(side: &TimerSide, scope: &BillScope<'_, S, R>) -> bool {
     side.condition.as_ref().is_none_or(|condition| condition.truth(scope) == Some(true))
+}
+
+/// Day of a timer's limit, and the last instant for an answer.
+fn limit_of<S: Sight, R: Registry>(timer: &TimerRule, scope: &BillScope<'_, S, R>) -> Option<(Day, i64)> {
+    let day = Day(i32::try_from(timer.limit.value(scope)?.as_whole()?).ok()?);
+    let due = match &timer.limit_time {
+        Some(time) => day.start_ms().checked_add(i64::try_from(time.value(scope)?.as_whole()?).ok()?)?,
+        None => day.end_ms() - 1,
+    };
+    Some((day, due))
 }
 
 /// The ranges that a fact acted on: those of its lots, or its own when it has no state.

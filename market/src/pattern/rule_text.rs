@@ -115,4 +115,6 @@ pub(super) struct RuleText {
     pub early_answers: bool,
     /// Timer: last day for an answer.
     pub limit: Option<String>,
+    /// Timer: last time of that day, ms since midnight; absent: its end.
+    pub limit_time: Option<String>,
 }

@@ -131,6 +131,8 @@ pub struct TimerRule {
     pub early_answers: bool,
     /// Last day for an answer; evaluated at the start.
     pub limit: Node,
+    /// Last time of that day, ms since midnight; `None`: its end.
+    pub limit_time: Option<Node>,
     /// Whom the alert is about.
     pub key: BillKey,
 }
@@ -241,6 +243,9 @@ impl KeyedRule {
         }
     }
 }
+
+/// Most timers: a bill keeps one bit of an answer for each.
+pub const MAX_TIMERS: usize = 32;
 
 /// Most windows of one rule.
 pub const MAX_WINDOWS: usize = 4;

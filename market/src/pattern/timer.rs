@@ -21,8 +21,10 @@ pub struct Started {
     pub range: Range,
     /// ms.
     pub at: i64,
-    /// Last day for an answer.
+    /// Day of the limit: date of the alert.
     pub limit: Day,
+    /// Last instant for an answer, ms: the end of the day, or a cut-off time in it.
+    pub due: i64,
     /// Whom the alert would be about.
     pub key: AlertKey,
 }
@@ -99,10 +101,9 @@ impl BillTimers {
     /// its limit. `early(timer)`: answers before the start count too.
     pub fn unanswered(&self, early: impl Fn(u8) -> bool) -> impl Iterator<Item = &Started> {
         self.started.iter().filter(move |started| {
-            let last = started.limit.end_ms() - 1;
             let answers = self.answers.iter().filter(|answer| {
                 answer.timers & (1 << started.timer) != 0
-                    && answer.at <= last
+                    && answer.at <= started.due
                     && (answer.at >= started.at || early(started.timer))
             });
             !covers(answers.map(|answer| answer.range).collect(), started.range)
@@ -154,7 +155,8 @@ mod tests {
     fn an_answer_counts_up_to_the_last_millisecond_of_the_limit() {
         let limit = Day::parse("2025-10-09").unwrap();
         let key = AlertKey::Party(PartyId::enterprise(1));
-        let started = Started { timer: 2, range: range(1, 10), at: limit.start_ms(), limit, key };
+        let due = limit.end_ms() - 1;
+        let started = Started { timer: 2, range: range(1, 10), at: limit.start_ms(), limit, due, key };
         let answer = |at, timer| Answer { timers: 1u32 << timer, range: range(1, 10), at };
         let mut timers = BillTimers { started: vec![started], ..BillTimers::default() };
         let due = |timers: &BillTimers, early: bool| timers.unanswered(|_| early).count();

@@ -154,3 +154,48 @@ fn p060_overdue_share() {
     quiet("P060", &case(yuan(1_000_000) - 1, 0));
     holds("P060", &case(yuan(1_000_000), 0), &["E0000000005 2025-03-31"]);
 }
+
+#[test]
+fn p049_margin_over_10_percent_of_deposits() {
+    let case = |margin: i64| {
+        let mut market = Market::new();
+        market.at("2025-01-31", "09:00").fact(
+            "MST.FIN",
+            None,
+            bank(1),
+            PartyId::SYSTEM,
+            &[
+                (Field::LegalInstId, Value::Party(bank(1))),
+                (Field::DepositsFen, int(yuan(1_000_000))),
+                (Field::MarginFen, int(margin)),
+            ],
+        );
+        market
+    };
+    let market = case(yuan(100_000) + 1);
+    holds("P049", &market, &["100101 2025-01-31"]);
+    assert_eq!(level_of(&judge(&market.facts, market.clock()), "P049"), Some(Level::Red));
+    let market = case(yuan(100_000));
+    holds("P049", &market, &["100101 2025-01-31"]);
+    assert_eq!(level_of(&judge(&market.facts, market.clock()), "P049"), Some(Level::Orange), "a warning");
+    quiet("P049", &case(yuan(85_000)));
+}
+
+#[test]
+fn p050_finance_company_over_three_times_interbank_deposits() {
+    let case = |acceptor: PartyId, face: i64| {
+        let mut market = Market::new();
+        market.at("2025-01-31", "09:00").fact(
+            "MST.FIN",
+            None,
+            acceptor,
+            PartyId::SYSTEM,
+            &[(Field::LegalInstId, Value::Party(acceptor)), (Field::InterbankDepositFen, int(yuan(1_000_000)))],
+        );
+        market.at("2025-03-03", "09:00").accept(&Terms { kind: "FAB", acceptor, face, ..Terms::default() });
+        market
+    };
+    holds("P050", &case(bank(5), yuan(3_000_000) + 1), &["100105 2025-03-03"]);
+    quiet("P050", &case(bank(5), yuan(3_000_000)));
+    quiet("P050", &case(bank(1), yuan(3_000_000) + 1));
+}

@@ -195,3 +195,63 @@ fn p125_stop_payment_lapses() {
     quiet("P125", &case("LSF.PUB", end - 1).0);
     quiet("P125", &case("LSF.STX", end - 1).0);
 }
+
+/// A bank that holds a bill since Monday 2025-03-03.
+fn held() -> (Market, BillId) {
+    let mut market = Market::new();
+    market.at("2025-03-03", "09:00");
+    let bill = market.draw(&Terms::default());
+    market.discount(bill, ent(2), bank(2), 12_000);
+    (market, bill)
+}
+
+#[test]
+fn p122_repo_not_redeemed_by_cut_off() {
+    let case = |redeemed_at: i64| {
+        let (mut market, bill) = held();
+        let about = Some((bill, Range::WHOLE));
+        let fields = [
+            (Field::DealId, text("RP1")),
+            (Field::FirstFen, int(1000)),
+            (Field::RedeemDate, Value::Date(day("2025-03-10"))),
+            (Field::SellerId, Value::Party(bank(2))),
+            (Field::BuyerId, Value::Party(bank(3))),
+        ];
+        market.fact("RPO.QTE", about, bank(2), bank(3), &fields[..1]);
+        market.fact("RPO.SET", about, PartyId::SYSTEM, bank(3), &fields);
+        market.instant(redeemed_at).fact("RPO.RED", about, PartyId::SYSTEM, bank(2), &fields);
+        (market, bill)
+    };
+    let cut_off = day("2025-03-10").start_ms() + 17 * 3_600_000;
+    holds("P122", &case(cut_off + 1).0, &["RP1 2025-03-10"]);
+    quiet("P122", &case(cut_off).0);
+    let mut early = case(cut_off + 1).0;
+    early.set_clock(cut_off - 1);
+    quiet("P122", &early);
+    early.set_clock(cut_off);
+    holds("P122", &early, &["RP1 2025-03-10"]);
+}
+
+#[test]
+fn p127_deal_not_settled_by_cut_off() {
+    let case = |settled_at: i64, behaviour: &str| {
+        let (mut market, bill) = held();
+        let about = Some((bill, Range::WHOLE));
+        let fields = [
+            (Field::DealId, text("IB1")),
+            (Field::RateE4, int(12_000)),
+            (Field::SettleDate, Value::Date(day("2025-03-04"))),
+            (Field::SellerId, Value::Party(bank(2))),
+            (Field::BuyerId, Value::Party(bank(3))),
+        ];
+        market.fact("IBT.QTE", about, bank(2), bank(3), &fields[..2]);
+        market.fact("IBT.QAC", about, bank(3), bank(2), &fields[..2]);
+        market.fact("IBT.DEL", about, PartyId::SYSTEM, bank(3), &fields);
+        market.instant(settled_at).fact(behaviour, about, PartyId::SYSTEM, bank(3), &fields);
+        market
+    };
+    let cut_off = day("2025-03-04").start_ms() + 17 * 3_600_000;
+    holds("P127", &case(cut_off + 1, "IBT.SET"), &["IB1 2025-03-04"]);
+    quiet("P127", &case(cut_off, "IBT.SET"));
+    quiet("P127", &case(cut_off, "IBT.FLD"));
+}

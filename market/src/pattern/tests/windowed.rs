@@ -182,3 +182,107 @@ fn p046_flips_between_two() {
     quiet("P046", &case(0, true, ""));
     assert!(PartyId::enterprise(2) < PartyId::enterprise(3));
 }
+
+#[test]
+fn p021_accepted_then_revoked() {
+    let case = |bills: usize, accepted: bool, first_on: &str| {
+        let mut market = Market::new();
+        for number in 0..bills {
+            market.at(if number == 0 { first_on } else { "2025-03-30" }, "09:00");
+            market.instant(market.now() + number as i64 * 60_000);
+            let bill = if accepted || number > 0 {
+                market.accept(&Terms::default())
+            } else {
+                market.register_bill(&Terms::default())
+            };
+            market.fact("ISS.RVK", Some((bill, Range::WHOLE)), ent(1), bank(1), &[]);
+        }
+        market
+    };
+    holds("P021", &case(3, true, "2025-03-01"), &["E0000000001 2025-03-30"]);
+    quiet("P021", &case(2, true, "2025-03-01"));
+    quiet("P021", &case(3, false, "2025-03-01"));
+    quiet("P021", &case(3, true, "2025-02-28"));
+}
+
+#[test]
+fn p026_refusal_surge() {
+    let case = |refused: usize, paid_face: i64, first_on: &str| {
+        let mut market = Market::new();
+        market.at("2025-02-01", "09:00");
+        let terms = |face| Terms { kind: "CAB", acceptor: ent(5), face, due_in: 28, ..Terms::default() };
+        let bad: Vec<_> = (0..refused).map(|_| market.draw(&terms(yuan(1_000_000)))).collect();
+        let good = market.draw(&terms(paid_face));
+        for (place, bill) in bad.into_iter().enumerate() {
+            market.at(if place == 0 { first_on } else { "2025-03-30" }, "09:00");
+            market.instant(market.now() + place as i64 * 60_000);
+            market.present(bill, ent(2), ent(5));
+            market.refuse(bill, ent(2), ent(5), "DC08");
+        }
+        market.at("2025-03-30", "12:00").present(good, ent(2), ent(5));
+        market
+    };
+    // 3 of 15.
+    holds("P026", &case(3, yuan(12_000_000), "2025-03-01"), &["E0000000005 2025-03-30"]);
+    quiet("P026", &case(3, yuan(12_000_000) + 1, "2025-03-01"));
+    quiet("P026", &case(2, yuan(1), "2025-03-01"));
+}
+
+#[test]
+fn p029_acceptance_refused_by_many() {
+    let case = |refusals: u64, acceptors: u64, first_on: &str| {
+        let mut market = Market::new();
+        for number in 0..refusals {
+            market.at(if number == 0 { first_on } else { "2025-03-07" }, "09:00");
+            market.instant(market.now() + number as i64 * 60_000);
+            let acceptor = bank(1 + number % acceptors);
+            let bill = market.register_bill(&Terms { acceptor, ..Terms::default() });
+            let about = Some((bill, Range::WHOLE));
+            market.fact("ACC.REQ", about, ent(1), acceptor, &[]);
+            market.fact("ACC.REJ", about, acceptor, ent(1), &[]);
+        }
+        market
+    };
+    holds("P029", &case(5, 3, "2025-03-01"), &["E0000000001 2025-03-07"]);
+    quiet("P029", &case(4, 3, "2025-03-01"));
+    quiet("P029", &case(5, 2, "2025-03-01"));
+    quiet("P029", &case(5, 3, "2025-02-28"));
+}
+
+#[test]
+fn p030_mass_withdrawal() {
+    let case = |withdrawn: usize, kept: usize| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        for number in 0..withdrawn + kept {
+            let bill = market.register_bill(&Terms::default());
+            let about = Some((bill, Range::WHOLE));
+            market.fact("ACC.REQ", about, ent(1), bank(1), &[]);
+            if number < withdrawn {
+                market.fact("ACC.WDR", about, ent(1), bank(1), &[]);
+            }
+        }
+        market
+    };
+    holds("P030", &case(20, 20), &["E0000000001 2025-03-03"]);
+    quiet("P030", &case(20, 21));
+    quiet("P030", &case(19, 0));
+}
+
+#[test]
+fn p044_stop_payments() {
+    let case = |stops: usize, first_on: &str| {
+        let mut market = Market::new();
+        market.at("2025-02-01", "09:00");
+        let bills: Vec<_> = (0..stops).map(|_| market.draw(&Terms::default())).collect();
+        for (place, bill) in bills.into_iter().enumerate() {
+            market.at(if place == 0 { first_on } else { "2025-03-30" }, "09:00");
+            market.instant(market.now() + place as i64 * 60_000);
+            market.fact("LSF.STP", Some((bill, Range::WHOLE)), ent(2), bank(1), &[]);
+        }
+        market
+    };
+    holds("P044", &case(3, "2025-03-01"), &["E0000000002 2025-03-30"]);
+    quiet("P044", &case(2, "2025-03-01"));
+    quiet("P044", &case(3, "2025-02-28"));
+}
