@@ -148,6 +148,18 @@ fn a_replacement_may_move_a_fact_to_another_enterprise() {
     assert_eq!(province(&reference, BETA, noon(50)).as_deref(), Some("440000"));
 }
 
+fn reference_with_absurd_rates() -> Reference {
+    let point = |number, tenor: &str, rate| {
+        fact(
+            number,
+            "REF.CRV",
+            0,
+            &[(Field::BillClass, code("BCL1")), (Field::CurveTenor, code(tenor)), (Field::RateE4, Value::Int(rate))],
+        )
+    };
+    reference(&[point(1, "TM030", i64::MAX), point(2, "TM090", -i64::MAX)])
+}
+
 #[test]
 fn curves_are_linear_half_up_and_flat_outside() {
     let point = |number, day, tenor: &str, rate| {
@@ -169,6 +181,8 @@ fn curves_are_linear_half_up_and_flat_outside() {
     assert_eq!(curve(60, 0), Some(10_101), "10100.5 goes up");
     assert_eq!(curve(400, 0), Some(10_401));
     assert_eq!(curve(60, 9), Some(14_900), "each point is the latest of its tenor");
+    let absurd = reference_with_absurd_rates();
+    assert_eq!(absurd.curve_e4(class, 60, noon(0)), Some(0), "no overflow");
     let other = vocabulary.row_of_text(vocabulary.known.bill_class, "BCL2");
     assert_eq!(reference.curve_e4(other, 60, noon(0)), None);
 }

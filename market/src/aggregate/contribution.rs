@@ -14,6 +14,11 @@ use crate::{
     observe::{Observation, Player},
 };
 
+/// Rates beyond this are cut to it in weighted rates: nonsense that P187 alerts, but sums must not overflow.
+const MAX_RATE_E4: i64 = 1_000_000_000;
+/// Likewise repo terms, in days.
+const MAX_REPO_DAYS: i64 = 1_000_000;
+
 /// The amounts of one part of a fact: the fact itself, or some of its lots.
 #[derive(Clone, Copy)]
 pub(super) struct Extent {
@@ -81,6 +86,7 @@ impl Aggregates {
         let fact = seen.fact;
         let wide = |value: i64| i128::from(value);
         let field = |field| wide(fact.int(field).unwrap_or(0));
+        let bounded = |field, most: i64| wide(fact.int(field).unwrap_or(0).clamp(-most, most));
         let or_amount = |field| fact.int(field).map_or(wide(extent.amount_fen), |sum| extent.of(wide(sum)));
         let face = || wide(seen.header.map_or(0, |header| header.face_fen));
         let code = fact.behaviour.code();
@@ -92,10 +98,10 @@ impl Aggregates {
             Slot::Margin => seen.header.map_or(0, |header| wide(header.margin_fen)),
             Slot::Hops => wide(extent.hops),
             Slot::Interest => extent.of(field(Field::InterestFen)),
-            Slot::RateWeighted => field(Field::RateE4) * rate_weight(seen, extent),
+            Slot::RateWeighted => bounded(Field::RateE4, MAX_RATE_E4) * rate_weight(seen, extent),
             Slot::RateWeight => rate_weight(seen, extent),
             Slot::First => extent.of(field(Field::FirstFen)),
-            Slot::TermWeighted => field(Field::RepoDays) * extent.of(field(Field::FirstFen)),
+            Slot::TermWeighted => bounded(Field::RepoDays, MAX_REPO_DAYS) * extent.of(field(Field::FirstFen)),
             Slot::Secured => or_amount(Field::SecuredFen),
             Slot::Guarantee => or_amount(Field::GuaranteeFen),
             Slot::Enhance => or_amount(Field::EnhanceFen),

@@ -73,8 +73,9 @@ impl Curves {
         }
         match (below, above) {
             (Some((d0, r0)), Some((d1, r1))) => {
+                let [r0, r1, d0, d1, days] = [r0, r1, d0, d1, days].map(i128::from);
                 let (over, under) = (r0 * (d1 - d0) + (r1 - r0) * (days - d0), d1 - d0);
-                Some((2 * over + under).div_euclid(2 * under))
+                i64::try_from((2 * over + under).div_euclid(2 * under)).ok()
             }
             (Some((_, rate)), None) | (None, Some((_, rate))) => Some(rate),
             (None, None) => None,
