@@ -195,7 +195,8 @@ impl Windows {
         clock: Option<i64>,
         mut emit: impl FnMut(AlertRow),
     ) {
-        let mut places: HashSet<Place> = HashSet::new();
+        // To judge now; true: known to be due, false: to be asked again.
+        let mut places: HashMap<Place, bool> = HashMap::new();
         let last_day = clock.map_or(i64::MIN, |clock| i64::from(billwatch_market::ids::Day::of_time(clock).0));
         for ((pattern, key), span) in std::mem::take(&mut self.dirty) {
             self.spread(patterns, pattern, key, span, last_day, &mut places);
@@ -207,17 +208,17 @@ impl Windows {
                     buckets.insert(bucket);
                 });
             }
-            places.extend(buckets.into_iter().map(|bucket| Place { pattern, key: ALL_KEYS, bucket }));
+            places.extend(buckets.into_iter().map(|bucket| (Place { pattern, key: ALL_KEYS, bucket }, true)));
             self.judged_within(pattern, ALL_KEYS, span, &mut places);
         }
         self.pass_clock(patterns, clock, &mut places);
-        for place in places {
+        for (place, is_due) in places {
             let ripe_at = patterns.ripe_at(place.pattern, place.bucket);
             if ripe_at != i64::MIN && clock.is_none_or(|clock| ripe_at > clock) {
                 self.waiting.entry(ripe_at).or_default().insert(place);
                 continue;
             }
-            self.judge_place(patterns, registry, place, &mut emit);
+            self.judge_place(patterns, registry, place, is_due, &mut emit);
         }
     }
 
@@ -229,18 +230,20 @@ impl Windows {
         key: Key,
         span: Span,
         last_day: i64,
-        places: &mut HashSet<Place>,
+        places: &mut HashMap<Place, bool>,
     ) {
         let windows = self.windows_of(pattern);
         let to = if patterns.judged(pattern) == Some(Judged::EachDay) { span.to.min(last_day) } else { span.to };
         let buckets = patterns.judged_buckets(pattern, key, span.from, to, windows);
-        places.extend(buckets.into_iter().map(|bucket| Place { pattern, key, bucket }));
+        places.extend(buckets.into_iter().map(|bucket| (Place { pattern, key, bucket }, true)));
         self.judged_within(pattern, key, span, places);
     }
 
-    fn judged_within(&self, pattern: PatternIndex, key: Key, span: Span, places: &mut HashSet<Place>) {
+    fn judged_within(&self, pattern: PatternIndex, key: Key, span: Span, places: &mut HashMap<Place, bool>) {
         let (first, last) = (Place { pattern, key, bucket: span.from }, Place { pattern, key, bucket: span.to });
-        places.extend(self.judged_at.range(first..=last));
+        for place in self.judged_at.range(first..=last) {
+            places.entry(*place).or_insert(false);
+        }
     }
 
     /// True when the rule compares keys and is judged here.
@@ -253,13 +256,15 @@ impl Windows {
         if self.own_rules[usize::from(pattern.0)] { &self.collective } else { &self.keyed }
     }
 
-    fn pass_clock(&mut self, patterns: &Patterns, clock: Option<i64>, places: &mut HashSet<Place>) {
+    fn pass_clock(&mut self, patterns: &Patterns, clock: Option<i64>, places: &mut HashMap<Place, bool>) {
         let Some(now) = clock else { return };
         while let Some(entry) = self.waiting.first_entry() {
             if *entry.key() > now {
                 break;
             }
-            places.extend(entry.remove());
+            for place in entry.remove() {
+                places.entry(place).or_insert(false);
+            }
         }
         // A stock that stays the same for days is judged on each of them.
         let day = |clock: i64| i64::from(billwatch_market::ids::Day::of_time(clock).0);
@@ -272,7 +277,8 @@ impl Windows {
                     let windows = self.windows_of(*pattern);
                     windows.keys(*feature, &mut |key| {
                         let buckets = patterns.judged_buckets(*pattern, key, span.from, span.to, windows);
-                        places.extend(buckets.into_iter().map(|bucket| Place { pattern: *pattern, key, bucket }));
+                        places
+                            .extend(buckets.into_iter().map(|bucket| (Place { pattern: *pattern, key, bucket }, true)));
                     });
                 }
             }
@@ -285,13 +291,14 @@ impl Windows {
         patterns: &Patterns,
         registry: &impl Registry,
         place: Place,
+        is_due: bool,
         emit: &mut impl FnMut(AlertRow),
     ) {
         let Place { pattern, key, bucket } = place;
         let windows = self.windows_of(pattern);
         let judgement = if key == ALL_KEYS {
             patterns.judge_group(pattern, bucket, windows, registry)
-        } else if patterns.judged_buckets(pattern, key, bucket, bucket, windows).is_empty() {
+        } else if !is_due && patterns.judged_buckets(pattern, key, bucket, bucket, windows).is_empty() {
             Default::default()
         } else {
             patterns.judge(pattern, key, bucket, windows, registry)
