@@ -232,13 +232,16 @@ fn add_reference(evidence: &mut Evidence, sorted: &Sorted, need: &EvidenceNeed, 
     evidence.facts.dedup();
 }
 
+/// A point of a curve: class and tenor.
+type CurvePoint = (Option<Code>, Option<Code>);
+
 /// Of the effective reference facts, in order, those that `facts` of bills are read against: what is about a named party,
 /// the curve points in force at each fact with a rate, and lists by credit code alone. The trade background of a bill
 /// comes with the bill.
 pub fn reference_read(reference: Vec<Fact>, facts: &[Fact], is_named: impl Fn(PartyId) -> bool) -> Vec<Fact> {
     let is_priced = |fact: &&Fact| fact.bill_id.is_some() && fact.int(Field::RateE4).is_some();
     let priced_at: BTreeSet<i64> = facts.iter().filter(is_priced).map(|fact| fact.event_time).collect();
-    let mut curves: BTreeMap<(Option<Code>, Option<Code>), Vec<(i64, Fact)>> = BTreeMap::new();
+    let mut curves: BTreeMap<CurvePoint, Vec<(i64, Fact)>> = BTreeMap::new();
     let mut read = Vec::new();
     for fact in reference {
         if matches!(scope(&fact), FactScope::BillAndReference(_)) {
