@@ -322,14 +322,72 @@ fn keyed_rule(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::{PATTERNS_CSV, RULES_JSON, rules::index_of};
+    use crate::pattern::{PATTERNS_CSV, RULES_JSON, rules::index_of, vocabulary::Derived};
 
     #[test]
     fn the_embedded_rules_compile_and_share_features() {
         let compiled =
             compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).unwrap_or_else(|error| panic!("{error}"));
-        assert!(compiled.rules.len() >= 70, "{}", compiled.rules.len());
-        assert!(compiled.features.len() < 40, "{}", compiled.features.len());
+        assert!(compiled.rules.len() >= 80, "{}", compiled.rules.len());
+        assert!(compiled.features.len() < 45, "{}", compiled.features.len());
+    }
+
+    fn walk_all<'a>(nodes: impl IntoIterator<Item = &'a Node>, accept: impl Fn(&Node) -> bool, of: &str) {
+        for node in nodes {
+            node.walk(&mut |node| assert!(accept(node), "{of}: {node:?} has no value in its scope"));
+        }
+    }
+
+    fn is_word_of_a_key(node: &Node) -> bool {
+        let of_key = |role: &Role| matches!(role, Role::Key | Role::OtherKey);
+        match node {
+            Node::Variable(Variable::Party(role) | Variable::Attribute(role, _)) => of_key(role),
+            Node::Variable(variable) => *variable == Variable::Derived(Derived::Date),
+            Node::History(..) => false,
+            _ => true,
+        }
+    }
+
+    fn is_word_of_a_fact(node: &Node) -> bool {
+        let of_lot = |derived: &Derived| derived.text().starts_with("lot_");
+        match node {
+            Node::Variable(Variable::Derived(derived)) => !of_lot(derived),
+            Node::Variable(Variable::Party(role) | Variable::Attribute(role, _)) => *role != Role::OtherKey,
+            Node::Window(..) | Node::Peer(..) => false,
+            _ => true,
+        }
+    }
+
+    #[test]
+    fn rules_use_only_words_of_their_scope() {
+        let compiled = compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).unwrap();
+        for rule in compiled.rules.iter() {
+            let conditions = rule.when.iter().chain(&rule.warn);
+            match &rule.scope {
+                Scope::Keyed(_) => walk_all(conditions, is_word_of_a_key, &rule.id),
+                Scope::Peer(peer) => {
+                    let more = peer.group.iter().chain([&peer.metric, &peer.eligible]);
+                    walk_all(conditions.chain(more), is_word_of_a_key, &rule.id);
+                }
+                Scope::Timer(timer) => {
+                    let sides = timer.start.condition.iter().chain(&timer.answers.condition);
+                    let limits = std::iter::once(&timer.limit).chain(&timer.limit_time);
+                    walk_all(conditions.chain(sides).chain(limits), is_word_of_a_fact, &rule.id);
+                }
+                Scope::Bill(_) | Scope::Orphan => walk_all(conditions, is_word_of_a_fact, &rule.id),
+            }
+        }
+        for (feature, name) in compiled.features.iter().zip(compiled.feature_names.iter()) {
+            for emit in &feature.emits {
+                let nodes = emit.condition.iter().chain(&emit.key).chain(&emit.member).chain(&emit.amount);
+                let is_stock = emit.on.is_empty();
+                let accept = |node: &Node| {
+                    let of_lot = matches!(node, Node::Variable(Variable::Derived(derived)) if derived.text().starts_with("lot_"));
+                    (is_stock && of_lot) || is_word_of_a_fact(node)
+                };
+                walk_all(nodes.chain(&emit.from), accept, name);
+            }
+        }
     }
 
     #[test]

@@ -22,7 +22,14 @@
 //!    [`Patterns::judged_buckets`] finds between the changed bucket and its reach, as far as [`Patterns::ripe_at`] lies not
 //!    behind the clock; store what [`Patterns::judge`] says for (rule, key, bucket), and emit the difference as hits ±1.
 //!
-//! Begin with [`Patterns`], then `rules` (the data), `expression` (what a condition means), `judge`.
+//! **A new pattern** of a known family is a row in patterns.csv and an entry in pattern_rules.json (form: `rule_text`; words:
+//! `vocabulary`), with a case in `tests` that meets its thresholds and one that misses them by the smallest unit.
+//!
+//! **Decisions.** A day of a keyed rule is judged as a whole, not fact by fact inside the day. Peers are compared at the end
+//! of each day with a triggering fact. Stock cells carry master data as of the acceptance of the bill. P184 looks for a
+//! request among the facts of the same bill.
+//!
+//! Begin with [`Patterns`], then `expression` (what a condition means), `features` (what facts add), `schedule` and `judge`.
 
 mod adapter;
 pub mod alert;

@@ -2,7 +2,7 @@
 //!
 //! One place says what exists. `sight` gives bill-scope words their value, `judge` those of keyed rules. A word that a scope
 //! does not know has no value there, so a rule that uses it is skipped; the test `rules_use_only_words_of_their_scope` in
-//! `rules` finds such a slip.
+//! `compile` finds such a slip.
 
 use crate::{
     fact::{FIELD_NAMES, FIELDS, Field},
