@@ -180,7 +180,8 @@ impl<'a> Observation<'a> {
     pub fn interest_expected_fen(&self) -> Option<i64> {
         let rate = i128::from(self.fact.int(Field::RateE4)?);
         let over = i128::from(self.amount_fen()).checked_mul(rate)?.checked_mul(i128::from(self.price_days()?))?;
-        i64::try_from((2 * over + INTEREST_UNIT).div_euclid(2 * INTEREST_UNIT)).ok()
+        let doubled = over.checked_mul(2)?.checked_add(INTEREST_UNIT)?;
+        i64::try_from(doubled.div_euclid(2 * INTEREST_UNIT)).ok()
     }
 
     /// The item of a coded field, with its default.
