@@ -3,27 +3,29 @@
 //! A fact changes about 66 cells, but the facts of an epoch change the same ones again and again: 10,000 facts make some
 //! 660,000 changes of 20,000 cells. So most of the work is adding, and an addition must not look anything up. Items that are
 //! codes have a number in their enumeration: (pair, item) is a place in an array, one array a business date. Parties, days
-//! and numbers, 5 % of the changes, go through a hash map, as do dates beyond the few that an epoch has open.
+//! and numbers, 5 % of the changes, go through a hash map, as do dates beyond the few that an epoch has open, and sums that
+//! leave 64 bits.
 //!
 //! Invariant: [`EpochSums::drain`] gives each changed cell once, with the sum of all its changes, and leaves nothing behind.
 //! Cells whose changes cancel are left out.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::{Aggregates, CellKey, CellSink};
 use crate::{
     ids::Day,
-    items::{Item, ItemKind},
+    items::{Enumeration, Item},
 };
 
 /// Items before the codes of an enumeration: the specials, whose bits are below this.
 const SPECIALS: u32 = 5;
-/// Dates with an array of their own (about 1 MB each with the embedded catalogue); further dates are rare in one epoch.
-const DENSE_DAYS: usize = 8;
-/// A pair whose items are no codes.
-const NO_ENUMERATION: u16 = u16::MAX;
+/// Dates with an array of their own (about 0.7 MB each with the embedded catalogue); further dates are rare in one epoch.
+const DENSE_DAYS: usize = 16;
+/// Bits of an item's code below its enumeration.
+const ROW_BITS: u32 = u16::BITS;
 
 /// Where the cells of each pair lie in the array of a date. Immutable, shared by the shards of a process.
 #[derive(Debug)]
@@ -36,8 +38,11 @@ pub struct CellLayout {
 
 #[derive(Clone, Copy, Debug)]
 struct PairPlace {
-    enumeration: u16,
+    /// The items of its enumeration without the row; of a pair whose items are no codes, those of no item.
+    codes: u64,
+    /// Number of slots.
     width: u16,
+    /// Number of items that have a place.
     items: u32,
     first_cell: u32,
     first_value: u32,
@@ -52,7 +57,7 @@ impl CellLayout {
             let width = aggregates.slots(number).len();
             let codes = pair.enumeration.map_or(0, |known| aggregates.meanings().vocabulary().codes(known).len());
             let place = PairPlace {
-                enumeration: pair.enumeration.map_or(NO_ENUMERATION, |known| known.0),
+                codes: pair.enumeration.map_or(u64::MAX, codes_of),
                 width: width as u16,
                 items: SPECIALS + codes as u32,
                 first_cell: layout.cells.len() as u32,
@@ -63,7 +68,7 @@ impl CellLayout {
             if let Some(enumeration) = pair.enumeration {
                 layout.cells.extend((0..codes as u16).map(|row| (number, Item::code(enumeration, row))));
             }
-            layout.values += place.items as usize * width;
+            layout.values += place.items as usize * (1 + width);
         }
         layout
     }
@@ -74,29 +79,39 @@ impl CellLayout {
     }
 }
 
+fn codes_of(enumeration: Enumeration) -> u64 {
+    Item::code(enumeration, 0).bits() >> ROW_BITS
+}
+
 impl PairPlace {
     /// The number of an item among those of the pair; `None` when it has no place in the array.
     #[inline]
     fn item(&self, item: Item) -> Option<u32> {
-        if item.is_special() {
-            return u32::try_from(item.bits()).ok().filter(|place| *place < SPECIALS);
-        }
-        match item.kind() {
-            ItemKind::Code(enumeration, row) if enumeration.0 == self.enumeration => {
-                let place = SPECIALS + u32::from(row);
-                (place < self.items).then_some(place)
-            }
-            _ => None,
-        }
+        let bits = item.bits();
+        let place = if bits >> ROW_BITS == self.codes {
+            SPECIALS + u32::from(bits as u16)
+        } else if bits < u64::from(SPECIALS) {
+            bits as u32
+        } else {
+            return None;
+        };
+        (place < self.items).then_some(place)
+    }
+
+    /// Where a cell's values lie: whether it was changed in this epoch, then its sums.
+    #[inline]
+    fn values(&self, place: u32) -> Range<usize> {
+        let length = 1 + usize::from(self.width);
+        let first = self.first_value as usize + place as usize * length;
+        first..first + length
     }
 }
 
 /// The cells of one business date.
 struct DenseDay {
     date: Day,
-    values: Box<[i128]>,
-    /// By cell: it is in `changed`.
-    is_changed: Box<[bool]>,
+    /// For each cell, side by side for the cache: 1 when it is in `changed`, and its sums.
+    values: Box<[i64]>,
     changed: Vec<u32>,
 }
 
@@ -109,13 +124,23 @@ pub struct EpochSums {
     /// Start of the cell's sums in `sparse_values`.
     sparse: HashMap<CellKey, u32>,
     sparse_values: Vec<i128>,
+    /// A part of a cell with a place lies in `sparse`, because its sums left 64 bits.
+    overflowed: bool,
     changes: u64,
 }
 
 impl EpochSums {
     /// Nothing yet.
     pub fn new(layout: Arc<CellLayout>) -> Self {
-        EpochSums { layout, days: Vec::new(), open: 0, sparse: HashMap::new(), sparse_values: Vec::new(), changes: 0 }
+        EpochSums {
+            layout,
+            days: Vec::new(),
+            open: 0,
+            sparse: HashMap::new(),
+            sparse_values: Vec::new(),
+            overflowed: false,
+            changes: 0,
+        }
     }
 
     /// Adds everything that a sink has collected.
@@ -135,14 +160,14 @@ impl EpochSums {
                 continue;
             };
             let day = &mut self.days[day];
-            let cell = pair.first_cell + place;
-            if !day.is_changed[cell as usize] {
-                day.is_changed[cell as usize] = true;
-                day.changed.push(cell);
+            let [is_changed, totals @ ..] = &mut day.values[pair.values(place)] else { continue };
+            if *is_changed == 0 {
+                *is_changed = 1;
+                day.changed.push(pair.first_cell + place);
             }
-            let first = pair.first_value as usize + place as usize * usize::from(pair.width);
-            for (total, sum) in day.values[first..first + usize::from(pair.width)].iter_mut().zip(sums) {
-                *total += sum;
+            if !add_narrow(totals, sums) {
+                self.overflowed = true;
+                self.add_sparse(key, sums);
             }
         }
     }
@@ -156,12 +181,7 @@ impl EpochSums {
             return None;
         }
         if self.open == self.days.len() {
-            self.days.push(DenseDay {
-                date,
-                values: vec![0; self.layout.values].into(),
-                is_changed: vec![false; self.layout.cells()].into(),
-                changed: Vec::new(),
-            });
+            self.days.push(DenseDay { date, values: vec![0; self.layout.values].into(), changed: Vec::new() });
         }
         self.days[self.open].date = date;
         self.open += 1;
@@ -182,19 +202,27 @@ impl EpochSums {
     /// Hands out every cell that changed, with the sums of its slots, in no order; then begins anew.
     pub fn drain(&mut self, mut each: impl FnMut(CellKey, &[i128])) {
         let is_nothing = |sums: &[i128]| sums.iter().all(|sum| *sum == 0);
+        let mut wide: SmallVec<[i128; 8]> = SmallVec::new();
         for day in &mut self.days[..self.open] {
             for cell in day.changed.drain(..) {
                 let (pair, item) = self.layout.cells[cell as usize];
                 let place = self.layout.pairs[usize::from(pair)];
-                let first = place.first_value as usize + (cell - place.first_cell) as usize * usize::from(place.width);
-                let sums = &mut day.values[first..first + usize::from(place.width)];
-                if !is_nothing(sums) {
-                    each(CellKey { pair, date: day.date, item }, sums);
+                let values = &mut day.values[place.values(cell - place.first_cell)];
+                wide.clear();
+                wide.extend(values[1..].iter().map(|sum| i128::from(*sum)));
+                values.fill(0);
+                let key = CellKey { pair, date: day.date, item };
+                if self.overflowed
+                    && let Some(first) = self.sparse.remove(&key)
+                {
+                    wide.iter_mut().zip(&self.sparse_values[first as usize..]).for_each(|(sum, more)| *sum += more);
                 }
-                sums.fill(0);
-                day.is_changed[cell as usize] = false;
+                if !is_nothing(&wide) {
+                    each(key, &wide);
+                }
             }
         }
+        self.overflowed = false;
         self.open = 0;
         for (key, first) in self.sparse.drain() {
             let width = usize::from(self.layout.pairs[usize::from(key.pair)].width);
@@ -214,11 +242,25 @@ impl EpochSums {
 
     /// Bytes held.
     pub fn heap_bytes(&self) -> usize {
-        let day = self.layout.values * size_of::<i128>() + self.layout.cells();
+        let day = self.layout.values * size_of::<i64>();
         let changed: usize = self.days.iter().map(|day| day.changed.capacity() * 4).sum();
         let sparse = self.sparse.capacity() * (size_of::<(CellKey, u32)>() + 1);
         self.days.len() * day + changed + sparse + self.sparse_values.capacity() * size_of::<i128>()
     }
+}
+
+/// Adds sums to totals of 64 bits; false, and nothing added, when one of them does not fit.
+#[inline]
+fn add_narrow(totals: &mut [i64], sums: &[i128]) -> bool {
+    for (place, sum) in sums.iter().enumerate() {
+        let Some(total) = i64::try_from(*sum).ok().and_then(|sum| totals[place].checked_add(sum)) else {
+            // What was added so far fitted, so it can be taken back.
+            totals.iter_mut().zip(&sums[..place]).for_each(|(total, sum)| *total -= *sum as i64);
+            return false;
+        };
+        totals[place] = total;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -236,12 +278,19 @@ mod tests {
     type Change = (u16, i32, u8, u16, i64);
 
     fn change() -> impl Strategy<Value = Change> {
-        (0u16..40, 20_000i32..20_012, 0u8..4, 0u16..6, -2i64..3)
+        (
+            0u16..40,
+            20_000i32..20_020,
+            0u8..4,
+            0u16..6,
+            prop_oneof![8 => -2i64..3, 1 => Just(i64::MAX), 1 => Just(-i64::MAX)],
+        )
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
-        /// More dates than arrays, items of every kind, sums that cancel, two epochs: as one map would add them.
+        /// More dates than arrays, items of every kind, sums that cancel or leave 64 bits, two epochs: as one map would add
+        /// them.
         #[test]
         fn equals_one_map(epochs in proptest::collection::vec(proptest::collection::vec(change(), 0..300), 1..3)) {
             let aggregates = &*AGGREGATES;
