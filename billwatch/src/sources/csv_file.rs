@@ -1,5 +1,5 @@
 //! CSV: a header of field names, then a line a record. Empty cells are absent; a list of codes is one cell, `,` or `;`
-//! between codes.
+//! between codes, `[]` when it has none.
 
 use std::fs::File;
 
