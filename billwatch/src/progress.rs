@@ -24,7 +24,8 @@ pub struct Progress {
 impl Progress {
     /// Begins; `unit` is in the plural.
     pub fn new(what: &'static str, total: u64, unit: &'static str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        // Without a total (standard input) there is nothing to draw.
+        let bar = (total > 0 && std::io::stderr().is_terminal()).then(|| {
             let template = format!("{what} [{{bar:40}}] {{human_pos}}/{{human_len}} {unit} {{per_sec}} {{eta}} left");
             let style = ProgressStyle::with_template(&template).expect("the template is well formed");
             ProgressBar::new(total).with_style(style.progress_chars("=> "))
@@ -36,9 +37,9 @@ impl Progress {
     pub fn set(&mut self, done: u64) {
         match &self.bar {
             Some(bar) => bar.set_position(done),
-            None if self.last_line.elapsed() >= LINE_EVERY => {
+            None if self.total > 0 && self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
-                let percent = done * 100 / self.total.max(1);
+                let percent = done * 100 / self.total;
                 let seconds = self.started.elapsed().as_secs();
                 // Progress is a courtesy: a closed standard error does not end the work.
                 let (what, done, total) = (self.what, grouped(done), grouped(self.total));

@@ -10,7 +10,12 @@ use anyhow::Context as _;
 use billwatch_bench::simulator::{Settings, Simulator, label::write_labels};
 use billwatch_market::ndjson;
 
-use crate::{cli::SimulateArgs, failure::Outcome, output::grouped, progress::Progress};
+use crate::{
+    cli::SimulateArgs,
+    failure::{Failure, Outcome},
+    output::grouped,
+    progress::Progress,
+};
 
 /// The market of `demo`, `simulate` and `bench`: with planted cases.
 pub fn market(facts: u64, seed: u64) -> Settings {
@@ -19,6 +24,9 @@ pub fn market(facts: u64, seed: u64) -> Settings {
 
 /// Runs the command.
 pub fn run(args: SimulateArgs) -> Outcome {
+    if !(0.0..=1.0).contains(&args.corrected) {
+        return Err(Failure::Usage(format!("--corrected {}: choose a share from 0 to 1", args.corrected)));
+    }
     let mut out: Box<dyn Write> = if args.out == Path::new("-") {
         Box::new(BufWriter::with_capacity(1 << 20, io::stdout().lock()))
     } else {

@@ -131,7 +131,11 @@ mod tests {
         assert_eq!(text_cell(Field::EventId, "91"), Some(Value::from("91")));
         assert_eq!(text_cell(Field::Divisible, "true"), Some(Value::from(true)));
         assert_eq!(text_cell(Field::SpecialFlags, "SRDI,GREEN"), Some(serde_json::json!(["SRDI", "GREEN"])));
-        assert_eq!(text_cell(Field::SpecialFlags, "[]"), Some(serde_json::json!([])), "a list of nothing is not absent");
+        assert_eq!(
+            text_cell(Field::SpecialFlags, "[]"),
+            Some(serde_json::json!([])),
+            "a list of nothing is not absent"
+        );
         assert_eq!(text_cell(Field::Remark, ""), None);
         assert!(field_of("amount").unwrap_err().to_string().contains("`amount`"));
     }
