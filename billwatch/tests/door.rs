@@ -47,6 +47,7 @@ fn csv_is_the_same_market_as_ndjson() {
         let cell = |field: &String| match record.get(field) {
             None => String::new(),
             Some(Value::String(text)) => text.clone(),
+            Some(Value::Array(codes)) if codes.is_empty() => "[]".to_owned(),
             Some(Value::Array(codes)) => codes.iter().map(|code| code.as_str().unwrap()).collect::<Vec<_>>().join(","),
             Some(other) => other.to_string(),
         };

@@ -42,10 +42,13 @@ fn states(cluster: &Cluster, expected: &Value) {
                 assert_eq!(&shown[field], value, "{field} of {bill} {}", lot["range"]);
             }
         }
-        for step in life["life"].as_array().unwrap() {
-            let event = step["fact"]["event_id"].as_str().unwrap();
-            if let Some(effect) = expected["final_effects"].get(event) {
-                assert_eq!(&step["effect"], effect, "effect of {event} on {bill}");
+        // A variant without effect stands in the life under the same id as the one that counts.
+        let steps = life["life"].as_array().unwrap();
+        for step in steps {
+            let event = &step["fact"]["event_id"];
+            if let Some(effect) = expected["final_effects"].get(event.as_str().unwrap()) {
+                let same = |other: &&Value| other["fact"]["event_id"] == *event && other["effect"] == *effect;
+                assert!(steps.iter().any(|other| same(&other)), "effect of {event} on {bill}: {step}");
             }
         }
     }
@@ -75,7 +78,7 @@ fn cells(cluster: &Cluster, expected: &Value) {
             }
             Value::Object(ratio) => {
                 for part in ["numerator", "denominator"] {
-                    assert_eq!(shown[part].as_str().unwrap(), ratio[part].to_string(), "{cell}: shown {shown}");
+                    assert_eq!(shown[part], ratio[part], "{cell}");
                 }
             }
             other => assert_eq!(shown, other, "{cell}"),
