@@ -26,6 +26,7 @@ pub mod config;
 mod counters;
 mod durable_file;
 mod epochs;
+mod failure;
 mod ingest;
 mod ledger;
 pub mod limits;

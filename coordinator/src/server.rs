@@ -38,6 +38,7 @@ use crate::{
     config::CoordinatorConfig,
     counters::Counters,
     epochs::Epochs,
+    failure::Failure,
     ingest::{
         dead_letters::DeadLetters,
         door::IngestDoor,
@@ -138,11 +139,12 @@ pub async fn serve(
         .await
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
     let local_addr = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
-    let opening = config.clone();
-    let store = tokio::task::spawn_blocking(move || Store::open(&opening))
+    let failure = Failure::default();
+    let (opening, at_opening) = (config.clone(), failure.clone());
+    let store = tokio::task::spawn_blocking(move || Store::open(&opening, &at_opening))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-    let cluster = Cluster::start(Surroundings {
+    let surroundings = Surroundings {
         processes: config.processes,
         epochs_in_flight: config.epochs_in_flight,
         checkpoint_interval: config.checkpoint_interval,
@@ -151,7 +153,8 @@ pub async fn serve(
         epochs: store.epochs.clone(),
         ledger: store.ledger.clone(),
         counters: store.counters.clone(),
-    });
+    };
+    let cluster = Cluster::start(surroundings, failure.clone());
     let (sequencer, sequencer_thread) = sequencer::start(
         store.begin,
         sequencer::Surroundings {
@@ -162,6 +165,7 @@ pub async fn serve(
             counters: store.counters.clone(),
             rule: SealRule { interval: config.epoch_interval, records: config.epoch_records },
         },
+        failure.clone(),
     );
 
     let (ends, ending) = watch::channel(false);
@@ -216,17 +220,16 @@ pub async fn serve(
         .add_service(QueryServiceServer::new(query))
         .add_service(CatalogueServiceServer::new(catalogue_api))
         .add_service(workers);
-    let mut failures = [store.log_state.failure(), store.ledger.failure(), cluster.failure()];
     let task = tokio::spawn(async move {
         // Without TCP_NODELAY the server's small HTTP/2 window updates wait for delayed acknowledgements: 7-100 x slower.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = router.serve_with_incoming_shutdown(incoming, async { drop(stopped.await) });
         tokio::pin!(serving);
-        let failure = tokio::select! {
+        let failed = tokio::select! {
             ended = &mut serving => return Ok(ended?),
             () = shutdown => None,
-            failure = first_failure(&mut failures) => Some(failure),
+            what = failure.wait() => Some(what),
         };
         drop(stop);
         // Streams last for ever: all are told to end, and cut off when they do not.
@@ -237,7 +240,7 @@ pub async fn serve(
         }
         sequencer.stop();
         finish(&sequencer_thread, &store.log_thread).await;
-        failure.map_or(Ok(()), |what| Err(ServeError::Failed(what)))
+        failed.map_or(Ok(()), |what| Err(ServeError::Failed(what)))
     });
     Ok(RunningCoordinator { local_addr, task })
 }
@@ -258,7 +261,7 @@ struct Store {
 
 impl Store {
     /// Opens everything in the data directory; reads the whole log.
-    fn open(config: &CoordinatorConfig) -> Result<Store, ServeError> {
+    fn open(config: &CoordinatorConfig, failure: &Failure) -> Result<Store, ServeError> {
         let dir = &config.data_dir;
         std::fs::create_dir_all(dir).map_err(|source| ServeError::Io { path: dir.clone(), source })?;
         let lock = lock(dir)?;
@@ -273,7 +276,7 @@ impl Store {
             milliseconds = begun.elapsed().as_millis() as u64,
             "the log is open"
         );
-        let ledger = Ledger::open(dir)?;
+        let ledger = Ledger::open(dir, failure.clone())?;
         let in_ledger = ledger.read().as_of.epoch;
         if in_ledger > sealed.epoch {
             return Err(ServeError::Setting(format!(
@@ -282,12 +285,12 @@ impl Store {
                 sealed.epoch
             )));
         }
-        let (log_queue, log_state, log_thread) = writer::start(log.writer, lock);
+        let (log_queue, log_state, log_thread) = writer::start(log.writer, lock, failure.clone());
         Ok(Store {
             manifest: Manifest::open(dir)?,
             epochs: Arc::new(Epochs::new(log_dir.clone(), sealed)),
             ledger,
-            dead_letters: DeadLetters::open(dir, counters.clone())?,
+            dead_letters: DeadLetters::open(dir, counters.clone(), failure.clone())?,
             counters,
             begin,
             log_queue,
@@ -306,24 +309,6 @@ fn lock(dir: &Path) -> Result<std::fs::File, ServeError> {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(ServeError::Locked { path }),
         Err(std::fs::TryLockError::Error(source)) => Err(ServeError::Io { path, source }),
-    }
-}
-
-async fn first_failure(failures: &mut [watch::Receiver<Option<String>>; 3]) -> String {
-    let [log, ledger, cluster] = failures;
-    tokio::select! {
-        what = failure(log) => what,
-        what = failure(ledger) => what,
-        what = failure(cluster) => what,
-    }
-}
-
-async fn failure(receiver: &mut watch::Receiver<Option<String>>) -> String {
-    let found = receiver.wait_for(Option::is_some).await.ok().and_then(|what| what.clone());
-    match found {
-        Some(what) => what,
-        // Its part ended in good order.
-        None => std::future::pending().await,
     }
 }
 

@@ -379,3 +379,17 @@ async fn a_question_is_answered_at_its_epoch_or_not_at_all() {
     }
     door.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_coordinator_that_cannot_write_its_files_ends_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let door = Door::open(dir.path(), 1).await;
+    let epoch = door.send_lines(&as_strs(&example("a-reference"))).await.epoch;
+    door.sealed(epoch).await;
+    fs::remove_dir_all(dir.path()).unwrap();
+    // The number of the generation cannot be made durable: nothing may begin under it.
+    let joined = FakeWorker::join(&door, FakeWorker::register(0, &[])).await;
+    assert!(joined.is_err());
+    let error = door.fails().await;
+    assert!(error.to_string().contains("cluster.json"), "{error}");
+}

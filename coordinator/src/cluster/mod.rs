@@ -30,6 +30,7 @@ use crate::{
     api::errors::{ApiError, not_serving},
     counters::Counters,
     epochs::Epochs,
+    failure::Failure,
     ledger::{AsOf, Ledger},
     manifest::Manifest,
 };
@@ -98,33 +99,26 @@ pub struct ClusterStatus {
 pub struct Cluster {
     commands: mpsc::Sender<Command>,
     serving: watch::Receiver<bool>,
-    failure: watch::Receiver<Option<String>>,
 }
 
 impl Cluster {
     /// Starts the task.
-    pub fn start(surroundings: Surroundings) -> Self {
+    pub fn start(surroundings: Surroundings, failure: Failure) -> Self {
         let (commands, inbox) = mpsc::channel(crate::limits::WORKER_QUEUE);
         let (serving_sender, serving) = watch::channel(false);
-        let (failed, failure) = watch::channel(None);
         let actor = actor::Actor::new(surroundings, serving_sender);
         tokio::spawn(async move {
+            let _guard = failure.guard("task of the cluster");
             if let Err(error) = actor.run(inbox).await {
-                tracing::error!(error, "the coordinator cannot go on");
-                failed.send_replace(Some(error));
+                failure.report(error);
             }
         });
-        Cluster { commands, serving, failure }
+        Cluster { commands, serving }
     }
 
     /// True while the workers answer and have caught up.
     pub fn serving(&self) -> watch::Receiver<bool> {
         self.serving.clone()
-    }
-
-    /// Becomes `Some` when the cluster cannot go on: its files failed.
-    pub fn failure(&self) -> watch::Receiver<Option<String>> {
-        self.failure.clone()
     }
 
     /// Puts a question behind the last epoch sent.

@@ -22,6 +22,7 @@ use super::refused::Refused;
 use crate::{
     counters::Counters,
     durable_file::{DurableFile, read_at},
+    failure::Failure,
     limits,
     server::ServeError,
 };
@@ -46,7 +47,7 @@ pub struct NotKept;
 
 impl DeadLetters {
     /// Opens the store in a directory and starts its writer, which ends with the last clone.
-    pub fn open(dir: &Path, counters: Arc<Counters>) -> Result<Self, ServeError> {
+    pub fn open(dir: &Path, counters: Arc<Counters>, failure: Failure) -> Result<Self, ServeError> {
         let path = dir.join("dead-letters.bin");
         let mut known = HashSet::new();
         let mut offsets = Vec::new();
@@ -67,7 +68,12 @@ impl DeadLetters {
         let mut writer = Writer { file, known, offsets: offsets.clone(), counters };
         std::thread::Builder::new()
             .name("dead-letters".into())
-            .spawn(move || writer.run(&posts))
+            .spawn(move || {
+                let _guard = failure.guard("writer of dead letters");
+                if let Err(error) = writer.run(&posts) {
+                    failure.report(error.to_string());
+                }
+            })
             .map_err(|source| ServeError::Io { path: path.clone(), source })?;
         Ok(DeadLetters { path, offsets, queue })
     }
@@ -128,18 +134,16 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(&mut self, posts: &Receiver<Post>) {
+    fn run(&mut self, posts: &Receiver<Post>) -> Result<(), ServeError> {
         while let Ok(first) = posts.recv() {
             let gathered: Vec<Post> = std::iter::once(first).chain(posts.try_iter()).collect();
-            if let Err(error) = self.write(&gathered) {
-                tracing::error!(%error, "dead letters cannot be kept: refusals are not answered any more");
-                return;
-            }
+            self.write(&gathered)?;
             for post in gathered {
                 // The client may have gone: its letters are kept all the same.
                 let _ = post.done.send(());
             }
         }
+        Ok(())
     }
 
     fn write(&mut self, posts: &[Post]) -> Result<(), ServeError> {
@@ -187,7 +191,7 @@ mod tests {
     async fn letters_are_kept_once_and_found_again_after_a_restart() {
         let dir = tempfile::tempdir().unwrap();
         for round in 0..2 {
-            let store = DeadLetters::open(dir.path(), Arc::default()).unwrap();
+            let store = DeadLetters::open(dir.path(), Arc::default(), Failure::default()).unwrap();
             store.keep(&[refused("NOT_JSON", b"{"), refused("NOT_JSON", b"[")], 5).await.unwrap();
             store.keep(&[refused("FIELD_TYPE", b"{"), refused("NOT_JSON", b"{")], 6).await.unwrap();
             assert_eq!(store.count(), 3, "round {round}");

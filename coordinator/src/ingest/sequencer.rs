@@ -34,6 +34,7 @@ use super::{
 use crate::{
     counters::Counters,
     epochs::{Epochs, PlacedBatch, SealedEpoch},
+    failure::Failure,
     limits,
     log::{
         LogError, Position,
@@ -137,13 +138,15 @@ impl Queue {
 }
 
 /// Starts the thread. It ends, after sealing what is open, at [`Queue::stop`] or when all queues are dropped.
-pub fn start(begin: Begin, surroundings: Surroundings) -> (Queue, JoinHandle<()>) {
+pub fn start(begin: Begin, surroundings: Surroundings, failure: Failure) -> (Queue, JoinHandle<()>) {
     let (sender, receiver) = sync_channel(limits::SEQUENCER_QUEUE);
     let thread = std::thread::Builder::new().name("sequencer".into()).spawn(move || {
+        let _guard = failure.guard("sequencer");
         let mut sequencer = Sequencer::new(begin, surroundings);
-        if let Err(error) = sequencer.run(&receiver) {
-            // The writer keeps and reports the first cause; a failed read of a variant is reported here.
-            tracing::error!(%error, "the sequencer ends: nothing more is accepted");
+        match sequencer.run(&receiver) {
+            // The writer has told why.
+            Ok(()) | Err(SequencerError::LogClosed) => {}
+            Err(error) => failure.report(error.to_string()),
         }
     });
     (Queue(sender), thread.expect("the system has a thread for the sequencer"))

@@ -89,7 +89,7 @@ impl AlertEntry {
 pub type Place = (Reverse<i32>, AlertId);
 
 /// All alerts.
-#[derive(Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Book {
     alerts: HashMap<AlertId, AlertEntry>,
     order: BTreeSet<Place>,

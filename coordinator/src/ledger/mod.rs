@@ -17,9 +17,9 @@ use std::{
 
 use billwatch_proto::v1;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::{durable_file::DurableFile, limits, server::ServeError};
+use crate::{durable_file::DurableFile, failure::Failure, limits, server::ServeError};
 use book::{AlertId, Book, Change};
 
 /// When an answer holds.
@@ -52,7 +52,6 @@ pub struct Ledger {
     shelf: Arc<RwLock<Shelf>>,
     queue: mpsc::Sender<Work>,
     changes: broadcast::Sender<Changed>,
-    failure: watch::Receiver<Option<String>>,
 }
 
 /// The book and the epoch at which it holds.
@@ -82,7 +81,7 @@ pub struct LedgerClosed;
 
 impl Ledger {
     /// Opens the ledger of a data directory and starts its thread, which ends with the last clone.
-    pub fn open(dir: &Path) -> Result<Self, ServeError> {
+    pub fn open(dir: &Path, failure: Failure) -> Result<Self, ServeError> {
         let path = dir.join("alerts.bin");
         let mut shelf = Shelf::default();
         let (file, cut) = DurableFile::open(&path, |_, payload| match postcard::from_bytes::<Entry>(payload) {
@@ -98,14 +97,13 @@ impl Ledger {
         let shelf = Arc::new(RwLock::new(shelf));
         let (queue, work) = mpsc::channel(limits::LEDGER_QUEUE);
         let changes = broadcast::Sender::new(limits::WATCH_QUEUE);
-        let (failed, failure) = watch::channel(None);
-        let ledger = Ledger { shelf: shelf.clone(), queue, changes: changes.clone(), failure };
+        let ledger = Ledger { shelf: shelf.clone(), queue, changes: changes.clone() };
         std::thread::Builder::new()
             .name("alert-ledger".into())
             .spawn(move || {
+                let _guard = failure.guard("alert ledger");
                 if let Err(error) = run(file, work, &shelf, &changes) {
-                    tracing::error!(%error, "the alert ledger cannot be written: the coordinator ends");
-                    failed.send_replace(Some(error.to_string()));
+                    failure.report(error.to_string());
                 }
             })
             .map_err(|source| ServeError::Io { path, source })?;
@@ -133,11 +131,6 @@ impl Ledger {
     /// Changes from now on; call it with the guard of [`Ledger::read`] held to miss none behind a snapshot.
     pub fn subscribe(&self) -> broadcast::Receiver<Changed> {
         self.changes.subscribe()
-    }
-
-    /// Becomes `Some` when the disk failed.
-    pub fn failure(&self) -> watch::Receiver<Option<String>> {
-        self.failure.clone()
     }
 }
 
@@ -224,23 +217,23 @@ mod tests {
     #[tokio::test]
     async fn a_replay_changes_nothing_and_a_restart_finds_everything() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(dir.path()).unwrap();
+        let ledger = Ledger::open(dir.path(), Failure::default()).unwrap();
         let mut changes = ledger.subscribe();
         ledger.apply(at(1), &[change(1, [0, 1, 0, 0]), change(2, [1, 0, 0, 0])]).await.unwrap();
         ledger.apply(at(2), &[]).await.unwrap();
         ledger.apply(at(3), &[change(1, [0; 4])]).await.unwrap();
         ledger.mark(at(3)).await.unwrap();
-        let before = format!("{:?}", ledger.read().book);
+        let before = ledger.read().book.clone();
         assert_eq!(changes.recv().await.unwrap().alerts.len(), 2);
         assert_eq!(changes.recv().await.unwrap().alerts.len(), 0);
         assert_eq!(*changes.recv().await.unwrap().alerts, [1]);
         // The same epochs again, as after a restart of the workers.
         ledger.apply(at(1), &[change(1, [0, 1, 0, 0]), change(2, [1, 0, 0, 0])]).await.unwrap();
         ledger.mark(at(5)).await.unwrap();
-        assert_eq!(format!("{:?}", ledger.read().book), before);
+        assert_eq!(ledger.read().book, before);
         drop(ledger);
-        let ledger = Ledger::open(dir.path()).unwrap();
-        assert_eq!(format!("{:?}", ledger.read().book), before);
+        let ledger = Ledger::open(dir.path(), Failure::default()).unwrap();
+        assert_eq!(ledger.read().book, before);
         assert_eq!(ledger.read().as_of.epoch, 5, "the mark says how far the ledger has come");
     }
 }

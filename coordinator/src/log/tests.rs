@@ -4,6 +4,8 @@ use std::{fs, path::Path, sync::mpsc};
 
 use prost::bytes::Bytes;
 
+use crate::failure::Failure;
+
 use super::{
     LogError, LogReader,
     frame::{self, FrameKind, HEADER_BYTES},
@@ -122,7 +124,7 @@ fn a_torn_group_with_a_whole_frame_behind_is_still_a_torn_tail() {
 fn the_writer_acknowledges_in_order_and_the_reader_finds_every_epoch_over_segments() {
     let dir = tempfile::tempdir().unwrap();
     let recovered = recover(dir.path(), |_, _| Ok(())).unwrap();
-    let (queue, state, thread) = writer::start(recovered.writer, ());
+    let (queue, state, thread) = writer::start(recovered.writer, (), Failure::default());
     let (done, acknowledged) = mpsc::channel();
     let body = vec![5u8; 12 << 20];
     for epoch in 1..=14u64 {

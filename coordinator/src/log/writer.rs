@@ -15,10 +15,9 @@ use std::{
 };
 
 use prost::bytes::Bytes;
-use tokio::sync::watch;
 
 use super::{Position, segment::SegmentWriter};
-use crate::limits;
+use crate::{failure::Failure, limits};
 
 /// Something to write, and what to do once it is on disk.
 pub struct LogItem {
@@ -37,7 +36,6 @@ pub struct LogState {
     durable: AtomicU64,
     group_commits: AtomicU64,
     sync_nanoseconds: AtomicU64,
-    failure: watch::Sender<Option<String>>,
 }
 
 impl LogState {
@@ -49,11 +47,6 @@ impl LogState {
     /// (group commits, microseconds in fdatasync), both since start.
     pub fn commits(&self) -> (u64, u64) {
         (self.group_commits.load(Ordering::Relaxed), self.sync_nanoseconds.load(Ordering::Relaxed) / 1_000)
-    }
-
-    /// Becomes `Some` when the disk failed.
-    pub fn failure(&self) -> watch::Receiver<Option<String>> {
-        self.failure.subscribe()
     }
 }
 
@@ -80,23 +73,25 @@ impl LogQueue {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LogClosed;
 
-/// Starts the writer thread. `guard` is kept until it ends: the lock of the data directory.
-pub fn start(segment: SegmentWriter, guard: impl Send + 'static) -> (LogQueue, Arc<LogState>, JoinHandle<()>) {
+/// Starts the writer thread. `lock` is kept until it ends: that of the data directory.
+pub fn start(
+    segment: SegmentWriter,
+    lock: impl Send + 'static,
+    failure: Failure,
+) -> (LogQueue, Arc<LogState>, JoinHandle<()>) {
     let state = Arc::new(LogState {
         durable: AtomicU64::new(segment.position()),
         group_commits: AtomicU64::new(0),
         sync_nanoseconds: AtomicU64::new(0),
-        failure: watch::Sender::new(None),
     });
     let (sender, receiver) = sync_channel(limits::LOG_QUEUE);
     let thread_state = state.clone();
     let thread = std::thread::Builder::new()
         .name("log-writer".into())
         .spawn(move || {
-            let _guard = guard;
+            let (_lock, _guard) = (lock, failure.guard("log writer"));
             if let Err(error) = run(segment, &receiver, &thread_state) {
-                tracing::error!(%error, "the log cannot be written: the coordinator ends");
-                thread_state.failure.send_replace(Some(error.to_string()));
+                failure.report(error.to_string());
             }
         })
         .expect("the system has a thread for the log");

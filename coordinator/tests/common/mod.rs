@@ -38,6 +38,11 @@ impl Door {
         self.running.finished().await.unwrap();
     }
 
+    /// Waits until it ends by itself.
+    pub async fn fails(self) -> ServeError {
+        self.running.finished().await.expect_err("it ends with an error")
+    }
+
     pub async fn channel(&self) -> Channel {
         Channel::from_shared(format!("http://{}", self.address)).unwrap().tcp_nodelay(true).connect().await.unwrap()
     }
