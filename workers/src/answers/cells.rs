@@ -1,18 +1,22 @@
 //! Cells: the part of a question that this worker owns, and subscriptions.
 //!
-//! The form of a part is the postcard of [`Partial`]; parts add up, so a subscription sends the snapshot first and then what
+//! A part is a [`CellsPart`]: what this worker keeps of the cells asked for, or more. Parts add up, so a subscription sends the snapshot first and then what
 //! was added since. Members of distinct counts are not kept: they are worked out from the history for the pairs that are
 //! asked for, which reads all of it. That is exact and rare; ask for sums where freshness counts.
 
 use std::collections::BTreeMap;
 
 use billwatch_market::{
-    aggregate::{Aggregates, CellKey, CellSink, Grain, Partial, Plan, Question, SetDelta, measure::SetKind},
+    aggregate::{
+        Aggregates, CellKey, CellSink, Grain, Partial, Plan, Question, SetDelta,
+        measure::SetKind,
+        wire::{CellsPart, Request},
+    },
     bill::Bill,
     corrections::effective,
     evaluator::without_bill,
     fact::Fact,
-    ids::{BillId, Day},
+    ids::{BillId, Day, PartyId},
     observe::Observation,
 };
 use billwatch_proto::v1;
@@ -45,7 +49,16 @@ pub fn plan(shard: &Shard, request: &v1::QueryCellsRequest) -> anyhow::Result<Pl
 }
 
 /// The cells of a plan that this worker owns, and the members that its bills add.
-pub fn read(shard: &Shard, plan: &Plan, give: &mut dyn FnMut(Bytes)) -> anyhow::Result<()> {
+pub fn read(
+    shard: &Shard,
+    request: &v1::QueryCellsRequest,
+    plan: &Plan,
+    give: &mut dyn FnMut(Bytes),
+) -> anyhow::Result<()> {
+    let mut send = |partial: Partial| {
+        let assets = assets(shard, request, &partial);
+        give(CellsPart { partial, assets }.encode().into());
+    };
     let cells = shard.cells.borrow();
     let mut part = Partial::default();
     let mut empty = true;
@@ -53,7 +66,7 @@ pub fn read(shard: &Shard, plan: &Plan, give: &mut dyn FnMut(Bytes)) -> anyhow::
         for (key, sums) in cells.table().of_pair(pair).filter(|(key, _)| plan.wants(key)) {
             part.cells.push((key, sums.to_vec()));
             if part.cells.len() == CELLS_PER_PART {
-                give(encode(&std::mem::take(&mut part))?);
+                send(std::mem::take(&mut part));
                 empty = false;
             }
         }
@@ -62,19 +75,44 @@ pub fn read(shard: &Shard, plan: &Plan, give: &mut dyn FnMut(Bytes)) -> anyhow::
         for delta in members(shard, plan)? {
             part.members.push(delta);
             if part.members.len() == CELLS_PER_PART {
-                give(encode(&std::mem::take(&mut part))?);
+                send(std::mem::take(&mut part));
                 empty = false;
             }
         }
     }
     if empty || !part.cells.is_empty() || !part.members.is_empty() {
-        give(encode(&part)?);
+        send(part);
     }
     Ok(())
 }
 
-fn encode(part: &Partial) -> anyhow::Result<Bytes> {
-    Ok(postcard::to_stdvec(part)?.into())
+/// Total assets of the institutions of a part, for figures that are set against them.
+fn assets(shard: &Shard, request: &v1::QueryCellsRequest, part: &Partial) -> Vec<(PartyId, Day, i64)> {
+    let lives = shard.lives.borrow();
+    let grain = match request.grain() {
+        v1::Grain::Unspecified => None,
+        v1::Grain::Day => Some(Grain::Day),
+        v1::Grain::Month => Some(Grain::Month),
+        v1::Grain::Quarter => Some(Grain::Quarter),
+        v1::Grain::Year => Some(Grain::Year),
+        v1::Grain::Total => Some(Grain::Whole),
+    };
+    let request = Request {
+        theme: &request.theme,
+        dimension: &request.dimension,
+        items: &request.items,
+        from_date: &request.from_date,
+        to_date: &request.to_date,
+        grain,
+        measures: &request.measures,
+    };
+    // What cannot be compiled was refused by the coordinator, with the reason.
+    let Ok(compiled) = shard.common.rules.aggregates.compile(request, lives.clock()) else { return Vec::new() };
+    let known = |(party, day): (PartyId, Day)| {
+        let sheet = lives.reference().balance_sheet(party, day.end_ms() - 1)?;
+        Some((party, day, sheet.total_assets_fen?))
+    };
+    compiled.assets_wanted(part).into_iter().filter_map(known).collect()
 }
 
 /// Observes all facts again for the pairs of a plan.
@@ -132,9 +170,8 @@ impl Watches {
         for (subscription, plan) in &self.plans {
             let wanted = changed.iter().filter(|row| plan.wants(&row.key));
             let part = Partial { cells: wanted.map(|row| (row.key, row.sums.to_vec())).collect(), members: Vec::new() };
-            if !part.cells.is_empty()
-                && let Ok(partial) = encode(&part)
-            {
+            if !part.cells.is_empty() {
+                let partial = CellsPart { partial: part, assets: Vec::new() }.encode().into();
                 watched.push(v1::WatchedCells { subscription: *subscription, partial });
             }
         }

@@ -39,7 +39,7 @@ fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard
         }
         Some(shard_question::Kind::Cells(request)) => {
             let plan = cells::plan(shard, request)?;
-            cells::read(shard, &plan, &mut |part| give(shard_answer::Kind::Cells(part)))
+            cells::read(shard, request, &plan, &mut |part| give(shard_answer::Kind::Cells(part)))
         }
         Some(shard_question::Kind::Features(request)) => {
             give(shard_answer::Kind::Features(features::features(shard, request)?));
@@ -54,8 +54,9 @@ fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard
             Ok(())
         }
         Some(shard_question::Kind::Watch(request)) => {
-            let plan = cells::plan(shard, request.cells.as_ref().unwrap_or(&v1::QueryCellsRequest::default()))?;
-            cells::read(shard, &plan, &mut |part| give(shard_answer::Kind::Cells(part)))?;
+            let cells = request.cells.clone().unwrap_or_default();
+            let plan = cells::plan(shard, &cells)?;
+            cells::read(shard, &cells, &plan, &mut |part| give(shard_answer::Kind::Cells(part)))?;
             shard.watches.borrow_mut().add(request.subscription, plan);
             shard.cells.borrow_mut().keep_changed = true;
             Ok(())
