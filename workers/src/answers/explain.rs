@@ -86,7 +86,10 @@ fn places(shard: &Shard, wanted: &Wanted<'_>) -> (Vec<(Key, i64)>, bool) {
         |key: Key| if patterns.compares(wanted.pattern) { windows.owns(wanted.pattern) } else { has(key) };
     if let Some(key) = features::keys(wanted.key) {
         let owner = judged_here(key);
-        return (buckets.map(|bucket| (key, bucket)).collect(), owner);
+        // First and last bucket of the day say enough: what lies between reads what lies between.
+        let mut places = vec![(key, *buckets.start()), (key, *buckets.end())];
+        places.dedup();
+        return (places, owner);
     }
     let mut places = Vec::new();
     if let Ok(event) = wanted.key.parse::<u128>() {
@@ -119,7 +122,13 @@ fn add_cells(shard: &Shard, wanted: &mut Wanted<'_>, places: &[(Key, i64)]) {
         wanted.cells.extend(need.cells);
     }
     wanted.cells.sort_unstable();
-    wanted.cells.dedup();
+    wanted.cells.dedup_by(|next, kept| {
+        let same = (next.feature, next.key) == (kept.feature, kept.key);
+        if same {
+            (kept.from, kept.to) = (kept.from.min(next.from), kept.to.max(next.to));
+        }
+        same
+    });
 }
 
 fn baseline(shard: &Shard, wanted: &Wanted<'_>, places: &[(Key, i64)]) -> Vec<v1::BaselineValue> {
