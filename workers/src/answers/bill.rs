@@ -53,7 +53,7 @@ pub fn bill(shard: &Shard, request: &v1::GetBillRequest) -> anyhow::Result<v1::G
         flag: lot.flag.code().to_owned(),
         risk: lot.risk.code().to_owned(),
         pay_state: lot.pay_state.code().to_owned(),
-        hops: u32::try_from(lot.hops).unwrap_or(u32::MAX),
+        hops: u32::from(lot.hops),
         lineage: lot
             .lineage
             .iter()

@@ -112,8 +112,11 @@ const GATHERED_BYTES_MAX: usize = 8 << 20;
 struct Job {
     rows: Vec<([u8; KEY_BYTES], u32, u32)>,
     part: Arc<Gathered>,
-    done: mpsc::Sender<Result<Arc<Gathered>, StoreError>>,
+    done: mpsc::Sender<Written>,
 }
+
+/// What the writer reports of a part: it is in the store, or why not.
+type Written = Result<Arc<Gathered>, StoreError>;
 
 /// The history of one worker thread.
 pub struct History {
@@ -122,7 +125,7 @@ pub struct History {
     /// Handed to the writer, not yet in the store; all parts when there is no store.
     sealed: Vec<Arc<Gathered>>,
     writer: Option<(mpsc::Sender<Job>, JoinHandle<()>)>,
-    done: (mpsc::Sender<Result<Arc<Gathered>, StoreError>>, mpsc::Receiver<Result<Arc<Gathered>, StoreError>>),
+    done: (mpsc::Sender<Written>, mpsc::Receiver<Written>),
 }
 
 impl History {
@@ -284,7 +287,7 @@ fn read_stored(store: &Store, subject: Subject, before: u64, past: &mut Vec<Past
 
 fn write_jobs(store: &Store, inbox: &mpsc::Receiver<Job>) {
     while let Ok(mut job) = inbox.recv() {
-        job.rows.sort_unstable_by(|left, right| left.0.cmp(&right.0));
+        job.rows.sort_unstable_by(|(left, ..), (right, ..)| left.as_slice().cmp(right.as_slice()));
         let bytes = &job.part.bytes;
         let rows = job.rows.iter().map(|(key, at, length)| (key, Some(&bytes[*at as usize..(at + length) as usize])));
         let written = store.write_sorted(Table::History, rows);
