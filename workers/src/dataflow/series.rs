@@ -68,6 +68,10 @@ impl SeriesStore {
     }
 
     fn add_cell(&mut self, delta: &FeatureDelta, change: Cell) -> bool {
+        if change.is_empty() {
+            // What cancelled out on the way leaves no trace.
+            return false;
+        }
         let feature = usize::from(delta.feature.0);
         if self.series.len() <= feature {
             self.series.resize_with(feature + 1, HashMap::new);
@@ -255,7 +259,10 @@ impl Windows for SeriesStore {
 
     fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key)) {
         let Some(series) = self.series.get(usize::from(feature.0)) else { return };
-        let is_empty = |series: &Series| matches!(series, Series::Small(entries) if entries.is_empty());
+        let is_empty = |series: &Series| match series {
+            Series::Small(entries) => entries.is_empty(),
+            Series::Large(large) => large.cells.is_empty(),
+        };
         let mut keys: Vec<Key> = series.iter().filter(|(_, series)| !is_empty(series)).map(|(key, _)| *key).collect();
         keys.sort_unstable();
         keys.into_iter().for_each(each);
@@ -307,6 +314,26 @@ mod tests {
                 sum,
             },
         )
+    }
+
+    #[test]
+    fn nothing_leaves_no_key_behind() {
+        let keys_of = |store: &SeriesStore| {
+            let mut keys = Vec::new();
+            store.keys(FeatureIndex(0), &mut |key| keys.push(key));
+            keys
+        };
+        let delta =
+            |bucket, count| FeatureDelta { feature: FeatureIndex(0), key: Key(1, 0), bucket, member: 0, count, sum: 0 };
+        let mut store = SeriesStore::default();
+        store.add(&delta(0, 0));
+        assert_eq!(keys_of(&store), []);
+        for weight in [1, -1] {
+            for bucket in 0..=LARGE as i64 {
+                store.add(&delta(bucket, weight));
+            }
+        }
+        assert_eq!(keys_of(&store), []);
     }
 
     proptest! {
