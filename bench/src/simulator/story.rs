@@ -124,6 +124,16 @@ impl<'a> Story<'a> {
         self.trade.calendar.after(day, count)
     }
 
+    /// The first business day from `from` on that has another one exactly `apart` days later: the edges of a window.
+    pub fn days_apart(&self, from: Day, apart: i32) -> (Day, Day) {
+        let calendar = &self.trade.calendar;
+        let mut first = calendar.roll(from);
+        while !calendar.is_business_day(first.plus(apart)) {
+            first = calendar.after(first, 1);
+        }
+        (first, first.plus(apart))
+    }
+
     /// Tells a fact; its identity.
     pub fn put(&mut self, fact: Fact) -> EventId {
         let id = fact.event_id;
@@ -148,6 +158,14 @@ impl<'a> Story<'a> {
             event_ids,
             note,
         });
+    }
+
+    /// [`Story::label`] of a case that has its point in a reference fact.
+    pub fn label_reference(&mut self, key: impl ToString, biz_date: Day, reference: EventId, note: &'static str) {
+        self.label(key, biz_date, note);
+        if let Some(label) = self.labels.last_mut() {
+            label.event_ids.push(reference);
+        }
     }
 
     /// A registered company with nothing remarkable about it.

@@ -44,6 +44,8 @@ fn interbank_round_trip(story: &mut Story) {
     // A Monday: five days later is a Saturday, four a Friday.
     let monday = story.business_day(story.begin.plus(7 - story.begin.weekday() as i32 - 1), 1);
     story.on(monday);
+    // The discount may have been that morning.
+    story.wait(60);
     let deal = story.deal(&bill, first, other, FAIR_RATE);
     story.sell(&mut bill, &deal);
     let late = !story.positive && story.variant == 1;

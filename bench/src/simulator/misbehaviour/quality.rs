@@ -171,10 +171,7 @@ fn bad_credit_code(story: &mut Story) {
         fact.set(Field::Uscc, Value::Text(spoiled.into()));
     }
     let event = story.put(fact);
-    story.label(event, story.begin, "check character of the credit code wrong; miss: right");
-    if let Some(label) = story.labels.last_mut() {
-        label.event_ids.push(event);
-    }
+    story.label_reference(event, story.begin, event, "check character of the credit code wrong; miss: right");
 }
 
 /// A rate of 100 %; the miss: 99.9999 %.

@@ -1,6 +1,6 @@
-//! Cases of ratios to reference data: P048, P052, P053, P058, P060.
+//! Cases of ratios to reference data: P048, P049, P050, P052, P053, P058, P060.
 
-use billwatch_market::fact::behaviour;
+use billwatch_market::fact::{Field, Value, behaviour};
 
 use super::{Injector, light};
 use crate::simulator::deals::Deal;
@@ -9,6 +9,8 @@ use crate::simulator::story::{FAIR_RATE, MILLION, Story};
 
 pub(super) const CASES: &[Injector] = &[
     light("P048", beyond_assets),
+    light("P049", margin_heavy),
+    light("P050", beyond_interbank_deposits),
     light("P052", beyond_net_assets),
     light("P053", beyond_capital),
     light("P058", repo_leverage),
@@ -23,6 +25,52 @@ fn beyond_assets(story: &mut Story) {
     let mut bill = story.bill(Kind::Bank, face, parties, 180);
     story.accepted(&mut bill);
     story.label(bank.id, story.begin, "one fen above 15 % of assets; miss: one fen below the warning (12.75 %)");
+    story.unused(&mut bill);
+}
+
+/// Margin one fen above 10 % of deposits, or above the warning at 8.5 %; the miss: exactly 8.5 %.
+fn margin_heavy(story: &mut Story) {
+    let bank = story.member(205);
+    let deposits = 7_000 * MILLION;
+    let margin = match (story.positive, story.variant) {
+        (true, 1) => deposits / 1_000 * 85 + 1,
+        (true, _) => deposits / 10 + 1,
+        (false, _) => deposits / 1_000 * 85,
+    };
+    let report = story.begin.month_start().plus(-1);
+    let mut sheet = story.trade.registry.balance_sheet(story.now(), bank, report, 10_000 * MILLION);
+    sheet.set(Field::DepositsFen, Value::Int(deposits));
+    sheet.set(Field::MarginFen, Value::Int(margin));
+    let told = story.put(sheet);
+    let note = "margin one fen above 10 % of deposits, or above 8.5 %; miss: 8.5 %";
+    story.label_reference(bank.id, story.begin, told, note);
+}
+
+/// A finance company accepts one fen more than three times its interbank deposits, or these fall below a third of what it
+/// has accepted; the miss: exactly three times.
+fn beyond_interbank_deposits(story: &mut Story) {
+    // Interbank deposits are a fortieth of total assets: 2,500,000 CNY.
+    let total = 100 * MILLION;
+    let deposits = total / 40;
+    let company = story.member_in(301, "320000", None, total);
+    let by_sheet = story.variant == 1;
+    let face = 3 * deposits + i64::from(story.positive && !by_sheet);
+    let parties = (story.company(), company, story.company());
+    let mut bill = story.bill(Kind::Finance, face, parties, 180);
+    let mut proof = story.accepted(&mut bill);
+    if by_sheet {
+        story.on(story.business_day(story.begin, 1));
+        let report = story.begin.month_start().plus(-1);
+        let mut sheet = story.trade.registry.balance_sheet(story.now(), company, report, total);
+        sheet.set(Field::InterbankDepositFen, Value::Int(deposits - i64::from(story.positive)));
+        proof = story.put(sheet);
+    }
+    let note = "accepted one fen above three times the interbank deposits, or these a fen too low; miss: three times";
+    if by_sheet {
+        story.label_reference(company.id, story.today(), proof, note);
+    } else {
+        story.label(company.id, story.begin, note);
+    }
     story.unused(&mut bill);
 }
 

@@ -1,4 +1,4 @@
-//! Cases of lifecycle sequences: P001, P003, P004, P015, P017, P019.
+//! Cases of lifecycle sequences: P001, P003, P004, P015, P017, P019, P021.
 
 use billwatch_market::fact::behaviour;
 
@@ -13,6 +13,7 @@ pub(super) const CASES: &[Injector] = &[
     light("P015", long_tenor),
     light("P017", first_bill_refused),
     light("P019", recourse_without_dishonour),
+    light("P021", accepted_and_revoked),
 ];
 
 /// Issue, acceptance, receipt and discount on one day, 1,000,000 CNY; the miss: one fen less, or a day later.
@@ -117,4 +118,26 @@ fn recourse_without_dishonour(story: &mut Story) {
     debug_assert_eq!(fact.behaviour, behaviour::RCS_NTC);
     story.put(fact);
     story.label(bill.id, story.today(), "notice without a refusal; miss: after a refusal");
+}
+
+/// Three bills of a drawer and an acceptor revoked after acceptance within 30 days; the miss: two, the third on another
+/// acceptor, or the first a day too early.
+fn accepted_and_revoked(story: &mut Story) {
+    let (drawer, payee) = (story.company(), story.company());
+    let apart = if !story.positive && story.variant == 2 { 30 } else { 29 };
+    let (first, last) = story.days_apart(story.begin, apart);
+    let bills = if !story.positive && story.variant == 0 { 2 } else { 3 };
+    for nth in 0..bills {
+        story.on(if nth == 0 { first } else { last });
+        story.wait(20 * nth as i64);
+        let acceptor = story.house_bank(usize::from(!story.positive && story.variant == 1 && nth == 2));
+        let mut bill = story.bill(Kind::Bank, MILLION, (drawer, acceptor, payee), 180);
+        story.accepted(&mut bill);
+        story.wait(5);
+        let whole = bill.whole();
+        let fact = bill.ask(behaviour::ISS_RVK, story.now(), whole, drawer, acceptor);
+        story.put(fact);
+    }
+    let note = "3 accepted and revoked in 30 days; miss: 2, another acceptor, or the first on day 31";
+    story.label(drawer.id, last, note);
 }

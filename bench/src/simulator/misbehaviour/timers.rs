@@ -1,12 +1,13 @@
-//! Cases of deadlines: P116, P117, P118, P119, P120, P123, P124, P125. The alert carries the date of the limit.
+//! Cases of deadlines: P116, P117, P118, P119, P120, P122, P123, P124, P125, P127. The alert carries the date of the limit.
 
 use billwatch_market::fact::{Field, behaviour};
 use billwatch_market::ids::Day;
 
 use super::{Injector, light};
+use crate::simulator::deals::Deal;
 use crate::simulator::draft::Party;
 use crate::simulator::life::{Bill, Kind};
-use crate::simulator::story::{CNY, MILLION, Story};
+use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
 
 pub(super) const CASES: &[Injector] = &[
     light("P116", presentation_unanswered),
@@ -14,9 +15,11 @@ pub(super) const CASES: &[Injector] = &[
     light("P118", acceptance_hanging),
     light("P119", pledge_not_released),
     light("P120", not_disclosed),
+    light("P122", redeemed_too_late),
     light("P123", agreed_and_not_paid),
     light("P124", recourse_lapses),
     light("P125", stop_payment_lapses),
+    light("P127", settled_too_late),
 ];
 
 fn plain(story: &mut Story, tenor: i32) -> (Bill, Party) {
@@ -195,4 +198,80 @@ fn recourse_lapses(story: &mut Story) {
     let drawer = bill.drawer;
     let fact = bill.recourse_notice(story.now(), bill.whole(), payee, drawer);
     story.put(fact);
+}
+
+/// The cut-off of a day, and the millisecond after it when `late`.
+fn cut_off(day: Day, late: bool) -> i64 {
+    day.start_ms() + 17 * 3_600_000 + i64::from(late)
+}
+
+/// Bought back a millisecond after 17:00; the miss: at 17:00. Of two bills one is out, so that the leverage is low (P058).
+fn redeemed_too_late(story: &mut Story) {
+    let (seller, buyer) = (story.member(205), story.member(206));
+    let mut bills = Vec::new();
+    for _ in 0..2 {
+        story.on(story.begin);
+        let parties = (story.company(), story.house_bank(0), story.company());
+        let mut bill = story.bill(Kind::Bank, 2 * MILLION, parties, 150);
+        story.received(&mut bill);
+        story.on(story.business_day(story.begin, 1));
+        story.discount(&mut bill, parties.2, seller, FAIR_RATE);
+        bills.push(bill);
+    }
+    // Pledged repo, and buyout repo once.
+    let [quoted, agreed, struck, settled, redeemed] = if story.variant == 1 {
+        [behaviour::BRP_QTE, behaviour::BRP_QAC, behaviour::BRP_DEL, behaviour::BRP_SET, behaviour::BRP_RED]
+    } else {
+        [behaviour::RPO_QTE, behaviour::RPO_QAC, behaviour::RPO_DEL, behaviour::RPO_SET, behaviour::RPO_RED]
+    };
+    let day = story.business_day(story.begin, 3);
+    story.on(day);
+    let redeem = story.business_day(day, 2);
+    story.trade.deals += 1;
+    let out = &mut bills[0];
+    let first = out.face_fen / 10 * 9;
+    let days = i64::from(redeem.0 - day.0);
+    let deal = Deal::repo(story.trade.deals, out.whole(), (seller, buyer), 16_000, first, days, day);
+    let fact = out.quote(quoted, story.now(), &deal);
+    let request = story.put(fact);
+    story.wait(5);
+    let fact = out.accept_quote(agreed, story.now(), request, &deal);
+    story.put(fact);
+    story.wait(1);
+    let fact = out.strike(struck, story.now(), request, &deal);
+    story.put(fact);
+    story.wait(5);
+    let fact = out.settle(settled, story.now(), request, &deal);
+    let first_leg = story.put(fact);
+    story.label(deal.id(), redeem, "bought back a millisecond after 17:00; miss: at 17:00");
+    let fact = out.redeem(redeemed, cut_off(redeem, story.positive), first_leg, &deal);
+    story.put(fact);
+    for bill in &mut bills {
+        story.paid(bill, seller);
+    }
+}
+
+/// A sale settled, or failed, a millisecond after 17:00 of its settlement date; the miss: at 17:00.
+fn settled_too_late(story: &mut Story) {
+    let (seller, buyer) = (story.member(205), story.member(206));
+    let (mut bill, payee) = plain(story, 150);
+    story.on(story.business_day(story.begin, 1));
+    story.discount(&mut bill, payee, seller, FAIR_RATE);
+    let traded = story.business_day(story.begin, 3);
+    story.on(traded);
+    // T+1 once: the settlement date counts, not the day of the deal.
+    let settle = if story.variant == 1 { story.business_day(traded, 1) } else { traded };
+    story.trade.deals += 1;
+    let deal = Deal::outright(story.trade.deals, &bill, bill.whole(), (seller, buyer), FAIR_RATE, settle);
+    let request = story.struck(&mut bill, &deal);
+    story.label(deal.id(), settle, "settled or failed a millisecond after 17:00; miss: at 17:00");
+    let at = cut_off(settle, story.positive);
+    let fails = story.variant == 2;
+    let fact = if fails {
+        bill.fail(behaviour::IBT_FLD, at, request, &deal)
+    } else {
+        bill.settle(behaviour::IBT_SET, at, request, &deal)
+    };
+    story.put(fact);
+    story.paid(&mut bill, if fails { seller } else { buyer });
 }

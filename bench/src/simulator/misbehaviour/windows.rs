@@ -1,4 +1,6 @@
-//! Cases of windowed thresholds: P023, P024, P025, P034, P036, P040, P041, P046.
+//! Cases of windowed thresholds: P023, P024, P025, P026, P029, P030, P034, P036, P040, P041, P044, P046.
+
+use billwatch_market::fact::behaviour;
 
 use super::{Injector, heavy, light};
 use crate::simulator::life::Kind;
@@ -9,10 +11,14 @@ pub(super) const CASES: &[Injector] = &[
     light("P023", young_drawer),
     light("P024", many_hops_in_a_day),
     light("P025", many_holders),
+    light("P026", payment_refusals),
+    light("P029", acceptance_refusals),
+    heavy("P030", withdrawals),
     light("P034", very_large),
     heavy("P036", burst),
     heavy("P040", notices_against_one),
     light("P041", many_banks),
+    light("P044", stop_payments),
     light("P046", flips),
 ];
 
@@ -173,4 +179,132 @@ fn flips(story: &mut Story) {
     }
     let key = format!("{},{}", left.id.min(right.id), left.id.max(right.id));
     story.label(key, day, "6 endorsements of a pair, 2 the other way; miss: 5, or 1 the other way");
+}
+
+/// Three refusals in 30 days, 20 % of what was presented; the miss: one fen more presented, two, or the first a day too
+/// early.
+fn payment_refusals(story: &mut Story) {
+    let acceptor = story.member(205);
+    let apart = if !story.positive && story.variant == 2 { 30 } else { 29 };
+    let (first, last) = story.days_apart(story.begin.plus(30), apart);
+    let refusals = if !story.positive && story.variant == 1 { 2 } else { 3 };
+    let face = 6 * MILLION / refusals;
+    let refuse = |story: &mut Story, due, failed| {
+        story.on(story.begin);
+        let parties = (story.company(), acceptor, story.company());
+        let mut bill = story.bill_due(Kind::Bank, face, parties, due);
+        story.received(&mut bill);
+        let (whole, holder) = (bill.whole(), parties.2);
+        let presentation = story.presented(&mut bill, holder);
+        let fact = if failed {
+            bill.fail_payment(story.now(), whole, holder, presentation)
+        } else {
+            bill.refuse_payment(story.now(), whole, holder, presentation, "DC00")
+        };
+        story.put(fact);
+    };
+    refuse(story, first, false);
+    for nth in 1..refusals {
+        refuse(story, last, nth == 1);
+    }
+    story.on(story.begin);
+    let parties = (story.company(), acceptor, story.company());
+    // Six million refused of thirty presented.
+    let rest = 24 * MILLION + i64::from(!story.positive && story.variant == 0);
+    let mut good = story.bill_due(Kind::Bank, rest, parties, last);
+    story.received(&mut good);
+    story.paid(&mut good, parties.2);
+    let note = "3 refusals in 30 days, 20 % of the amount; miss: one fen more presented, 2, or the first on day 31";
+    story.label(acceptor.id, last, note);
+}
+
+/// Five acceptances refused by three acceptors in 7 days; the miss: four, two acceptors, or the first a day too early.
+fn acceptance_refusals(story: &mut Story) {
+    let (drawer, payee) = (story.company(), story.company());
+    let (refusals, acceptors, apart) = match (story.positive, story.variant) {
+        (true, _) => (5, 3, 6),
+        (false, 0) => (4, 3, 6),
+        (false, 1) => (5, 2, 6),
+        (false, _) => (5, 3, 7),
+    };
+    let first = story.begin;
+    let last = first.plus(apart);
+    for nth in 0..refusals {
+        story.on(if nth == 0 { first } else { last });
+        story.wait(20 * nth as i64);
+        let acceptor = story.house_bank(nth % acceptors);
+        let mut bill = story.bill(Kind::Bank, MILLION, (drawer, acceptor, payee), 120);
+        let request = story.issued(&mut bill);
+        story.wait(5);
+        let whole = bill.whole();
+        let fact = bill.refuse(behaviour::ACC_REJ, story.now(), whole, acceptor, drawer, request, "RJ06");
+        story.put(fact);
+        story.wait(5);
+        let fact = bill.ask(behaviour::ISS_RVK, story.now(), whole, drawer, acceptor);
+        story.put(fact);
+    }
+    let note = "5 refusals of 3 acceptors in 7 days; miss: 4, 2 acceptors, or the first on day 8";
+    story.label(drawer.id, last, note);
+}
+
+/// Twenty requests withdrawn in 7 days, half of all; the miss: nineteen, a request more, or the first a day too early.
+fn withdrawals(story: &mut Story) {
+    let parties = (story.company(), story.house_bank(0), story.company());
+    let (holder, to) = (parties.2, story.company());
+    let (withdrawn, refused, apart) = match (story.positive, story.variant) {
+        (true, 1) => (20, 20, 6),
+        (true, _) => (20, 0, 6),
+        (false, 0) => (19, 0, 6),
+        (false, 1) => (20, 21, 6),
+        (false, _) => (20, 0, 7),
+    };
+    let mut bill = story.bill(Kind::Bank, MILLION, parties, 120);
+    story.received(&mut bill);
+    let whole = bill.whole();
+    let first = story.begin.plus(1);
+    let last = first.plus(apart);
+    for nth in 0..withdrawn + refused {
+        if nth < 2 {
+            story.on(if nth == 0 { first } else { last });
+        }
+        let fact = bill.ask(behaviour::END_REQ, story.now(), whole, holder, to);
+        let request = story.put(fact);
+        story.wait(2);
+        let fact = if nth < withdrawn {
+            bill.withdraw(behaviour::END_WDR, story.now(), whole, holder, to, request)
+        } else {
+            bill.refuse(behaviour::END_REJ, story.now(), whole, to, holder, request, "RJ04")
+        };
+        story.put(fact);
+        story.wait(2);
+    }
+    story.label(holder.id, last, "20 withdrawals in 7 days, half of the requests; miss: 19, 41 requests, or day 8");
+    story.paid(&mut bill, holder);
+}
+
+/// Three stops of payment asked for by an acceptor in 30 days; the miss: two, one by another, or the first a day too early.
+fn stop_payments(story: &mut Story) {
+    let (acceptor, other) = (story.company(), story.company());
+    let apart = if !story.positive && story.variant == 2 { 30 } else { 29 };
+    let first = story.begin.plus(2);
+    let last = first.plus(apart);
+    let stops = if !story.positive && story.variant == 0 { 2 } else { 3 };
+    for nth in 0..stops {
+        story.on(story.begin);
+        let payee = story.company();
+        let asks = if !story.positive && story.variant == 1 && nth == 2 { other } else { acceptor };
+        let mut bill = story.bill(Kind::Commercial, 100_000 * CNY, (asks, asks, payee), 120);
+        story.received(&mut bill);
+        story.on(if nth == 0 { first } else { last });
+        story.wait(30 * nth as i64);
+        let whole = bill.whole();
+        let fact = bill.ask(behaviour::LSF_STP, story.now(), whole, asks, payee);
+        story.put(fact);
+        // Found again: released before it lapses (P125).
+        story.on(story.today().plus(5));
+        let fact = bill.ask(behaviour::LSF_STX, story.now(), whole, asks, payee);
+        story.put(fact);
+        story.paid(&mut bill, payee);
+    }
+    story.label(acceptor.id, last, "3 stops in 30 days; miss: 2, one by another, or the first on day 31");
 }
