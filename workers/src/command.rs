@@ -24,6 +24,8 @@ pub struct EpochInput {
 pub enum Command {
     /// The next epoch.
     Epoch(EpochInput),
+    /// Cells that an explanation states, for an engine that gets an alert's evidence alone.
+    Baseline(Box<[v1::BaselineValue]>),
     /// A question, answered at the epoch before it.
     Question(Box<v1::ShardQuestion>),
     /// Write the state of the epoch before it.

@@ -216,6 +216,9 @@ impl Loop<'_> {
                         counters_sent = Instant::now();
                     }
                 }
+                Command::Baseline(lines) => {
+                    answers::baseline::take(&shard, &lines).map_err(|error| error.to_string())?;
+                }
                 Command::Question(question) => {
                     let started = Instant::now();
                     answers::answer(&shard, &question, |part| (self.sink)(self.thread, Report::Answer(Box::new(part))));

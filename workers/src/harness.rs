@@ -132,6 +132,14 @@ impl EngineHarness {
         Ok(result)
     }
 
+    /// States cells of peers to an empty engine: with the facts of an explanation they give its alert again.
+    pub fn state_baseline(&mut self, lines: &[v1::BaselineValue]) -> anyhow::Result<()> {
+        for feeder in self.process()?.feeders() {
+            feeder.send(Command::Baseline(lines.into()))?;
+        }
+        Ok(())
+    }
+
     /// Asks every worker; the parts of all answers, in no order.
     pub fn ask(&mut self, kind: v1::shard_question::Kind) -> anyhow::Result<Vec<v1::ShardAnswer>> {
         self.question += 1;

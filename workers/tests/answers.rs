@@ -179,7 +179,9 @@ fn evidence_alone_gives_the_alert_again() {
         let (pattern, key, day) = (change.pattern.clone(), change.key.clone(), Day(change.biz_day));
         let mut facts: Vec<Fact> = Vec::new();
         let mut baseline = PlainWindows::default();
-        for part in engine.ask(Kind::Explain(v1::ExplainQuestion { alert: Some(change) })).unwrap() {
+        for part in
+            engine.ask(Kind::Explain(v1::ExplainQuestion { alert: Some(change), ..Default::default() })).unwrap()
+        {
             let Some(shard_answer::Kind::Explain(part)) = part.kind else { continue };
             for row in part.facts {
                 let Record::Fact(fact) = parse_line(&row.json, &catalogue).unwrap() else { panic!("a control record") };

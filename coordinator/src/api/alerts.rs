@@ -173,7 +173,21 @@ impl AlertApi {
     }
 
     async fn explain(&self, alert: &AlertEntry) -> Result<v1::ExplainAlertResponse, ApiError> {
-        let question = v1::ExplainQuestion { alert: Some(alert.as_change()) };
+        let question = v1::ExplainQuestion { alert: Some(alert.as_change()), judged_keys: Vec::new() };
+        let mut response = self.ask_evidence(alert, question.clone()).await?;
+        if !response.judged_keys.is_empty() {
+            // One shard knows where the alert was judged; now all know what to look for.
+            let judged_keys = response.judged_keys.clone();
+            response = self.ask_evidence(alert, v1::ExplainQuestion { judged_keys, ..question }).await?;
+        }
+        Ok(response)
+    }
+
+    async fn ask_evidence(
+        &self,
+        alert: &AlertEntry,
+        question: v1::ExplainQuestion,
+    ) -> Result<v1::ExplainAlertResponse, ApiError> {
         let asked = self.cluster.ask(Kind::Explain(question)).await?;
         let as_of = asked.as_of;
         let row = self.catalogue.pattern(&alert.now.pattern);
@@ -188,6 +202,7 @@ impl AlertApi {
             let Some(v1::shard_answer::Kind::Explain(part)) = part.kind else { continue };
             response.facts.extend(part.facts);
             response.baseline.extend(part.baseline);
+            response.judged_keys.extend(part.judged_keys);
             // The owner of the alert knows the parameters that were in force.
             if !part.parameters.is_empty() {
                 response.parameters = part.parameters;
@@ -196,6 +211,8 @@ impl AlertApi {
                 response.definition = part.definition;
             }
         }
+        response.judged_keys.sort();
+        response.judged_keys.dedup();
         Ok(response)
     }
 }

@@ -16,7 +16,7 @@ use super::{
     judge::peer_keys,
     keyed_of,
     plain::{self, Setting, Sorted, observe_bill, places},
-    rules::Scope,
+    rules::{BillKey, Scope},
     sight::Registry,
     windows::Cell,
 };
@@ -60,7 +60,47 @@ pub struct Evidence {
     pub clock: i64,
 }
 
+/// What the alerts of a rule are about. A text alone does not say: an event id may look like a bill or a branch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// One party, one branch, or two parties.
+    Parties,
+    /// A bill.
+    Bill,
+    /// A fact.
+    Event,
+    /// A deal, or a fact where there is none.
+    Deal,
+}
+
 impl Patterns {
+    /// What the alerts of a rule are about.
+    pub fn subject(&self, pattern: PatternIndex) -> Subject {
+        let of_bill_key = |key: &BillKey| match key {
+            BillKey::Bill => Subject::Bill,
+            BillKey::Event => Subject::Event,
+            BillKey::Deal => Subject::Deal,
+            BillKey::Party(_) => Subject::Parties,
+        };
+        let rule = self.rule(pattern);
+        match (&rule.scope, keyed_of(rule)) {
+            (Scope::Bill(bill), _) => of_bill_key(&bill.key),
+            (Scope::Timer(timer), _) => of_bill_key(&timer.key),
+            (_, Some(keyed)) if keyed.key != KeyForm::Events => Subject::Parties,
+            _ => Subject::Event,
+        }
+    }
+
+    /// True when the rule is judged for pairs (a party, something else) and its alert names the party alone: P021, P165.
+    pub fn key_is_wider(&self, pattern: PatternIndex) -> bool {
+        let is_pair = |feature: &FeatureIndex| {
+            let emits = &self.compiled.features[usize::from(feature.0)].emits;
+            emits.iter().any(|emit| emit.key.len() > 1)
+        };
+        keyed_of(self.rule(pattern))
+            .is_some_and(|keyed| keyed.key == KeyForm::Party && keyed.trigger.iter().any(is_pair))
+    }
+
     /// What the judgement of a keyed or peer rule at (key, bucket) rests on.
     pub fn evidence_need(
         &self,

@@ -3,7 +3,8 @@
 //! Every worker finds the lives of its own that make the alert hit, or that feed the windows which the rule read, and gives
 //! all their records as accepted; with them the reference data of every party that they name. The owner of a rule that
 //! compares peers states the peers' cells. A worker cannot see the windows of others, so for rules on cycles it gives every
-//! edge at the two corners and every edge into the first: more than the rule needs, never less.
+//! edge at the two corners and every edge into the first: more than the rule needs, never less. In the same way, where an
+//! alert names only the first part of the key that was judged, it gives what feeds any key of that party.
 
 use billwatch_market::{
     bill::Bill,
@@ -15,13 +16,13 @@ use billwatch_market::{
     pattern::{
         AlertKey, BillTimers, BucketWidth, FeatureIndex, Key, Output, PatternIndex, Patterns, PlainWindows, Seen,
         Windows as _,
-        evidence::{CellRange, parties_of, reference_read},
+        evidence::{CellRange, Subject, parties_of, reference_read},
     },
 };
 use billwatch_proto::v1;
 use hashbrown::HashSet;
 
-use super::{bill::row, features, invalid};
+use super::{baseline, bill::row, features, invalid};
 use crate::{dataflow::lives::Dense, limits::EXPLAIN_FACTS_MAX, shard::Shard};
 
 /// What is looked for.
@@ -29,7 +30,13 @@ struct Wanted<'a> {
     pattern: PatternIndex,
     key: &'a str,
     date: Day,
+    /// The key, when it names parties.
+    parties: Option<Key>,
+    /// Where it was judged, when another worker has said so.
+    judged: Vec<Key>,
     cells: Vec<CellRange>,
+    /// Every key with the same first part counts as named.
+    any_second: bool,
     /// For rules on cycles: the feature of edges and the corner into which they lead.
     edges_into: Option<(FeatureIndex, u64)>,
 }
@@ -40,12 +47,25 @@ pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<
     let patterns = shard.patterns();
     let pattern =
         patterns.find(&alert.pattern).ok_or_else(|| invalid(format!("pattern: {} is not live", alert.pattern)))?;
-    let mut wanted = Wanted { pattern, key: &alert.key, date: Day(alert.biz_day), cells: Vec::new(), edges_into: None };
+    let mut wanted = Wanted {
+        pattern,
+        key: &alert.key,
+        date: Day(alert.biz_day),
+        parties: features::keys(&alert.key).filter(|_| patterns.subject(pattern) == Subject::Parties),
+        judged: question.judged_keys.iter().filter_map(|key| features::keys(key)).collect(),
+        cells: Vec::new(),
+        any_second: patterns.key_is_wider(pattern),
+        edges_into: None,
+    };
     let mut answer = v1::ExplainAlertResponse::default();
     let (places, owner) = places(shard, &wanted);
+    if patterns.subject(pattern) == Subject::Event {
+        answer.judged_keys = places.iter().map(|(key, _)| features::key_text(*key)).collect();
+        answer.judged_keys.dedup();
+    }
     add_cells(shard, &mut wanted, &places);
     if owner {
-        answer.baseline = baseline(shard, &wanted, &places);
+        answer.baseline = baseline::stated(shard, pattern, &wanted.cells, &places);
         let parameters = patterns.parameters(pattern).map(|(name, value)| format!("{name}={value}"));
         answer.parameters = parameters.collect::<Vec<_>>().join("; ");
     }
@@ -68,7 +88,8 @@ pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<
 }
 
 /// Where a rule on windows was judged: (key, bucket). Known to every worker from the key's text, except for alerts about a
-/// single message, which only the owner of the window finds. True when this worker judges it.
+/// single message, which only the owner of the window finds: the question is then asked again with what it found. True when
+/// this worker judges it.
 fn places(shard: &Shard, wanted: &Wanted<'_>) -> (Vec<(Key, i64)>, bool) {
     let patterns = shard.patterns();
     let windows = shard.windows.borrow();
@@ -84,7 +105,21 @@ fn places(shard: &Shard, wanted: &Wanted<'_>) -> (Vec<(Key, i64)>, bool) {
     };
     let judged_here =
         |key: Key| if patterns.compares(wanted.pattern) { windows.owns(wanted.pattern) } else { has(key) };
-    if let Some(key) = features::keys(wanted.key) {
+    if let Some(key) = wanted.parties {
+        if wanted.any_second {
+            let mut places = vec![(key, *buckets.start()), (key, *buckets.end())];
+            let mut owner = patterns.compares(wanted.pattern) && windows.owns(wanted.pattern);
+            for feature in triggers {
+                store.keys(*feature, &mut |pair| {
+                    if pair.0 == key.0 && has(pair) {
+                        owner |= !patterns.compares(wanted.pattern);
+                        places.push((pair, *buckets.end()));
+                    }
+                });
+            }
+            places.dedup();
+            return (places, owner);
+        }
         let owner = judged_here(key);
         // First and last bucket of the day say enough: what lies between reads what lies between.
         let mut places = vec![(key, *buckets.start()), (key, *buckets.end())];
@@ -92,6 +127,12 @@ fn places(shard: &Shard, wanted: &Wanted<'_>) -> (Vec<(Key, i64)>, bool) {
         return (places, owner);
     }
     let mut places = Vec::new();
+    if !wanted.judged.is_empty() {
+        for key in &wanted.judged {
+            places.extend([(*key, *buckets.start()), (*key, *buckets.end())]);
+        }
+        return (places, wanted.judged.iter().any(|key| judged_here(*key)));
+    }
     if let Ok(event) = wanted.key.parse::<u128>() {
         for feature in triggers {
             store.keys(*feature, &mut |key| {
@@ -131,55 +172,19 @@ fn add_cells(shard: &Shard, wanted: &mut Wanted<'_>, places: &[(Key, i64)]) {
     });
 }
 
-fn baseline(shard: &Shard, wanted: &Wanted<'_>, places: &[(Key, i64)]) -> Vec<v1::BaselineValue> {
-    let patterns = shard.patterns();
-    if !patterns.is_group(wanted.pattern) {
-        return Vec::new();
-    }
-    let windows = shard.windows.borrow();
-    let store = windows.windows_of(wanted.pattern);
-    let lives = shard.lives.borrow();
-    let registry = shard.common.rules.registry(lives.reference());
-    let mut lines = Vec::new();
-    for place in places {
-        let need = patterns.evidence_need(wanted.pattern, *place, store, &registry);
-        for range in need.baseline.iter().filter(|range| !wanted.cells.contains(range)) {
-            let width = patterns.width(range.feature);
-            store.cells(range.feature, range.key, range.from, range.to, &mut |bucket, _, cell| {
-                lines.push(v1::BaselineValue {
-                    feature: patterns.feature_name(range.feature).to_owned(),
-                    key: key_text(range.key),
-                    bucket: features::bucket_text(width, bucket),
-                    count: cell.count,
-                    sum_fen: cell.sum.to_string(),
-                    bucket_number: i32::try_from(bucket).unwrap_or(i32::MAX),
-                });
-            });
-        }
-    }
-    lines
-}
-
-fn key_text(key: Key) -> String {
-    let part = |bits: u64| match bits >> 60 {
-        0 => format!("{bits:09}"),
-        _ => PartyId::from_bits(bits).to_string(),
-    };
-    if key.1 == 0 { part(key.0) } else { format!("{},{}", part(key.0), part(key.1)) }
-}
-
 /// Records of the lives that hit or feed.
 fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
     let lives = shard.lives.borrow();
     let mut candidates: Option<Vec<Dense>> = None;
-    if let Some(key) = features::keys(wanted.key) {
+    if let Some(key) = wanted.parties {
         // A fact hits or feeds under a party only when it names the party; groups are named by nobody.
         let is_group = |bits: u64| bits >> 60 == PartyId::group(0).bits() >> 60;
         if !is_group(key.0) && !is_group(key.1) && wanted.edges_into.is_none() {
             candidates = Some(lives.readers_of(key.0).to_vec());
         }
-    } else if let Some(place) = BillId::parse(wanted.key).and_then(|bill| lives.find_bill(bill)) {
-        candidates = Some(vec![place as Dense]);
+    } else if shard.patterns().subject(wanted.pattern) == Subject::Bill {
+        let place = BillId::parse(wanted.key).and_then(|bill| lives.find_bill(bill));
+        candidates = Some(place.map(|place| place as Dense).into_iter().collect());
     }
     let mut facts = Vec::new();
     let mut take = |bill: Option<BillId>, records: Vec<Fact>| {
@@ -219,7 +224,8 @@ fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, bill_id: Option<BillId>, reco
     let due = waiting.filter_map(|record| patterns.orphan_correction(record)).chain(patterns.due(&timers));
     let feeds = |delta: &billwatch_market::pattern::FeatureDelta| {
         let in_range = |range: &CellRange| {
-            (range.feature, range.key) == (delta.feature, delta.key) && (range.from..=range.to).contains(&delta.bucket)
+            let is_named = range.key == delta.key || (wanted.any_second && range.key.0 == delta.key.0);
+            range.feature == delta.feature && is_named && (range.from..=range.to).contains(&delta.bucket)
         };
         let closes =
             |(feature, corner): (FeatureIndex, u64)| delta.feature == feature && delta.member == u128::from(corner);
