@@ -26,6 +26,11 @@ impl FieldSet {
         FieldSet(std::array::from_fn(|word| self.0[word] | other.0[word]))
     }
 
+    /// True when all fields of the other are in.
+    pub fn contains_all(&self, other: &FieldSet) -> bool {
+        (0..4).all(|word| other.0[word] & !self.0[word] == 0)
+    }
+
     /// The fields in, by number.
     pub fn iter(&self) -> impl Iterator<Item = Field> + '_ {
         FIELDS.into_iter().filter(|field| self.contains(*field))
@@ -61,5 +66,6 @@ mod tests {
         let all: FieldSet = FIELDS.into_iter().collect();
         assert_eq!(all.iter().count(), FIELDS.len());
         assert_eq!(set.union(&all), all);
+        assert!(all.contains_all(&set) && !set.contains_all(&all) && set.contains_all(&set));
     }
 }

@@ -397,6 +397,11 @@ impl Code {
         Some(Code(inline))
     }
 
+    /// The code as a number: codes stand in the same order as their numbers. ASCII, so the top bit is never set.
+    pub const fn number(&self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+
     /// The code as text.
     pub fn as_str(&self) -> &str {
         let length = self.0.iter().position(|&byte| byte == 0).unwrap_or(16);

@@ -29,14 +29,14 @@ pub struct Enumeration {
     pub name: Box<str>,
     /// Items in the order of the table.
     pub items: Vec<EnumItem>,
-    /// Items whose code fits a [`Code`], sorted. Names of groups and families are longer and never sent.
-    by_code: Vec<(Code, u16)>,
+    /// Items whose code fits a [`Code`], by its number, sorted. Names of groups and families are longer and never sent.
+    by_code: Vec<(u128, u16)>,
 }
 
 impl Enumeration {
     /// Index of the item of a code; `None` = an unknown code.
     pub fn item_index(&self, code: Code) -> Option<u16> {
-        self.by_code.binary_search_by_key(&code, |(known, _)| *known).ok().map(|at| self.by_code[at].1)
+        self.by_code.binary_search_by_key(&code.number(), |(known, _)| *known).ok().map(|at| self.by_code[at].1)
     }
 
     /// True when the code is an item.
@@ -72,7 +72,7 @@ impl Enums {
             }
             let table = &mut enums.tables[usize::from(id.0)];
             if let Some(short) = Code::parse(code) {
-                table.by_code.push((short, table.items.len() as u16));
+                table.by_code.push((short.number(), table.items.len() as u16));
             }
             table.items.push(EnumItem {
                 code: code.into(),

@@ -63,6 +63,10 @@ pub struct Payload {
     pub refuses: Vec<Field>,
     /// Fields whose absence alerts, always or on a condition, in the order of the table.
     pub alerts: Vec<(Field, Option<Presence>)>,
+    /// Of those the ones without a condition, as a set.
+    pub always_alerts: FieldSet,
+    /// And the ones with one, in the order of the table.
+    pub alerts_if: Vec<(Field, Presence)>,
 }
 
 /// All payloads.
@@ -96,8 +100,14 @@ impl Payloads {
             let requirement = requirement(row, fields)?;
             match &requirement {
                 Requirement::Refuses => payload.refuses.push(field),
-                Requirement::Alerts => payload.alerts.push((field, None)),
-                Requirement::AlertsIf(condition) => payload.alerts.push((field, Some(condition.clone()))),
+                Requirement::Alerts => {
+                    payload.alerts.push((field, None));
+                    payload.always_alerts.insert(field);
+                }
+                Requirement::AlertsIf(condition) => {
+                    payload.alerts.push((field, Some(condition.clone())));
+                    payload.alerts_if.push((field, condition.clone()));
+                }
                 Requirement::Optional => {}
             }
             payload.listed.insert(field);

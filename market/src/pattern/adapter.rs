@@ -15,7 +15,7 @@ use crate::{
     names,
     observe::{Meanings, Observation},
     reference_data::{Enterprise, Institution, Reference},
-    validate::quality::{BillMarks, bill_number_faults, credit_code_is_good, missing_mandatory, unknown_codes},
+    validate::quality::{BillMarks, bill_number_faults, credit_code_is_good, misses_mandatory, unknown_codes},
 };
 
 /// First digits of bill numbers: P176's kind_set.
@@ -235,12 +235,12 @@ impl Registry for MarketRegistry<'_> {
     }
 
     fn has_unknown_code(&self, fact: &Fact) -> bool {
-        !unknown_codes(fact, self.meanings.catalogue()).is_empty()
+        unknown_codes(fact, self.meanings.catalogue()).next().is_some()
     }
 
     fn misses_field(&self, fact: &Fact, header: Option<&Header>) -> bool {
-        let marks = header.map(|header| BillMarks { kind: Code::of(header.kind.code()), medium: header.medium });
-        !missing_mandatory(fact, marks, self.meanings.catalogue()).is_empty()
+        let marks = || header.map(|header| BillMarks { kind: Code::of(header.kind.code()), medium: header.medium });
+        misses_mandatory(fact, marks, self.meanings.catalogue())
     }
 
     fn has_bad_bill_number(&self, fact: &Fact, check_digit: bool) -> bool {

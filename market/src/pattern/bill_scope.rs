@@ -4,10 +4,12 @@
 //! then read as of the acceptance of the bill, which never changes, so that a balance is taken away exactly as it was added.
 
 use super::{
-    expression::Scope,
+    expression::{Node, Scope, values},
     number::Number,
+    rules::Rule,
     sight::{Moment, Registry, Sight},
     vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window, code_number, text_number},
+    whole::{UNKNOWN, among, whole_of},
 };
 use crate::{
     bill::{Flag, Lot, Step},
@@ -48,7 +50,12 @@ fn as_i64(number: Number) -> Option<i64> {
     i64::try_from(number.as_whole()?).ok()
 }
 
-impl<S: Sight, R: Registry> BillScope<'_, S, R> {
+impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
+    /// Of one fact, for a rule and one of the parties that it is judged for.
+    pub fn of_rule(sight: &'a S, registry: &'a R, rule: &'a Rule, key: Option<PartyId>) -> Self {
+        BillScope { sight, registry, parameters: &rule.parameters, key, lot: None }
+    }
+
     /// As of when master data are read.
     fn moment(&self) -> Moment {
         let fact = self.sight.fact();
@@ -140,6 +147,17 @@ impl<S: Sight, R: Registry> BillScope<'_, S, R> {
         let mut most: Option<i64> = None;
         self.sight.lots_after(&mut |lot| most = most.max(measure(&lot.lineage)));
         most.map(Number::from)
+    }
+
+    /// Whether some lot in the range bore one of the codes before the fact.
+    fn found_before(&self, codes: &[Node], code_of: impl Fn(&Lot) -> &'static str) -> i128 {
+        let mut found = 0;
+        self.sight.lots_before(&mut |lot| {
+            if found == 0 {
+                found = among(whole_of(Some(text_number(code_of(lot)))), codes, self);
+            }
+        });
+        found
     }
 
     fn before(&self, accept: impl Fn(&Lot) -> bool) -> Option<Number> {
@@ -311,6 +329,48 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
         lookup(self.registry, self.moment(), function, arguments)
     }
 
+    fn whole_variable(&self, variable: &Variable) -> i128 {
+        let header = || self.sight.header();
+        let whole = match variable {
+            Variable::Party(role) => self.party(*role).map(|party| party.bits().into()),
+            Variable::Derived(Derived::Face) => header().map(|header| header.face_fen.into()),
+            Variable::Derived(Derived::DueDate) => header().map(|header| header.due_date.0.into()),
+            Variable::Derived(Derived::Date) => Some(self.sight.fact().biz_date.0.into()),
+            Variable::Derived(Derived::Time) => Some(self.sight.fact().event_time.into()),
+            Variable::Derived(Derived::IngestTime) => Some(self.sight.fact().stamp.ingest_time.into()),
+            Variable::Derived(Derived::Amount) => self.sight.amount_fen().map(i128::from),
+            Variable::Derived(Derived::LotFen) => self.lot_fen().map(i128::from),
+            _ => return whole_of(self.variable(variable)),
+        };
+        whole.unwrap_or(UNKNOWN)
+    }
+
+    fn whole_history(&self, function: History, behaviours: &[Behaviour], arguments: &[Node]) -> i128 {
+        match function {
+            History::Effect => {
+                let name = whole_of(Some(text_number(self.sight.outcome().effect.name())));
+                among(name, arguments, self)
+            }
+            History::Variants => self.sight.has_variants().into(),
+            History::UnknownCode => self.registry.has_unknown_code(self.sight.fact()).into(),
+            History::MissingField => self.registry.misses_field(self.sight.fact(), self.sight.header()).into(),
+            History::RiskBefore => self.found_before(arguments, |lot| lot.risk.code()),
+            History::PayStateBefore => self.found_before(arguments, |lot| lot.pay_state.code()),
+            // Arguments of these are in the node itself.
+            History::DayOf | History::CountOnDay | History::Holders | History::RecourseDepth => {
+                whole_of(self.history(function, behaviours, &[]))
+            }
+            _ => whole_of(values(arguments, self).and_then(|values| self.history(function, behaviours, &values))),
+        }
+    }
+
+    fn whole_lookup(&self, function: Lookup, arguments: &[Node]) -> i128 {
+        if function == Lookup::IsEnterprise {
+            return is_enterprise(arguments[0].whole(self));
+        }
+        whole_of(values(arguments, self).and_then(|values| self.lookup(function, &values)))
+    }
+
     fn window(&self, _: Window, _: usize, _: &[Number]) -> Option<Number> {
         None
     }
@@ -318,6 +378,11 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
     fn peer(&self, _: Peer, _: &[Number]) -> Option<Number> {
         None
     }
+}
+
+/// `is_enterprise` of a party as a number, the short way.
+pub(super) fn is_enterprise(party: i128) -> i128 {
+    u64::try_from(party).map_or(UNKNOWN, |bits| PartyId::from_bits(bits).is_enterprise().into())
 }
 
 /// Functions of reference data, as of an instant.

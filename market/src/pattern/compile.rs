@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     alert::Level,
     expression::Node,
+    fold::fold,
     number::Number,
     parameters::{OnlyParameters, Parameters, parse_default},
     parser::{Names, ParseError, parse},
@@ -127,7 +128,7 @@ fn compile_features(
     let mut by_name = HashMap::new();
     for (name, text) in texts {
         let node = |column, text: &Option<String>| match text {
-            Some(text) => expression(name, column, text, Names::default()).map(Some),
+            Some(text) => expression(name, column, text, Names::default()).map(|node| Some(fold(node, &[]))),
             None => Ok(None),
         };
         let mut emits = Vec::new();
@@ -164,6 +165,17 @@ fn expression(rule: &str, column: &'static str, text: &str, names: Names<'_>) ->
     parse(text, names).map_err(|source| RuleError::Expression { rule: rule.to_owned(), column, source })
 }
 
+/// An expression of a rule, under its parameters.
+fn rule_expression(
+    text: &RuleText,
+    column: &'static str,
+    condition: &str,
+    names: Names<'_>,
+    parameters: &[Number],
+) -> Result<Node, RuleError> {
+    Ok(fold(expression(&text.id, column, condition, names)?, parameters))
+}
+
 fn compile_rule(
     text: &RuleText,
     row: &Row,
@@ -189,7 +201,7 @@ fn compile_rule(
     let window_names: Vec<String> = text.windows.iter().map(|window| window.name.clone()).collect();
     let names = Names { parameters: &parameter_names, windows: &window_names };
     let node = |column, text_of: &Option<String>| match text_of {
-        Some(condition) => expression(&text.id, column, condition, names).map(Some),
+        Some(condition) => rule_expression(text, column, condition, names, &parameters).map(Some),
         None => Ok(None),
     };
     let when = node("when", &text.when)?;
@@ -205,7 +217,7 @@ fn compile_rule(
         }),
         ScopeText::Keyed => Scope::Keyed(keyed()?),
         ScopeText::Peer => {
-            let group = text.group.iter().map(|part| expression(&text.id, "group", part, names));
+            let group = text.group.iter().map(|part| rule_expression(text, "group", part, names, &parameters));
             Scope::Peer(PeerRule {
                 keyed: keyed()?,
                 metric: needed("metric", node("metric", &text.metric)?)?,
@@ -214,8 +226,8 @@ fn compile_rule(
             })
         }
         ScopeText::Timer => Scope::Timer(TimerRule {
-            start: side(text, "start", &text.start, names)?,
-            answers: side(text, "answers", &text.answers, names)?,
+            start: side(text, "start", &text.start, names, &parameters)?,
+            answers: side(text, "answers", &text.answers, names, &parameters)?,
             early_answers: text.early_answers,
             limit: needed("limit", node("limit", &text.limit)?)?,
             limit_time: node("limit_time", &text.limit_time)?,
@@ -235,9 +247,11 @@ fn side(
     column: &'static str,
     side: &Option<SideText>,
     names: Names<'_>,
+    parameters: &[Number],
 ) -> Result<TimerSide, RuleError> {
     let side = side.as_ref().ok_or_else(|| entry_error(&text.id, column, "is missing"))?;
-    let condition = side.condition.as_ref().map(|condition| expression(&text.id, column, condition, names));
+    let condition =
+        side.condition.as_ref().map(|condition| rule_expression(text, column, condition, names, parameters));
     Ok(TimerSide { on: behaviours(&text.id, column, &side.on)?, condition: condition.transpose()? })
 }
 

@@ -7,6 +7,7 @@
 use super::{
     number::Number,
     vocabulary::{History, Lookup, Peer, Pure, Variable, Window},
+    whole::whole_of,
 };
 use crate::{fact::Behaviour, ids::Day};
 
@@ -24,6 +25,37 @@ pub trait Scope {
     fn lookup(&self, function: Lookup, arguments: &[Number]) -> Option<Number>;
     /// A comparison with peers.
     fn peer(&self, function: Peer, arguments: &[Number]) -> Option<Number>;
+
+    /// The short way to a variable (see `whole`).
+    fn whole_variable(&self, variable: &Variable) -> i128 {
+        whole_of(self.variable(variable))
+    }
+    /// The short way to a function of a window.
+    fn whole_window(&self, function: Window, window: usize, arguments: &[Node]) -> i128
+    where
+        Self: Sized,
+    {
+        whole_of(values(arguments, self).and_then(|arguments| self.window(function, window, &arguments)))
+    }
+    /// The short way to a function of the bill's past.
+    fn whole_history(&self, function: History, behaviours: &[Behaviour], arguments: &[Node]) -> i128
+    where
+        Self: Sized,
+    {
+        whole_of(values(arguments, self).and_then(|arguments| self.history(function, behaviours, &arguments)))
+    }
+    /// The short way to reference data.
+    fn whole_lookup(&self, function: Lookup, arguments: &[Node]) -> i128
+    where
+        Self: Sized,
+    {
+        whole_of(values(arguments, self).and_then(|arguments| self.lookup(function, &arguments)))
+    }
+    /// True when it can be told without looking at members that a window has fewer of them than `least`.
+    fn surely_fewer(&self, window: usize, least: i128) -> bool {
+        let _ = (window, least);
+        false
+    }
 }
 
 /// A binary operator on numbers.
@@ -119,11 +151,6 @@ impl Node {
         }
     }
 
-    /// Its truth; `None` when data is missing.
-    pub fn truth(&self, scope: &impl Scope) -> Option<bool> {
-        Some(self.value(scope)?.is_true())
-    }
-
     /// Calls `each` for this node and all below.
     pub fn walk(&self, each: &mut impl FnMut(&Node)) {
         each(self);
@@ -152,17 +179,23 @@ impl Node {
     }
 }
 
-fn values(nodes: &[Node], scope: &impl Scope) -> Option<smallvec::SmallVec<[Number; 4]>> {
-    nodes.iter().map(|node| node.value(scope)).collect()
+/// Values of arguments; `None` when one is missing.
+pub(super) fn values(nodes: &[Node], scope: &impl Scope) -> Option<smallvec::SmallVec<[Number; 4]>> {
+    let mut values = smallvec::SmallVec::new();
+    for node in nodes {
+        values.push(node.number(scope)?);
+    }
+    Some(values)
 }
 
 /// Kleene's `&&` (`decider` false) and `||` (`decider` true).
 fn decide(left: &Node, right: &Node, scope: &impl Scope, decider: bool) -> Option<Number> {
-    let first = left.truth(scope);
+    let truth = |node: &Node| Some(node.value(scope)?.is_true());
+    let first = truth(left);
     if first == Some(decider) {
         return Some(decider.into());
     }
-    let second = right.truth(scope);
+    let second = truth(right);
     if second == Some(decider) {
         return Some(decider.into());
     }

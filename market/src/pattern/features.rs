@@ -11,10 +11,10 @@ use super::{
     alert::Key,
     bill_scope::BillScope,
     expression::{Node, Scope},
-    number::Number,
     rules::{Emit, Feature, by_behaviour},
     sight::{Registry, Sight},
     vocabulary::{Derived, Role, Variable},
+    whole::UNKNOWN,
     windows::{FeatureDelta, FeatureIndex, Member},
 };
 use crate::bill::{Lot, LotChange, Outcome, Status};
@@ -168,29 +168,38 @@ fn contribution<S: Sight, R: Registry>(
     {
         return None;
     }
-    let part = |node: &Node| node.value(scope).and_then(key_part);
+    let part = |node: &Node| key_part(node, scope);
     let key = Key(part(&emit.key[0])?, emit.key.get(1).map_or(Some(0), part)?);
     let member = match &emit.member {
         None => 0,
         // An event id may take all 128 bits, which no number of an expression holds.
         Some(Node::Variable(Variable::Derived(Derived::EventId))) => scope.sight.fact().event_id,
-        Some(node) => Member::try_from(node.value(scope)?.as_whole()?).ok()?,
+        Some(node) => Member::try_from(whole(node, scope)?).ok()?,
     };
     let amount = match &emit.amount {
-        Some(node) => node.value(scope)?,
-        None if scope.lot.is_some() => scope.variable(&Variable::Derived(Derived::LotFen))?,
-        None => scope.variable(&Variable::Derived(Derived::Amount))?,
+        Some(node) => whole(node, scope)?,
+        None if scope.lot.is_some() => known(scope.whole_variable(&Variable::Derived(Derived::LotFen)))?,
+        None => known(scope.whole_variable(&Variable::Derived(Derived::Amount)))?,
     };
-    let amount = i64::try_from(amount.as_whole()?).ok()?;
+    let amount = i64::try_from(amount).ok()?;
     let bucket = match &emit.from {
-        Some(node) => bucket.max(i64::try_from(node.value(scope)?.as_whole()?).ok()?),
+        Some(node) => bucket.max(i64::try_from(whole(node, scope)?).ok()?),
         None => bucket,
     };
     Some(FeatureDelta { feature, key, bucket, member, count: 0, sum: amount.checked_mul(weight)? })
 }
 
+/// A value as a whole number; the exact way serves what the short one cannot tell.
+fn whole(node: &Node, scope: &impl Scope) -> Option<i128> {
+    known(node.whole(scope)).or_else(|| node.value(scope)?.as_whole())
+}
+
+fn known(whole: i128) -> Option<i128> {
+    (whole != UNKNOWN).then_some(whole)
+}
+
 /// A key part in 64 bits. Codes of up to 8 characters stand in the upper half of their number.
-fn key_part(number: Number) -> Option<u64> {
-    let whole = number.as_whole()?;
+fn key_part(node: &Node, scope: &impl Scope) -> Option<u64> {
+    let whole = whole(node, scope)?;
     u64::try_from(whole).or_else(|_| u64::try_from(whole >> 64)).ok()
 }

@@ -7,13 +7,14 @@ use std::cell::OnceCell;
 
 use super::{
     alert::{AlertKey, Hit, Key, PatternIndex},
-    bill_scope::lookup,
-    expression::{Node, Scope as Words},
+    bill_scope::{is_enterprise, lookup},
+    expression::{Node, Scope as Words, values},
     number::Number,
     rules::{KeyForm, KeyedRule, MAX_JUMP_BASE, MAX_WINDOWS, PeerRule, Rule},
     sight::{Moment, Registry},
     statistics,
     vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window},
+    whole::whole_of,
     windows::{Cell, FeatureIndex, Member, Windows},
 };
 use crate::{
@@ -30,10 +31,6 @@ pub struct Judgement {
     pub skipped: bool,
 }
 
-fn no_members() -> [OnceCell<Vec<(Member, Cell)>>; MAX_WINDOWS] {
-    [const { OnceCell::new() }; MAX_WINDOWS]
-}
-
 /// Words of one key and bucket.
 struct KeyScope<'a, W, R> {
     rule: &'a Rule,
@@ -43,6 +40,8 @@ struct KeyScope<'a, W, R> {
     key: Key,
     bucket: i64,
     peers: Option<&'a Standing>,
+    /// Total of each window, once asked for.
+    totals: [OnceCell<Cell>; MAX_WINDOWS],
     /// Members of each window, once asked for: a condition asks several times.
     members: [OnceCell<Vec<(Member, Cell)>>; MAX_WINDOWS],
 }
@@ -61,8 +60,7 @@ pub(super) fn judge_key<W: Windows, R: Registry>(
     windows: &W,
     registry: &R,
 ) -> Judgement {
-    let (key, bucket) = place;
-    let scope = KeyScope { rule, keyed, windows, registry, key, bucket, peers: None, members: no_members() };
+    let scope = KeyScope::new(rule, keyed, place, windows, registry, None);
     verdict(index, rule, keyed, &scope)
 }
 
@@ -107,8 +105,7 @@ fn standings<W: Windows, R: Registry>(
     let mut standings: Vec<(Vec<Number>, Number, Key)> = Vec::new();
     let mut skipped = false;
     windows.keys(peer.keyed.windows[0].feature, &mut |key| {
-        let scope =
-            KeyScope { rule, keyed: &peer.keyed, windows, registry, key, bucket, peers: None, members: no_members() };
+        let scope = KeyScope::new(rule, &peer.keyed, (key, bucket), windows, registry, None);
         if peer.eligible.truth(&scope) != Some(true) {
             return;
         }
@@ -141,16 +138,7 @@ pub(super) fn judge_group<W: Windows, R: Registry>(
             }
             let others = group.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, (_, other, _))| *other);
             let standing = Standing { metric: *metric, others: others.collect() };
-            let scope = KeyScope {
-                rule,
-                keyed: &peer.keyed,
-                windows,
-                registry,
-                key: *key,
-                bucket,
-                peers: Some(&standing),
-                members: no_members(),
-            };
+            let scope = KeyScope::new(rule, &peer.keyed, (*key, bucket), windows, registry, Some(&standing));
             let one = verdict(index, rule, &peer.keyed, &scope);
             judgement.hits.extend(one.hits);
             judgement.skipped |= one.skipped;
@@ -186,7 +174,19 @@ fn median(ascending: &[Number]) -> Option<Number> {
     quantile(ascending, Number::ratio(1, 2)?)
 }
 
-impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
+impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
+    fn new(
+        rule: &'a Rule,
+        keyed: &'a KeyedRule,
+        (key, bucket): (Key, i64),
+        windows: &'a W,
+        registry: &'a R,
+        peers: Option<&'a Standing>,
+    ) -> Self {
+        let (totals, members) = ([const { OnceCell::new() }; MAX_WINDOWS], [const { OnceCell::new() }; MAX_WINDOWS]);
+        KeyScope { rule, keyed, windows, registry, key, bucket, peers, totals, members }
+    }
+
     fn moment(&self) -> Moment {
         Moment { at: self.keyed.width.last_ms(self.bucket), date: self.date() }
     }
@@ -202,8 +202,10 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
     }
 
     fn total(&self, window: usize) -> Cell {
-        let (from, to) = self.span(window);
-        self.windows.total(self.keyed.windows[window].feature, self.key, from, to)
+        *self.totals[window].get_or_init(|| {
+            let (from, to) = self.span(window);
+            self.windows.total(self.keyed.windows[window].feature, self.key, from, to)
+        })
     }
 
     /// Members of a window, ascending.
@@ -216,13 +218,8 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
 
     /// Sum of the `count` largest member sums.
     fn largest(&self, window: usize, count: usize) -> i128 {
-        let mut sums: Vec<i128> = self.members(window).iter().map(|(_, cell)| cell.sum).collect();
-        if count < sums.len() {
-            // Only which are the largest matters, not their order.
-            sums.select_nth_unstable_by(count, |left, right| right.cmp(left));
-            sums.truncate(count);
-        }
-        sums.into_iter().sum()
+        let (from, to) = self.span(window);
+        self.windows.largest(self.keyed.windows[window].feature, self.key, from, to, count)
     }
 
     /// The member with the largest sum; ties by id.
@@ -233,8 +230,9 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
 
     fn member(&self, window: usize, member: Number) -> Option<Cell> {
         let wanted = Member::try_from(member.as_whole()?).ok()?;
-        let members = self.members(window);
-        members.binary_search_by_key(&wanted, |(member, _)| *member).ok().map(|at| members[at].1)
+        let (from, to) = self.span(window);
+        let cell = self.windows.member(self.keyed.windows[window].feature, self.key, from, to, wanted);
+        (!cell.is_empty()).then_some(cell)
     }
 
     fn first_among(&self, window: usize, arguments: &[Number]) -> Option<bool> {
@@ -306,17 +304,18 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
             let heavy = |edge: &(Member, Cell)| Number::whole(edge.1.sum) >= least;
             self.windows.members(feature, Key(drawer, 0), from, to).into_iter().filter(heavy).collect::<Vec<_>>()
         };
-        let weight = |edges: &[(Member, Cell)], to: u64| {
-            edges.iter().find(|(payee, _)| *payee == Member::from(to)).map(|(_, cell)| cell.sum)
+        let weight = |drawer: u64, payee: u64| {
+            let edge = self.windows.member(feature, Key(drawer, 0), from, to, payee.into());
+            (!edge.is_empty() && Number::whole(edge.sum) >= least).then_some(edge.sum)
         };
         let (a, b) = (self.key.0, self.key.1);
-        let Some(first) = weight(&edges(a), b) else { return Some(false) };
+        let Some(first) = weight(a, b) else { return Some(false) };
         for (third, second) in edges(b) {
             let Ok(c) = u64::try_from(third) else { continue };
             if c == a || c == b {
                 continue;
             }
-            let Some(last) = weight(&edges(c), a) else { continue };
+            let Some(last) = weight(c, a) else { continue };
             let sums = [first, second.sum, last];
             let (small, large) = (sums.iter().min()?, sums.iter().max()?);
             if Number::ratio(*small, *large)? >= balance {
@@ -397,6 +396,37 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
 
     fn lookup(&self, function: Lookup, arguments: &[Number]) -> Option<Number> {
         lookup(self.registry, self.moment(), function, arguments)
+    }
+
+    fn whole_variable(&self, variable: &Variable) -> i128 {
+        match variable {
+            Variable::Party(Role::Key) => self.key.0.into(),
+            Variable::Party(Role::OtherKey) => self.key.1.into(),
+            Variable::Derived(Derived::Date) => self.date().0.into(),
+            _ => whole_of(self.variable(variable)),
+        }
+    }
+
+    fn whole_window(&self, function: Window, window: usize, arguments: &[Node]) -> i128 {
+        match function {
+            Window::Count => self.total(window).count.into(),
+            Window::Sum => self.total(window).sum,
+            _ => whole_of(values(arguments, self).and_then(|values| self.window(function, window, &values))),
+        }
+    }
+
+    fn whole_lookup(&self, function: Lookup, arguments: &[Node]) -> i128 {
+        if function == Lookup::IsEnterprise {
+            return is_enterprise(arguments[0].whole(self));
+        }
+        whole_of(values(arguments, self).and_then(|values| self.lookup(function, &values)))
+    }
+
+    fn surely_fewer(&self, window: usize, least: i128) -> bool {
+        let (from, to) = self.span(window);
+        let feature = self.keyed.windows[window].feature;
+        // A member has a cell of its own in some bucket.
+        (self.windows.cell_count(feature, self.key, from, to) as i128) < least
     }
 
     fn peer(&self, function: Peer, arguments: &[Number]) -> Option<Number> {

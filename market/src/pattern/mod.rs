@@ -40,6 +40,7 @@ pub mod evidence;
 mod examples;
 mod expression;
 mod features;
+mod fold;
 mod judge;
 mod number;
 mod parameters;
@@ -54,6 +55,7 @@ mod statistics;
 mod tests;
 mod timer;
 mod vocabulary;
+mod whole;
 mod windows;
 
 use smallvec::SmallVec;
@@ -69,7 +71,7 @@ pub use self::{
     sight::{Moment, Registry, Sight, overlap},
     timer::{Answer, BillTimers, Started},
     vocabulary::Role,
-    windows::{BucketWidth, Cell, FeatureDelta, FeatureIndex, Member, PlainWindows, Windows},
+    windows::{BucketWidth, Cell, FeatureDelta, FeatureIndex, Member, PlainWindows, Windows, largest_of},
 };
 use self::{
     bill_scope::BillScope,
@@ -243,32 +245,40 @@ impl Patterns {
         out: &mut Output,
     ) {
         let rule = self.rule(index);
-        let mut parties: SmallVec<[Option<PartyId>; 4]> = SmallVec::new();
-        for role in &bill.for_each {
-            let party = sight.role(*role);
-            if party.is_some() && !parties.contains(&party) {
-                parties.push(party);
-            }
-        }
         if bill.for_each.is_empty() {
-            parties.push(None);
+            return self.judge_party(index, rule, bill, BillScope::of_rule(sight, registry, rule, None), weight, out);
         }
-        for key in parties {
-            let scope = BillScope { sight, registry, parameters: &rule.parameters, key, lot: None };
-            let truth = |node: &Option<Node>| node.as_ref().and_then(|node| node.truth(&scope));
-            let alert = truth(&rule.when);
-            let level = match alert {
-                Some(true) => rule.level,
-                _ if truth(&rule.warn) == Some(true) => rule.level.lower(),
-                Some(false) => continue,
-                None => {
-                    out.skipped.push((index, weight));
-                    continue;
-                }
-            };
-            if let Some(key) = alert_key(bill.key, &scope) {
-                out.hits.push((Hit { pattern: index, key, date: sight.fact().biz_date, level }, weight));
+        let mut parties: SmallVec<[PartyId; 4]> = SmallVec::new();
+        for role in &bill.for_each {
+            let Some(party) = sight.role(*role) else { continue };
+            if !parties.contains(&party) {
+                parties.push(party);
+                let scope = BillScope::of_rule(sight, registry, rule, Some(party));
+                self.judge_party(index, rule, bill, scope, weight, out);
             }
+        }
+    }
+
+    fn judge_party<S: Sight, R: Registry>(
+        &self,
+        index: PatternIndex,
+        rule: &Rule,
+        bill: &BillRule,
+        scope: BillScope<'_, S, R>,
+        weight: i32,
+        out: &mut Output,
+    ) {
+        let truth = |node: &Option<Node>| node.as_ref().and_then(|node| node.truth(&scope));
+        let alert = truth(&rule.when);
+        let level = match alert {
+            Some(true) => rule.level,
+            _ if rule.warn.is_some() && truth(&rule.warn) == Some(true) => rule.level.lower(),
+            Some(false) => return,
+            None => return out.skipped.push((index, weight)),
+        };
+        if let Some(key) = alert_key(bill.key, &scope) {
+            let date = scope.sight.fact().biz_date;
+            out.hits.push((Hit { pattern: index, key, date, level }, weight));
         }
     }
 
@@ -288,7 +298,7 @@ impl Patterns {
         let behaviour = usize::from(fact.behaviour.0);
         for number in &self.starts[behaviour] {
             let (rule, timer) = self.timer(*number as u8);
-            let scope = BillScope { sight, registry, parameters: &rule.parameters, key: None, lot: None };
+            let scope = BillScope::of_rule(sight, registry, rule, None);
             if !applies(&timer.start, &scope) {
                 continue;
             }
@@ -301,7 +311,7 @@ impl Patterns {
         let mut answered = 0u32;
         for number in &self.answers[behaviour] {
             let (rule, timer) = self.timer(*number as u8);
-            let scope = BillScope { sight, registry, parameters: &rule.parameters, key: None, lot: None };
+            let scope = BillScope::of_rule(sight, registry, rule, None);
             if applies(&timer.answers, &scope) {
                 answered |= 1 << number;
             }

@@ -86,6 +86,11 @@ impl Number {
         }
     }
 
+    /// Numerator and denominator; the latter is above 0.
+    pub fn parts(self) -> (i128, i128) {
+        (self.top, self.bottom)
+    }
+
     /// The greatest whole number not above.
     pub fn floor(self) -> i128 {
         self.top.div_euclid(self.bottom)
@@ -93,6 +98,9 @@ impl Number {
 
     /// The nearest whole number, halves up.
     pub fn round_half_up(self) -> Option<i128> {
+        if self.bottom == 1 {
+            return Some(self.top);
+        }
         let double = self.top.checked_mul(2)?.checked_add(self.bottom)?;
         Some(double.div_euclid(self.bottom.checked_mul(2)?))
     }

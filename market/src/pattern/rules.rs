@@ -235,10 +235,10 @@ impl KeyedRule {
         Some(if self.judged == Judged::EndOfWeek { reach + 6 } else { reach })
     }
 
-    /// Parameters are not resolved here: an upper bound serves, as judging again never harms.
+    /// Where the parameter is no constant, an upper bound serves, as judging again never harms.
     fn jump_base(node: &Node) -> i64 {
         match node {
-            Node::Constant(number) => number.floor() as i64,
+            Node::Constant(number) => number.floor().clamp(0, i128::from(MAX_JUMP_BASE)) as i64,
             _ => MAX_JUMP_BASE,
         }
     }

@@ -315,7 +315,7 @@ fn field_named(name: &str) -> Option<Field> {
 
 /// A code as a number of an expression: its bytes, which are ASCII and at most 16, so the number is never negative.
 pub fn code_number(code: &Code) -> Number {
-    text_number(code.as_str())
+    Number::whole(code.number() as i128)
 }
 
 /// A short ASCII text as a number, as [`code_number`].

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::alert::Key;
 use crate::ids::Day;
@@ -115,6 +116,47 @@ pub trait Windows {
         self.cells(feature, key, from, to, &mut |_, member, cell| totals.entry(member).or_default().add(cell));
         totals.into_iter().filter(|(_, cell)| !cell.is_empty()).collect()
     }
+
+    /// Total of one member.
+    fn member(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, wanted: Member) -> Cell {
+        let mut total = Cell::default();
+        self.cells(feature, key, from, to, &mut |_, member, cell| {
+            if member == wanted {
+                total.add(cell);
+            }
+        });
+        total
+    }
+
+    /// Sum of the `count` largest sums of members.
+    fn largest(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, count: usize) -> i128 {
+        let members = self.members(feature, key, from, to);
+        largest_of(members.into_iter().map(|(_, cell)| cell.sum), count)
+    }
+
+    /// How many cells there are, or more: at least as many as members.
+    fn cell_count(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> usize {
+        let mut count = 0;
+        self.cells(feature, key, from, to, &mut |_, _, _| count += 1);
+        count
+    }
+}
+
+/// Sum of the `count` largest numbers. Rules ask for ten at most, so the largest so far stand in a short row.
+pub fn largest_of(sums: impl Iterator<Item = i128>, count: usize) -> i128 {
+    let mut row: SmallVec<[i128; 16]> = SmallVec::new();
+    for sum in sums {
+        if row.len() == count {
+            // Descending: the last is the least.
+            if row.last().is_none_or(|least| sum <= *least) {
+                continue;
+            }
+            row.pop();
+        }
+        let place = row.partition_point(|larger| *larger >= sum);
+        row.insert(place, sum);
+    }
+    row.into_iter().sum()
 }
 
 /// Plain windows: one ordered map.
@@ -201,6 +243,16 @@ mod tests {
             windows.add(&FeatureDelta { count: -delta.count, sum: -delta.sum, ..delta });
         }
         assert_eq!(windows, PlainWindows::default());
+    }
+
+    #[test]
+    fn the_largest_are_summed() {
+        let sums = [3i128, -1, 9, 9, 4, 0];
+        for (count, sum) in [(0, 0), (1, 9), (2, 18), (3, 22), (6, 24), (9, 24)] {
+            assert_eq!(largest_of(sums.into_iter(), count), sum);
+        }
+        assert_eq!(largest_of(std::iter::once(-2), 1), -2);
+        assert_eq!(largest_of(std::iter::empty(), 1), 0);
     }
 
     #[test]

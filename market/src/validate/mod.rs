@@ -7,7 +7,8 @@
 pub mod quality;
 
 pub use quality::{
-    BillMarks, BillNumberFault, bill_number_faults, credit_code_is_good, missing_mandatory, unknown_codes,
+    BillMarks, BillNumberFault, bill_number_faults, credit_code_is_good, misses_mandatory, missing_mandatory,
+    unknown_codes,
 };
 
 use crate::{

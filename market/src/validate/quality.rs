@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::{
     catalogue::{Catalogue, fields::FieldKind, payloads::Presence},
     fact::{Fact, Field, Value},
+    field_set::FieldSet,
     ids::{BillId, Code, Day, PartyKind},
 };
 
@@ -30,6 +31,39 @@ pub fn missing_mandatory(fact: &Fact, bill: Option<BillMarks>, catalogue: &Catal
         .map(|(field, _)| *field)
         .collect()
 }
+
+/// Whether [`missing_mandatory`] finds anything. Nearly every fact has all that it should: one look at its set of fields.
+pub fn misses_mandatory(fact: &Fact, bill: impl FnOnce() -> Option<BillMarks>, catalogue: &Catalogue) -> bool {
+    let payloads = [catalogue.payloads.of(fact.behaviour), catalogue.payloads.common()];
+    let mut present: FieldSet = fact.fields.iter().map(|(field, _)| *field).collect();
+    ENVELOPE.into_iter().filter(|field| is_present(fact, *field)).for_each(|field| {
+        present.insert(field);
+    });
+    if payloads.iter().any(|payload| !present.contains_all(&payload.always_alerts)) {
+        return true;
+    }
+    let mut open =
+        payloads.iter().flat_map(|payload| &payload.alerts_if).filter(|(field, _)| !present.contains(*field));
+    let Some(first) = open.next() else { return false };
+    let bill = bill();
+    std::iter::once(first).chain(open).any(|(_, condition)| holds(condition, fact, bill))
+}
+
+/// Fields that stand outside the list of fields of a fact.
+const ENVELOPE: [Field; 12] = [
+    Field::BillId,
+    Field::Correction,
+    Field::CorrectsEventId,
+    Field::EventId,
+    Field::Behaviour,
+    Field::EventTime,
+    Field::BizDate,
+    Field::Source,
+    Field::SourceSeq,
+    Field::IngestTime,
+    Field::SubStart,
+    Field::SubEnd,
+];
 
 fn is_present(fact: &Fact, field: Field) -> bool {
     match field {
@@ -68,15 +102,20 @@ fn holds(condition: &Presence, fact: &Fact, bill: Option<BillMarks>) -> bool {
 }
 
 /// Fields with a code that its enumeration does not know (P178).
-pub fn unknown_codes(fact: &Fact, catalogue: &Catalogue) -> SmallVec<[Field; 2]> {
-    let is_unknown = |field: Field, value: &Value| match (catalogue.fields.get(field).kind, value) {
-        (FieldKind::Code(table), Value::Code(code)) => !catalogue.enums.get(table).contains(*code),
-        (FieldKind::Codes(table), Value::Codes(codes)) => {
-            !codes.iter().all(|code| catalogue.enums.get(table).contains(*code))
-        }
+pub fn unknown_codes<'a>(fact: &'a Fact, catalogue: &'a Catalogue) -> impl Iterator<Item = Field> + 'a {
+    let table = move |field: Field| match catalogue.fields.get(field).kind {
+        FieldKind::Code(table) | FieldKind::Codes(table) => Some(catalogue.enums.get(table)),
+        _ => None,
+    };
+    let knows = move |field: Field, codes: &[Code]| {
+        table(field).is_none_or(|table| codes.iter().all(|code| table.contains(*code)))
+    };
+    let is_unknown = move |(field, value): &&(Field, Value)| match value {
+        Value::Code(code) => !knows(*field, std::slice::from_ref(code)),
+        Value::Codes(codes) => !knows(*field, codes),
         _ => false,
     };
-    fact.fields.iter().filter(|(field, value)| is_unknown(*field, value)).map(|(field, _)| *field).collect()
+    fact.fields.iter().filter(is_unknown).map(|(field, _)| *field)
 }
 
 /// What is wrong with a bill number (domain.md 2.1).

@@ -6,7 +6,7 @@
 
 use std::{cell::OnceCell, collections::BTreeMap};
 
-use billwatch_market::pattern::{Cell, FeatureDelta, FeatureIndex, Key, Member, Windows};
+use billwatch_market::pattern::{Cell, FeatureDelta, FeatureIndex, Key, Member, Windows, largest_of};
 use hashbrown::{HashMap, HashSet};
 
 /// Cells from which on a series is an ordered map.
@@ -280,6 +280,42 @@ impl Windows for SeriesStore {
         let mut cells = Vec::new();
         series.cells(from, to, &mut |_, member, cell| cells.push((member, cell)));
         add_up(cells)
+    }
+
+    fn member(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, wanted: Member) -> Cell {
+        let mut total = Cell::default();
+        match self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key)) {
+            Some(Series::Large(large)) if large.lies_within(from, to) => {
+                return large.by_member().get(&wanted).copied().unwrap_or_default();
+            }
+            Some(series) => series.cells(from, to, &mut |_, member, cell| {
+                if member == wanted {
+                    total.add(cell);
+                }
+            }),
+            None => {}
+        }
+        total
+    }
+
+    fn largest(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, count: usize) -> i128 {
+        if let Some(Series::Large(large)) = self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key))
+            && large.lies_within(from, to)
+        {
+            return largest_of(large.by_member().values().map(|cell| cell.sum), count);
+        }
+        largest_of(self.members(feature, key, from, to).into_iter().map(|(_, cell)| cell.sum), count)
+    }
+
+    fn cell_count(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> usize {
+        match self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key)) {
+            Some(Series::Small(entries)) => {
+                let before = |bucket: i64| entries.partition_point(|entry| entry.bucket < bucket);
+                before(to.saturating_add(1)).saturating_sub(before(from))
+            }
+            Some(Series::Large(large)) => large.cells.len(),
+            None => 0,
+        }
     }
 
     fn total(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> Cell {
