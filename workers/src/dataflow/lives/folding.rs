@@ -151,7 +151,7 @@ impl Lives {
             due
         } else {
             self.singles[single_place(dense)].last_time = last_time;
-            self.value_family(records, 1, sink)
+            self.value_family(self.home_of(dense), records, 1, sink)
         };
         self.settle_due(dense, due, sink);
         self.mark(dense);
