@@ -24,6 +24,7 @@
 use thiserror::Error;
 
 use crate::{
+    bytes::{Input, bytes_of, put_varint, put_wide, put_zigzag, zigzag},
     fact::{
         BEHAVIOUR_CODES, Behaviour, Control, ControlKind, CorrectionKind, FIELDS, Fact, Field, Range, Record, Source,
         Stamp, Value,
@@ -86,7 +87,7 @@ pub fn encode_record(record: &Record, out: &mut Vec<u8>) {
 pub fn decode_record(bytes: &mut &[u8]) -> Result<Record, CodecError> {
     let mut input = Input { rest: bytes };
     let record = match input.head()? {
-        FACT => Record::Fact(input.fact()?),
+        FACT => Record::Fact(input.fact(Vec::new())?),
         kind => Record::Control(input.control(kind)?),
     };
     *bytes = input.rest;
@@ -142,9 +143,14 @@ pub fn encode_fact(fact: &Fact, out: &mut Vec<u8>) {
 
 /// Reads one fact from the front of `bytes`; a control record is [`CodecError::Kind`].
 pub fn decode_fact(bytes: &mut &[u8]) -> Result<Fact, CodecError> {
+    decode_fact_into(bytes, Vec::new())
+}
+
+/// The same, with the memory of the fields of a fact that is no longer needed.
+pub fn decode_fact_into(bytes: &mut &[u8], fields: Vec<(Field, Value)>) -> Result<Fact, CodecError> {
     let mut input = Input { rest: bytes };
     let fact = match input.head()? {
-        FACT => input.fact()?,
+        FACT => input.fact(fields)?,
         kind => return Err(CodecError::Kind(kind)),
     };
     *bytes = input.rest;
@@ -179,36 +185,6 @@ fn encode_control(control: &Control, out: &mut Vec<u8>) {
             put_zigzag(out, total_fen);
         }
     }
-}
-
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-const fn zigzag(value: i64) -> u64 {
-    (value << 1 ^ value >> 63) as u64
-}
-
-const fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
-}
-
-fn put_zigzag(out: &mut Vec<u8>, value: i64) {
-    put_varint(out, zigzag(value));
-}
-
-fn bytes_of(value: u128) -> usize {
-    16 - value.leading_zeros() as usize / 8
-}
-
-fn put_wide(out: &mut Vec<u8>, value: u128) {
-    let length = bytes_of(value);
-    out.push(length as u8);
-    out.extend_from_slice(&value.to_le_bytes()[..length]);
 }
 
 fn put_bill(out: &mut Vec<u8>, bill: BillId) {
@@ -268,11 +244,6 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
-/// The bytes not yet read.
-struct Input<'a> {
-    rest: &'a [u8],
-}
-
 impl<'a> Input<'a> {
     /// Reads the first byte: checks the version, gives the kind.
     fn head(&mut self) -> Result<u8, CodecError> {
@@ -281,83 +252,6 @@ impl<'a> Input<'a> {
             return Err(CodecError::Version(head >> 4));
         }
         Ok(head & 0xf)
-    }
-
-    #[inline]
-    fn byte(&mut self) -> Result<u8, CodecError> {
-        let (&first, rest) = self.rest.split_first().ok_or(CodecError::Truncated)?;
-        self.rest = rest;
-        Ok(first)
-    }
-
-    #[inline]
-    fn take(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
-        if length > self.rest.len() {
-            return Err(CodecError::Truncated);
-        }
-        let (taken, rest) = self.rest.split_at(length);
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    #[inline]
-    fn varint(&mut self, what: &'static str) -> Result<u64, CodecError> {
-        let mut value = 0u64;
-        for (at, &byte) in self.rest.iter().enumerate().take(10) {
-            // The tenth byte holds the last bit of a u64.
-            if at == 9 && byte > 1 {
-                return Err(CodecError::Malformed(what));
-            }
-            value |= u64::from(byte & 0x7f) << (7 * at);
-            if byte < 0x80 {
-                self.rest = &self.rest[at + 1..];
-                return Ok(value);
-            }
-        }
-        Err(if self.rest.len() < 10 { CodecError::Truncated } else { CodecError::Malformed(what) })
-    }
-
-    #[inline]
-    fn zigzag(&mut self, what: &'static str) -> Result<i64, CodecError> {
-        Ok(unzigzag(self.varint(what)?))
-    }
-
-    /// `length` (at most 8) little-endian bytes of a zigzag number.
-    #[inline]
-    fn short(&mut self, length: u8, what: &'static str) -> Result<i64, CodecError> {
-        let length = usize::from(length);
-        if length > 8 {
-            return Err(CodecError::Malformed(what));
-        }
-        let value = match self.rest.first_chunk::<8>() {
-            // One load and a mask instead of a copy of unknown length.
-            Some(chunk) => u64::from_le_bytes(*chunk) & u64::MAX.checked_shr(64 - 8 * length as u32).unwrap_or(0),
-            None => {
-                let mut padded = [0; 8];
-                padded[..length].copy_from_slice(self.rest.get(..length).ok_or(CodecError::Truncated)?);
-                u64::from_le_bytes(padded)
-            }
-        };
-        self.rest = &self.rest[length..];
-        Ok(unzigzag(value))
-    }
-
-    #[inline]
-    fn wide(&mut self, what: &'static str) -> Result<u128, CodecError> {
-        let length = usize::from(self.byte()?);
-        if length > 16 {
-            return Err(CodecError::Malformed(what));
-        }
-        let value = match self.rest.first_chunk::<16>() {
-            Some(chunk) => u128::from_le_bytes(*chunk) & u128::MAX.checked_shr(128 - 8 * length as u32).unwrap_or(0),
-            None => {
-                let mut padded = [0; 16];
-                padded[..length].copy_from_slice(self.rest.get(..length).ok_or(CodecError::Truncated)?);
-                u128::from_le_bytes(padded)
-            }
-        };
-        self.rest = &self.rest[length..];
-        Ok(value)
     }
 
     fn day(&mut self, what: &'static str) -> Result<Day, CodecError> {
@@ -385,7 +279,7 @@ impl<'a> Input<'a> {
         Ok(Range { start, end })
     }
 
-    fn fact(&mut self) -> Result<Fact, CodecError> {
+    fn fact(&mut self, fields: Vec<(Field, Value)>) -> Result<Fact, CodecError> {
         let flags = self.byte()?;
         let source = self.source()?;
         let behaviour = self.varint("behaviour")?;
@@ -421,17 +315,18 @@ impl<'a> Input<'a> {
             bill_id,
             range,
             correction,
-            fields: self.fields()?,
+            fields: self.fields(fields)?,
         })
     }
 
-    fn fields(&mut self) -> Result<Vec<(Field, Value)>, CodecError> {
+    fn fields(&mut self, mut fields: Vec<(Field, Value)>) -> Result<Vec<(Field, Value)>, CodecError> {
         let count = usize::from(self.byte()?);
         // A field takes two bytes at least: damaged counts reserve nothing large.
         if count * 2 > self.rest.len() {
             return Err(CodecError::Truncated);
         }
-        let mut fields: Vec<(Field, Value)> = Vec::with_capacity(count);
+        fields.clear();
+        fields.reserve_exact(count);
         for _ in 0..count {
             let number = self.byte()?;
             let field = *FIELDS.get(usize::from(number)).ok_or(CodecError::Malformed("field number"))?;

@@ -363,6 +363,17 @@ impl fmt::Debug for Day {
     }
 }
 
+/// `A-Z 0-9 + - . _`, as a table: codes are checked at every decoding.
+const IS_CODE_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = matches!(byte as u8, b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.' | b'_');
+        byte += 1;
+    }
+    table
+};
+
 /// An enumeration code as sent: 1-16 ASCII characters, held inline. Unknown codes are kept as sent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Code([u8; 16]);
@@ -388,8 +399,7 @@ impl Code {
 
     /// As [`Code::parse`], from the bytes of the text.
     pub fn from_bytes(text: &[u8]) -> Option<Self> {
-        let legal = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.' | b'_');
-        if text.is_empty() || text.len() > 16 || !text.iter().all(legal) {
+        if text.is_empty() || text.len() > 16 || !text.iter().all(|byte| IS_CODE_BYTE[usize::from(*byte)]) {
             return None;
         }
         let mut inline = [0; 16];

@@ -10,6 +10,7 @@ use billwatch_market::{
     bill::{Bill, Header, Lot},
     fact::{Fact, Field, Value},
     ids::PartyId,
+    packed::{Packer, Unpacker},
 };
 use lives::{ACCEPTOR, Life, PAYEE};
 
@@ -42,10 +43,17 @@ fn a_lot_fits_its_budget() {
     let lives = [typical(false), typical(false), typical(true)];
     let bytes: usize = lives.iter().map(|life| size_of::<Bill>() + life.bill.heap_bytes()).sum();
     let lots: usize = lives.iter().map(|life| life.bill.live_lots().count()).sum();
-    let stored: usize = lives.iter().map(|life| postcard::to_stdvec(&life.bill).unwrap().len()).sum();
+    let mut packer = Packer::default();
+    let mut packed = |life: &Life| {
+        packer.begin(life.facts[0].bill_id.unwrap());
+        life.bill.pack(&mut packer);
+        packer.bytes().len()
+    };
+    let packed: usize = lives.iter().map(&mut packed).sum();
     println!("Bill {} B, Lot {} B, Header {} B", size_of::<Bill>(), size_of::<Lot>(), size_of::<Header>());
-    println!("{} B a live lot in memory, {} B stored", bytes / lots, stored / lots);
+    println!("{} B a live lot at work, {} B packed", bytes / lots, packed / lots);
     assert_eq!(lots, 4);
+    assert!(packed / lots < 250, "{} B a packed lot", packed / lots);
     assert!(bytes / lots < 700, "{} B a lot", bytes / lots);
 }
 
@@ -73,4 +81,24 @@ fn a_fact_is_folded_within_its_budget() {
     let nanos = start.elapsed().as_nanos() as u64 / applied;
     println!("{nanos} ns an applied fact, {applied} facts");
     assert!(cfg!(debug_assertions) || nanos < 2_000, "{nanos} ns");
+}
+
+#[test]
+fn a_bill_is_packed_and_unpacked_within_its_budget() {
+    let (mut packer, mut other) = (Packer::default(), Bill::default());
+    let life = typical(true);
+    let id = life.facts[0].bill_id.unwrap();
+    let rounds = if cfg!(debug_assertions) { 200 } else { 100_000 };
+    let each = |work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        (0..rounds).for_each(|_| work());
+        start.elapsed().as_nanos() as u64 / rounds
+    };
+    let packing = each(&mut || {
+        packer.begin(id);
+        life.bill.pack(&mut packer);
+    });
+    let unpacking = each(&mut || other.unpack(&mut Unpacker::new(id, packer.bytes())));
+    println!("{packing} ns to pack, {unpacking} ns to unpack a bill of {} B", packer.bytes().len());
+    assert!(cfg!(debug_assertions) || packing + unpacking < 10_000, "{packing} + {unpacking} ns");
 }

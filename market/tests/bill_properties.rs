@@ -10,6 +10,7 @@ use billwatch_market::{
     corrections::effective,
     fact::{BEHAVIOUR_CODES, Behaviour, Fact, Field, Range, SOURCES, Value},
     ids::PartyId,
+    packed::{Packer, Unpacker},
 };
 use lives::{ACCEPTOR, DRAWER, DUE, Life, PAYEE, code, day, text};
 use proptest::{prelude::*, test_runner::FileFailurePersistence};
@@ -235,11 +236,11 @@ proptest! {
     }
 
     #[test]
-    fn the_fold_is_a_function_of_the_set_and_survives_storage(
+    fn the_fold_is_a_function_of_the_set_and_survives_packing(
         draws in proptest::collection::vec(drawn(), 1..40),
         begin in begin(),
         order in any::<u64>(),
-        cut in any::<prop::sample::Index>(),
+        flip in any::<prop::sample::Index>(),
     ) {
         let laws = lives::laws();
         let mut facts = life_of(&draws, begin);
@@ -251,15 +252,34 @@ proptest! {
         }
         let again = effective(facts).facts;
         prop_assert_eq!(&Bill::fold(&again, &laws), &(whole.clone(), outcomes.clone()));
-        // Stored half way and read back, the rest gives the same.
-        let cut = cut.index(again.len());
-        let half = Bill::fold(&again[..cut], &laws).0;
-        let mut restored: Bill = postcard::from_bytes(&postcard::to_stdvec(&half).unwrap()).unwrap();
-        prop_assert_eq!(&restored, &half);
-        for (at, fact) in again.iter().enumerate().skip(cut) {
-            prop_assert_eq!(&restored.apply(fact, &laws), &outcomes[at]);
+        // Packed and unpacked between any two facts, it goes on as if nothing had happened.
+        let id = again[0].bill_id.unwrap();
+        let mut packer = Packer::default();
+        let (mut bill, mut used) = (Bill::default(), whole.clone());
+        for (at, fact) in again.iter().enumerate() {
+            prop_assert_eq!(&bill.apply(fact, &laws), &outcomes[at]);
+            packer.begin(id);
+            bill.pack(&mut packer);
+            let mut from = Unpacker::new(id, packer.bytes());
+            used.unpack(&mut from);
+            prop_assert_eq!((from.finish(), from.rest().len()), (Ok(()), 0));
+            prop_assert_eq!(&used, &bill);
+            let live = Bill::packed_live_lots(&mut Unpacker::new(id, packer.bytes()));
+            prop_assert_eq!(live, bill.live_lots().count() as u64);
+            std::mem::swap(&mut bill, &mut used);
         }
-        prop_assert_eq!(restored, whole);
+        prop_assert_eq!(&bill, &whole);
+        // Damage is said, not suffered.
+        let bytes = packer.bytes();
+        for end in 0..bytes.len() {
+            let mut from = Unpacker::new(id, &bytes[..end]);
+            Bill::default().unpack(&mut from);
+            prop_assert!(from.finish().is_err(), "{} of {} bytes", end, bytes.len());
+        }
+        let mut bytes = bytes.to_vec();
+        let place = flip.index(bytes.len());
+        bytes[place] ^= 1 << (order % 8);
+        Bill::default().unpack(&mut Unpacker::new(id, &bytes));
     }
 }
 

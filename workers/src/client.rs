@@ -26,7 +26,7 @@ use crate::{
     command::{Bytes, Command, EpochInput, Report},
     dataflow::valuation::Rules,
     engine::{Plan, Process},
-    limits::{COORDINATOR_RETRY, COORDINATOR_WITHIN, KEEPALIVE, SAYINGS_QUEUE, WORKER_MESSAGE_BYTES},
+    limits::{AWAKE_BILLS_MIN, COORDINATOR_RETRY, COORDINATOR_WITHIN, KEEPALIVE, SAYINGS_QUEUE, WORKER_MESSAGE_BYTES},
     mesh::{self, Hello, Mesh},
     shard::Common,
     store::{Store, checkpoint},
@@ -205,6 +205,7 @@ async fn begin(
             rules,
             owners: start.key_group_owners.into(),
             store: Some(Arc::new(store)),
+            awake_bills_min: AWAKE_BILLS_MIN,
         };
         let plan = Plan {
             common,

@@ -12,17 +12,17 @@ use std::{
 use billwatch_market::{
     catalogue::Catalogue,
     codec::encode_fact,
-    fact::{EventId, Fact},
-    fact_scope::{FactScope, home, scope},
+    fact::Fact,
+    fact_scope::{FactScope, scope},
     key_group::{key_group_of_bill, key_group_of_party},
 };
 use billwatch_proto::v1;
-use hashbrown::HashMap;
 
 use crate::{
     command::{Bytes, Command, EpochInput, Report},
     dataflow::valuation::Rules,
     engine::{Plan, Process},
+    limits::AWAKE_BILLS_MIN,
     mesh::Mesh,
     ownership::{Owners, even_owners},
     shard::Common,
@@ -54,8 +54,6 @@ pub struct EngineHarness {
     epoch: u64,
     question: u64,
     counters: Vec<BTreeMap<String, i64>>,
-    /// Facts by event id, for the copies of variants; `None`: not asked for.
-    known: Option<HashMap<EventId, Vec<Fact>>>,
 }
 
 impl EngineHarness {
@@ -67,6 +65,17 @@ impl EngineHarness {
         dir: Option<&Path>,
         restore_epoch: u64,
     ) -> anyhow::Result<Self> {
+        Self::start_crowded(catalogue, threads, dir, restore_epoch, AWAKE_BILLS_MIN)
+    }
+
+    /// The same with room for few unpacked bills, so that small markets have bills at rest too.
+    pub fn start_crowded(
+        catalogue: &Arc<Catalogue>,
+        threads: usize,
+        dir: Option<&Path>,
+        restore_epoch: u64,
+        awake_bills_min: usize,
+    ) -> anyhow::Result<Self> {
         let owners = even_owners(threads);
         let store = dir.map(|dir| Store::open(dir, restore_epoch)).transpose()?.map(Arc::new);
         let common = Common {
@@ -74,6 +83,7 @@ impl EngineHarness {
             rules: Arc::new(Rules::new(catalogue)?),
             owners: owners.clone(),
             store,
+            awake_bills_min,
         };
         let plan = Plan { common, process: 0, threads, generation: 1, restore_epoch };
         let (sender, reports) = mpsc::channel();
@@ -87,7 +97,6 @@ impl EngineHarness {
             epoch: restore_epoch,
             question: 0,
             counters: vec![BTreeMap::new(); threads],
-            known: None,
         };
         harness.gather(|report| matches!(report, Report::Ready))?;
         Ok(harness)
@@ -103,33 +112,10 @@ impl EngineHarness {
         route(epoch, facts, clock, &self.owners, self.threads)
     }
 
-    /// From now on [`EngineHarness::feed`] sends copies of variants across bills, as the coordinator does; it keeps every fact
-    /// for that.
-    pub fn with_variants(mut self) -> Self {
-        self.known = Some(HashMap::new());
-        self
-    }
-
     /// Feeds facts as the next epoch and waits until all views show it.
     pub fn feed(&mut self, facts: &[Fact], clock: Option<i64>) -> anyhow::Result<EpochResult> {
-        let mut routed = self.route(self.epoch + 1, facts, clock);
-        let variants = Bytes::from(self.variants(facts));
-        routed.inputs.iter_mut().for_each(|input| input.variants = variants.clone());
+        let routed = self.route(self.epoch + 1, facts, clock);
         self.feed_routed(routed)
-    }
-
-    /// All facts under the event ids of these that came for several homes.
-    fn variants(&mut self, facts: &[Fact]) -> Vec<u8> {
-        let Some(known) = &mut self.known else { return Vec::new() };
-        let mut bytes = Vec::new();
-        for fact in facts {
-            let set = known.entry(fact.event_id).or_default();
-            set.push(fact.clone());
-            if set.iter().any(|other| home(other) != home(fact)) {
-                set.iter().for_each(|fact| encode_fact(fact, &mut bytes));
-            }
-        }
-        bytes
     }
 
     /// Feeds an epoch that was routed before; waits until all views show it.

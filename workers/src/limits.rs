@@ -31,6 +31,12 @@ pub const DUMP_ROWS_PER_PART: usize = 8_192;
 /// Cells or members in one part of an answer: some MiB at the most, far below the limit of a message.
 pub const CELLS_PER_PART: usize = 16_384;
 
+/// Bills of one worker that may be unpacked at a time, whatever their number: what a burst of facts touches, about 1 MiB.
+pub const AWAKE_BILLS_MIN: usize = 512;
+
+/// One bill of so many may be unpacked: enough to catch requests and their answers, too few to weigh.
+pub const AWAKE_BILLS_SHARE: usize = 24;
+
 /// Facts of one explanation: a person reads them.
 pub const EXPLAIN_FACTS_MAX: usize = 10_000;
 

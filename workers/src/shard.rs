@@ -55,6 +55,8 @@ pub struct Common {
     pub owners: Owners,
     /// The disk; `None`: history stays in memory and there are no checkpoints (tests, benches).
     pub store: Option<Arc<Store>>,
+    /// Bills that a thread may keep unpacked, whatever their number: [`crate::limits::AWAKE_BILLS_MIN`], fewer in tests.
+    pub awake_bills_min: usize,
 }
 
 /// State of one worker thread.

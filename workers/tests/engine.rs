@@ -41,7 +41,8 @@ fn examples_in_order_and_shuffled() {
     for letters in ["ab", "ac", "ad", "ae", "af", "as", "ag"] {
         let market = examples(letters, &catalogue);
         for (threads, epochs) in [(1, 1), (1, 7), (2, 5), (3, 40)] {
-            let mut engine = EngineHarness::start(&catalogue, threads, None, 0).unwrap();
+            // From one unpacked bill at a time to more than there are: rest changes nothing.
+            let mut engine = EngineHarness::start_crowded(&catalogue, threads, None, 0, epochs).unwrap();
             feed(&mut engine, &market, epochs);
             assert_equal(
                 &mut engine,
@@ -71,7 +72,8 @@ fn many_lives_corrected_late_and_twice() {
         if seed % 2 == 1 {
             dice.shuffle(&mut arriving.facts);
         }
-        let mut engine = EngineHarness::start(&catalogue, 1 + seed as usize % 3, None, 0).unwrap();
+        let awake = 1 + 8 * seed as usize;
+        let mut engine = EngineHarness::start_crowded(&catalogue, 1 + seed as usize % 3, None, 0, awake).unwrap();
         feed(&mut engine, &arriving, 1 + dice.roll(40));
         assert_equal(&mut engine, &market, &catalogue, &format!("seed {seed}"));
     }
@@ -94,7 +96,7 @@ fn restored_is_never_stopped() {
         let first = market.facts.iter().map(|fact| fact.event_time).min().unwrap();
         let clock = |place: usize| first + (market.clock - first) / parts.len() as i64 * (place as i64 + 1);
         let last = parts.len() - 1;
-        let mut engine = EngineHarness::start(&catalogue, threads, Some(dir.path()), 0).unwrap();
+        let mut engine = EngineHarness::start_crowded(&catalogue, threads, Some(dir.path()), 0, 2).unwrap();
         for (place, part) in parts.iter().enumerate().take(9) {
             engine.feed(part, Some(clock(place))).unwrap();
             if place == 2 || place == 5 {
@@ -103,7 +105,7 @@ fn restored_is_never_stopped() {
         }
         engine.stop();
         // Epochs 7, 8 and 9 were done and lost.
-        let mut engine = EngineHarness::start(&catalogue, threads, Some(dir.path()), 6).unwrap();
+        let mut engine = EngineHarness::start_crowded(&catalogue, threads, Some(dir.path()), 6, 2).unwrap();
         for (place, part) in parts.iter().enumerate().skip(6) {
             engine.feed(part, Some(if place == last { market.clock } else { clock(place) })).unwrap();
         }

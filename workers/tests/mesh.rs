@@ -40,8 +40,13 @@ fn two_processes_over_tcp_agree_with_the_evaluator() {
         .enumerate()
         .map(|(process, listener)| {
             let (addresses, sender) = (addresses.clone(), sender.clone());
-            let common =
-                Common { catalogue: catalogue.clone(), rules: rules.clone(), owners: owners.clone(), store: None };
+            let common = Common {
+                catalogue: catalogue.clone(),
+                rules: rules.clone(),
+                owners: owners.clone(),
+                store: None,
+                awake_bills_min: 2,
+            };
             thread::spawn(move || {
                 let hello = Hello {
                     cluster_id: "mesh-test".into(),

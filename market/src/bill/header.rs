@@ -58,6 +58,11 @@ impl TextHash {
         TextHash(NonZeroU64::new(xxh3_64(text.as_bytes())).unwrap_or(NonZeroU64::MIN))
     }
 
+    /// The hash of these bits; the inverse of [`TextHash::bits`].
+    pub fn from_bits(bits: u64) -> Option<Self> {
+        NonZeroU64::new(bits).map(TextHash)
+    }
+
     /// Its raw bits.
     pub fn bits(self) -> u64 {
         self.0.get()

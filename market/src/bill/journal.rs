@@ -28,7 +28,7 @@ pub struct Happened {
 
 /// What happened to a bill, in order of first happening.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Journal(Vec<Happened>);
+pub struct Journal(pub(super) Vec<Happened>);
 
 impl Journal {
     /// What is known about a behaviour; `None` when it never happened or is not kept.

@@ -176,6 +176,17 @@ impl Marks {
     const PRESENTED_IN_TIME: u8 = 1;
     const PRESENTED_BY_LIMIT: u8 = 2;
     const MIGRATED: u8 = 4;
+    const ALL: u8 = 7;
+
+    /// The marks as three bits.
+    pub(super) fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The inverse of [`Marks::bits`]; higher bits are not read.
+    pub(super) fn from_bits(bits: u8) -> Self {
+        Marks(bits & Self::ALL)
+    }
 
     pub(super) fn set_presented_in_time(&mut self) {
         self.0 |= Self::PRESENTED_IN_TIME;

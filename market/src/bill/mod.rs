@@ -17,6 +17,7 @@ mod journal;
 mod laws;
 mod lot;
 mod outcome;
+mod packed;
 mod state;
 
 use serde::{Deserialize, Serialize};

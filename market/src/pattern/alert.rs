@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::{
     fact::EventId,
     ids::{BillId, Day, InstId, PartyId},
+    packed::{Packer, Unpacker},
 };
 
 /// Place of a rule in the loaded rule set ([`super::Patterns::rules`]); not stable between rule sets, never written to disk.
@@ -77,6 +78,61 @@ pub enum AlertKey {
     Deal(Box<str>),
 }
 
+impl AlertKey {
+    /// Writes the key beside the state of a bill, which most keys are about.
+    pub(super) fn pack(&self, to: &mut Packer) {
+        match self {
+            AlertKey::Bill(bill) if *bill == to.bill() => to.byte(0),
+            AlertKey::Bill(bill) => {
+                to.byte(1);
+                to.byte(bill.length);
+                to.wide(bill.digits);
+            }
+            AlertKey::Party(party) => {
+                to.byte(2);
+                to.party(Some(*party));
+            }
+            AlertKey::Branch(branch) => {
+                to.byte(3);
+                to.branch(Some(*branch));
+            }
+            AlertKey::Pair(left, right) => {
+                to.byte(4);
+                to.party(Some(*left));
+                to.party(Some(*right));
+            }
+            AlertKey::Event(event) => {
+                to.byte(5);
+                to.wide(*event);
+            }
+            AlertKey::Deal(deal) => {
+                to.byte(6);
+                to.text(deal);
+            }
+        }
+    }
+
+    /// Reads what [`AlertKey::pack`] wrote.
+    pub(super) fn unpack(from: &mut Unpacker<'_>) -> Self {
+        match from.byte() {
+            0 => AlertKey::Bill(from.bill()),
+            1 => {
+                let length = from.byte();
+                AlertKey::Bill(BillId { digits: from.wide(), length })
+            }
+            2 => AlertKey::Party(from.named_party()),
+            3 => AlertKey::Branch(from.branch().unwrap_or(InstId(0))),
+            4 => AlertKey::Pair(from.named_party(), from.named_party()),
+            5 => AlertKey::Event(from.wide()),
+            6 => AlertKey::Deal(from.text().into()),
+            _ => {
+                from.fail("packed alert key");
+                AlertKey::Bill(from.bill())
+            }
+        }
+    }
+}
+
 impl fmt::Display for AlertKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -101,6 +157,29 @@ pub struct Hit {
     pub date: Day,
     /// How grave.
     pub level: Level,
+}
+
+impl Hit {
+    /// Writes the hit beside the state of a bill. The place of its rule is in it: valid under one rule set only.
+    pub fn pack(&self, to: &mut Packer) {
+        to.number(u64::from(self.pattern.0));
+        self.key.pack(to);
+        to.day(self.date);
+        to.byte(self.level as u8);
+    }
+
+    /// Reads what [`Hit::pack`] wrote.
+    pub fn unpack(from: &mut Unpacker<'_>) -> Self {
+        Hit {
+            pattern: PatternIndex(from.small()),
+            key: AlertKey::unpack(from),
+            date: from.day(),
+            level: LEVELS.get(usize::from(from.byte())).copied().unwrap_or_else(|| {
+                from.fail("packed level");
+                Level::Blue
+            }),
+        }
+    }
 }
 
 /// Stable name of an alert: a hash of pattern id, key text and date. The same in every run and version.

@@ -348,6 +348,13 @@ impl Patterns {
         due
     }
 
+    /// As [`Patterns::due`]; then forgets what facts from `now` (ms) on cannot change any more.
+    pub fn settle(&self, timers: &mut BillTimers, now: i64) -> Vec<(i64, Hit)> {
+        // An answered start stays answered: answers only become more.
+        timers.tidy(now, |number| self.timers.get(usize::from(number)).is_some() && self.timer(number).1.early_answers);
+        self.due(timers)
+    }
+
     /// P184 for a correction that waits (`corrections::Effective::waiting`). As [`Patterns::due`].
     pub fn orphan_correction(&self, correction: &Fact) -> Option<(i64, Hit)> {
         let recorded = correction.int(Field::RecordedTime).unwrap_or(correction.event_time);

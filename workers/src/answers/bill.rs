@@ -1,9 +1,9 @@
 //! One bill's whole life: every accepted record with its effect, the lots and who held them.
 
 use billwatch_market::{
-    corrections::effective_at,
+    bill::Lot,
+    corrections::effective,
     fact::{Fact, Record},
-    fact_scope::{self, Home},
     ids::BillId,
     ndjson::print_record,
     view::Fate,
@@ -26,26 +26,27 @@ pub fn bill(shard: &Shard, request: &v1::GetBillRequest) -> anyhow::Result<v1::G
     let lives = shard.lives.borrow();
     let mut records: Vec<Fact> = lives.records_of_bill(id)?.into_iter().map(|past| past.fact).collect();
     records.sort_by(billwatch_market::fact::by_order);
-    let home = Home::Bill(id);
-    let facts = effective_at(home, records.clone());
-    // Copies of variants elsewhere are no part of this life.
-    records.retain(|record| fact_scope::home(record) == home);
+    let facts = effective(records.clone());
     let mut fates: HashMap<u128, Fate> = HashMap::new();
     fates.extend(facts.waiting.iter().map(|event| (*event, Fate::Waiting)));
     fates.extend(facts.void.iter().map(|event| (*event, Fate::Revoked)));
     let folded = shard.common.rules.fold_effects(Some(id), &facts.facts);
     fates.extend(folded.into_iter().map(|(event, effect)| (event, Fate::Folded(effect))));
+    let is_variant = |fact: &Fact| {
+        facts.variants.iter().any(|variant| {
+            (variant.event_id, variant.source, variant.source_seq) == (fact.event_id, fact.source, fact.source_seq)
+        })
+    };
     let life = records.iter().map(|fact| {
         let effect = match fates.get(&fact.event_id) {
-            _ if facts.is_variant(fact) => "VARIANT",
+            _ if is_variant(fact) => "VARIANT",
             Some(fate) => fate.name(),
             // A correction that counts or was outdone: it has no effect of its own.
             None => "CORRECTION",
         };
         v1::LifeFact { fact: Some(row(fact)), effect: effect.to_owned() }
     });
-    let known = lives.find_bill(id).map(|place| &lives.bills()[place].bill);
-    let lots = known.into_iter().flat_map(|bill| &bill.lots).map(|lot| v1::LotRow {
+    let lot_row = |lot: &Lot| v1::LotRow {
         range: lot.range.to_string(),
         holder: lot.holder.to_string(),
         status: lot.status.code().to_owned(),
@@ -62,6 +63,10 @@ pub fn bill(shard: &Shard, request: &v1::GetBillRequest) -> anyhow::Result<v1::G
                 biz_date: step.biz_date.to_string(),
             })
             .collect(),
-    });
-    Ok(v1::GetBillResponse { as_of: None, life: life.collect(), lots: lots.collect() })
+    };
+    let lots = match lives.find_bill(id) {
+        Some(known) => lives.look_at_bill(known, |bill| bill.lots.iter().map(lot_row).collect())?,
+        None => Vec::new(),
+    };
+    Ok(v1::GetBillResponse { as_of: None, life: life.collect(), lots })
 }

@@ -4,7 +4,7 @@
 //! up over workers. Rows of a dump are as many as the view has: it is for verification, not for every day.
 
 use billwatch_market::{
-    corrections::effective_at,
+    corrections::effective,
     view::{Fate, ViewHash, alert_row, cell_hash, cell_row, effect_row, feature_row, lot_hash, lot_row},
 };
 use billwatch_proto::v1;
@@ -18,11 +18,12 @@ pub const VIEWS: [&str; 5] = ["bills", "effects", "cells", "features", "alerts"]
 /// Rows of one view (hashes of all views when `view` is empty), in parts.
 pub fn dump(shard: &Shard, view: &str, give: &mut dyn FnMut(v1::DumpViewsResponse)) -> anyhow::Result<()> {
     if view.is_empty() {
-        let hashes = VIEWS.map(|view| {
-            let (ViewHash(hash), rows) = hash(shard, view);
-            v1::ViewHash { view: view.to_owned(), high: (hash >> 64) as u64, low: hash as u64, rows }
-        });
-        give(v1::DumpViewsResponse { as_of: None, hashes: hashes.into(), rows: Vec::new() });
+        let mut hashes = Vec::with_capacity(VIEWS.len());
+        for view in VIEWS {
+            let (ViewHash(hash), rows) = hash(shard, view)?;
+            hashes.push(v1::ViewHash { view: view.to_owned(), high: (hash >> 64) as u64, low: hash as u64, rows });
+        }
+        give(v1::DumpViewsResponse { as_of: None, hashes, rows: Vec::new() });
         return Ok(());
     }
     if !VIEWS.contains(&view) {
@@ -39,7 +40,7 @@ pub fn dump(shard: &Shard, view: &str, give: &mut dyn FnMut(v1::DumpViewsRespons
     Ok(())
 }
 
-fn hash(shard: &Shard, view: &str) -> (ViewHash, u64) {
+fn hash(shard: &Shard, view: &str) -> anyhow::Result<(ViewHash, u64)> {
     let (mut sum, mut rows) = (ViewHash::default(), 0u64);
     let mut count = |hash: ViewHash| {
         sum += hash;
@@ -48,13 +49,11 @@ fn hash(shard: &Shard, view: &str) -> (ViewHash, u64) {
     match view {
         "bills" => {
             let lives = shard.lives.borrow();
-            for life in lives.bills().iter().filter(|life| life.bill.header.is_some()) {
-                life.bill.lots.iter().for_each(|lot| count(lot_hash(life.id, lot)));
-            }
+            lives.each_bill(|id, bill| bill.lots.iter().for_each(|lot| count(lot_hash(id, lot))))?;
         }
         "effects" => {
             let effects = shard.lives.borrow().effects();
-            return (effects.hash, effects.rows.max(0) as u64);
+            return Ok((effects.hash, effects.rows.max(0) as u64));
         }
         "cells" => shard.cells.borrow().table().iter().for_each(|(key, sums)| count(cell_hash(&key, sums))),
         "features" => shard.windows.borrow().keyed.every_cell(|(feature, key, bucket, member), cell| {
@@ -64,23 +63,21 @@ fn hash(shard: &Shard, view: &str) -> (ViewHash, u64) {
             count(ViewHash::of_row(alert_row(shard.patterns().id(pattern), key, date, hits).as_bytes()));
         }),
     }
-    (sum, rows)
+    Ok((sum, rows))
 }
 
 fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Result<()> {
     match view {
         "bills" => {
             let lives = shard.lives.borrow();
-            for life in lives.bills().iter().filter(|life| life.bill.header.is_some()) {
-                life.bill.lots.iter().for_each(|lot| take(lot_row(life.id, lot)));
-            }
+            lives.each_bill(|id, bill| bill.lots.iter().for_each(|lot| take(lot_row(id, lot))))?;
         }
-        "effects" => shard.lives.borrow().each_family(|home, records| {
-            let effective = effective_at(home, records);
+        "effects" => shard.lives.borrow().each_family(|bill, records| {
+            let effective = effective(records);
             let waiting = effective.waiting.iter().map(|event| (*event, Fate::Waiting));
             let void = effective.void.iter().map(|event| (*event, Fate::Revoked));
             waiting.chain(void).for_each(|(event, fate)| take(effect_row(event, fate)));
-            let folded = shard.common.rules.fold_effects(home.bill(), &effective.facts);
+            let folded = shard.common.rules.fold_effects(bill, &effective.facts);
             folded.into_iter().for_each(|(event, effect)| take(effect_row(event, Fate::Folded(effect))));
         })?,
         "cells" => {

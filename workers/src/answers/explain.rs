@@ -8,10 +8,9 @@
 
 use billwatch_market::{
     bill::Bill,
-    corrections::{effective, effective_at},
+    corrections::effective,
     evaluator::without_bill,
     fact::Fact,
-    fact_scope::Home,
     ids::{BillId, Day, PartyId},
     observe::Observation,
     pattern::{
@@ -181,15 +180,15 @@ fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
         // A fact hits or feeds under a party only when it names the party; groups are named by nobody.
         let is_group = |bits: u64| bits >> 60 == PartyId::group(0).bits() >> 60;
         if !is_group(key.0) && !is_group(key.1) && wanted.edges_into.is_none() {
-            candidates = Some(lives.readers_of(key.0).to_vec());
+            candidates = Some(lives.readers_of(key.0).collect());
         }
     } else if shard.patterns().subject(wanted.pattern) == Subject::Bill {
-        let place = BillId::parse(wanted.key).and_then(|bill| lives.find_bill(bill));
-        candidates = Some(place.map(|place| place as Dense).into_iter().collect());
+        let bill = BillId::parse(wanted.key).and_then(|bill| lives.find_bill(bill));
+        candidates = Some(bill.into_iter().collect());
     }
     let mut facts = Vec::new();
-    let mut take = |home: Home, records: Vec<Fact>| {
-        if is_evidence(shard, wanted, home, &records) {
+    let mut take = |bill: Option<BillId>, records: Vec<Fact>| {
+        if is_evidence(shard, wanted, bill, &records) {
             facts.extend(records);
         }
     };
@@ -200,7 +199,7 @@ fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
     Ok(facts)
 }
 
-fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, home: Home, records: &[Fact]) -> bool {
+fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, bill_id: Option<BillId>, records: &[Fact]) -> bool {
     let rules = &shard.common.rules;
     let patterns: &Patterns = &rules.patterns;
     let lives = shard.lives.borrow();
@@ -208,21 +207,20 @@ fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, home: Home, records: &[Fact])
     let is_it = |pattern: PatternIndex, key: &AlertKey, date: Day| {
         pattern == wanted.pattern && date == wanted.date && key.to_string() == wanted.key
     };
-    let effective = effective_at(home, records.to_vec());
+    let effective = effective(records.to_vec());
     let (mut bill, mut timers, mut output) = (Bill::default(), BillTimers::default(), Output::default());
-    for fact in &effective.facts {
-        let outcome = if home.bill().is_some() { bill.apply(fact, &rules.laws) } else { without_bill() };
-        let after = home.bill().is_some().then_some(&bill);
+    for fact in effective.facts.iter().filter(|fact| bill_id.is_none() || fact.bill_id == bill_id) {
+        let outcome = if bill_id.is_some() { bill.apply(fact, &rules.laws) } else { without_bill() };
+        let after = bill_id.is_some().then_some(&bill);
         let observation = Observation::new(fact, &outcome, after, lives.reference(), &rules.meanings);
         let has_variants = effective.variants.iter().any(|variant| variant.event_id == fact.event_id);
         let seen = Seen { observation: &observation, has_variants };
         patterns.observe(&seen, &registry, 1, &mut output);
-        if home.bill().is_some() {
+        if bill_id.is_some() {
             patterns.time(&seen, &registry, &mut timers);
         }
     }
-    let waits = |record: &&Fact| effective.waiting.contains(&record.event_id) && !effective.is_variant(record);
-    let waiting = records.iter().filter(waits);
+    let waiting = records.iter().filter(|record| effective.waiting.contains(&record.event_id));
     let due = waiting.filter_map(|record| patterns.orphan_correction(record)).chain(patterns.due(&timers));
     let feeds = |delta: &billwatch_market::pattern::FeatureDelta| {
         let in_range = |range: &CellRange| {

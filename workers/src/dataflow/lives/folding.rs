@@ -5,13 +5,15 @@
 //! is, both folded from its history. A slow bill costs its whole life twice, so it must stay the exception; it is never
 //! wrong.
 
+use std::collections::BTreeMap;
+
 use billwatch_market::{fact::Fact, pattern::Hit};
 use hashbrown::{HashMap, HashSet};
 
 use super::{
     Dense, Lives, SINGLE,
     batch::{Batch, BatchRow},
-    single_place,
+    bills::BillLife,
 };
 use crate::{
     counters::{Counts, add},
@@ -34,12 +36,22 @@ impl Lives {
         counts: &Counts,
         sink: &mut Sink<'_>,
     ) -> Result<(), StoreError> {
-        let groups: Vec<&[BatchRow]> = batch.rows.chunk_by(|left, right| left.dense == right.dense).collect();
-        let mut slow: HashSet<Dense> =
-            groups.iter().filter(|rows| !self.is_in_order(rows, batch)).map(|rows| rows[0].dense).collect();
         let touched = self.insert_reference(reference);
-        if !touched.is_empty() {
-            slow.extend(&touched);
+        let mut slow: HashSet<Dense> = touched.iter().copied().collect();
+        // Who is not touched values the same under the old and the new reference data, so the fast way goes first: a bill is
+        // woken once.
+        for rows in batch.rows.chunk_by(|left, right| left.dense == right.dense) {
+            let dense = rows[0].dense;
+            let is_fast = if dense & SINGLE == 0 {
+                self.go_on_if_in_order(rows, batch, touched.contains(&dense), sink)?
+            } else {
+                self.value_if_alone(rows, batch, touched.contains(&dense), sink)
+            };
+            if is_fast {
+                add(&counts.facts_in_order_total, rows.len() as u64);
+            } else {
+                slow.insert(dense);
+            }
         }
         let pasts = self.pasts(&slow)?;
         if !pasts.is_empty() {
@@ -58,45 +70,58 @@ impl Lives {
         for (dense, past) in pasts {
             add(&counts.refolds_total, 1);
             add(&counts.refolded_facts_total, past.len() as u64);
-            self.put_in(dense, past, sink);
-        }
-        for rows in groups {
-            let dense = rows[0].dense;
-            for row in rows {
-                self.note_reader(dense, &batch.facts[row.fact as usize]);
-            }
-            if slow.contains(&dense) {
-                continue;
-            }
-            add(&counts.facts_in_order_total, rows.len() as u64);
-            if dense & SINGLE == 0 {
-                self.go_on(dense, rows, batch, sink);
-            } else {
-                self.value_single(&batch.facts[rows[0].fact as usize], false, 1, sink);
-                self.mark(dense);
-            }
+            self.put_in(dense, past, sink)?;
         }
         Ok(())
     }
 
-    /// True when the new facts of a life only go on from what was folded.
-    fn is_in_order(&self, rows: &[BatchRow], batch: &Batch) -> bool {
+    /// The fast path of a bill: its facts come after all before them. False when they do not, or when the bill was touched by
+    /// reference data: then nothing was done but to note whom the facts name.
+    fn go_on_if_in_order(
+        &mut self,
+        rows: &[BatchRow],
+        batch: &Batch,
+        touched: bool,
+        sink: &mut Sink<'_>,
+    ) -> Result<bool, StoreError> {
+        let dense = rows[0].dense;
+        let life = self.bills.wake(dense)?;
+        for row in rows {
+            self.readers.note(dense, &batch.facts[row.fact as usize], &mut life.parties);
+        }
+        if touched || !is_in_order(life, rows, batch) {
+            return Ok(false);
+        }
+        for row in rows {
+            let fact = &batch.facts[row.fact as usize];
+            let outcome = life.bill.apply(fact, &self.valuer.rules().laws);
+            let valued = Valued { fact, outcome: &outcome, bill: Some(&life.bill), has_variants: false };
+            self.valuer.value(valued, &self.reference, 1, Some(&mut life.timers), sink);
+            life.last_time = life.last_time.max(fact.event_time);
+        }
+        let due = self.valuer.rules().patterns.settle(&mut life.timers, life.last_time);
+        settle_due(&mut life.due, due, dense, self.clock, &mut self.timers, sink);
+        self.dirty.mark(dense);
+        Ok(true)
+    }
+
+    /// The fast path of a single: a record that nothing hangs together with. False as for bills.
+    fn value_if_alone(&mut self, rows: &[BatchRow], batch: &Batch, touched: bool, sink: &mut Sink<'_>) -> bool {
+        let dense = rows[0].dense;
         let facts = || rows.iter().map(|row| &batch.facts[row.fact as usize]);
-        if facts().any(|fact| fact.correction.is_some()) {
+        let single = self.singles.get_mut(dense);
+        let is_first = single.last_time == i64::MIN;
+        for fact in facts() {
+            single.last_time = single.last_time.max(fact.event_time);
+            self.readers.note(dense, fact, &mut single.parties);
+        }
+        let is_alone = is_first && rows.len() == 1 && facts().all(|fact| fact.correction.is_none());
+        if touched || !is_alone {
             return false;
         }
-        let dense = rows[0].dense;
-        if dense & SINGLE != 0 {
-            return rows.len() == 1 && self.singles[single_place(dense)].last_time == i64::MIN;
-        }
-        let life = &self.bills[dense as usize];
-        // A known event id under another number is a variant; within the batch equal ids may lie apart.
-        let is_new = |place: usize, fact: &Fact| {
-            !life.timers.knows(fact.event_id) && facts().take(place).all(|other| other.event_id != fact.event_id)
-        };
-        !life.complicated
-            && facts().next().is_some_and(|first| life.bill.last.is_none_or(|last| last < first.order_key()))
-            && facts().enumerate().all(|(place, fact)| is_new(place, fact))
+        facts().for_each(|fact| self.value_single(fact, false, 1, sink));
+        self.dirty.mark(dense);
+        true
     }
 
     /// All records of slow lives, those of this epoch included; singles that were joined have one past.
@@ -111,7 +136,7 @@ impl Lives {
         for (place, dense) in order.iter().enumerate() {
             parts.push((place, *dense));
             if dense & SINGLE != 0 {
-                parts.extend(self.singles[single_place(*dense)].joined.iter().map(|part| (place, *part)));
+                parts.extend(self.singles.get(*dense).joined().iter().map(|part| (place, *part)));
             }
         }
         for (at, (_, part)) in parts.iter().enumerate() {
@@ -129,84 +154,71 @@ impl Lives {
 
     fn take_out(&mut self, dense: Dense, past: &[Past], epoch: u64, sink: &mut Sink<'_>) {
         let before = |past: &&Past| past.epoch < epoch;
-        if dense & SINGLE == 0 {
-            let records: Vec<Fact> = past.iter().filter(before).map(|past| past.fact.clone()).collect();
-            if !records.is_empty() {
-                let id = self.bills[dense as usize].id;
-                self.valuer.fold(id, records, &self.reference, -1, sink);
-            }
-            return;
+        if dense & SINGLE != 0 {
+            return self.take_out_single(dense, past, epoch, sink);
         }
-        self.take_out_single(dense, past, epoch, sink);
+        let records: Vec<Fact> = past.iter().filter(before).map(|past| past.fact.clone()).collect();
+        if !records.is_empty() {
+            self.valuer.fold(self.bills.id(dense), records, &self.reference, -1, sink);
+        }
     }
 
-    fn put_in(&mut self, dense: Dense, past: Vec<Past>, sink: &mut Sink<'_>) {
+    fn put_in(&mut self, dense: Dense, past: Vec<Past>, sink: &mut Sink<'_>) -> Result<(), StoreError> {
         let last_time = past.iter().map(|past| past.fact.event_time).max().unwrap_or(i64::MIN);
         let records: Vec<Fact> = past.into_iter().map(|past| past.fact).collect();
-        let due = if dense & SINGLE == 0 {
-            let id = self.bills[dense as usize].id;
+        if dense & SINGLE == 0 {
+            let id = self.bills.id(dense);
             let Folded { bill, timers, due, complicated } = self.valuer.fold(id, records, &self.reference, 1, sink);
-            let life = &mut self.bills[dense as usize];
+            let life = self.bills.wake(dense)?;
             (life.bill, life.timers, life.complicated, life.last_time) = (bill, timers, complicated, last_time);
-            due
+            settle_due(&mut life.due, due, dense, self.clock, &mut self.timers, sink);
         } else {
-            self.singles[single_place(dense)].last_time = last_time;
-            self.value_family(self.home_of(dense), records, 1, sink)
-        };
-        self.settle_due(dense, due, sink);
-        self.mark(dense);
+            let due = self.value_family(records, 1, sink);
+            self.singles.get_mut(dense).last_time = last_time;
+            self.settle_single(dense, due, sink);
+        }
+        self.dirty.mark(dense);
+        Ok(())
     }
+}
 
-    /// The fast path: facts that come after all before them.
-    fn go_on(&mut self, dense: Dense, rows: &[BatchRow], batch: &Batch, sink: &mut Sink<'_>) {
-        let life = &mut self.bills[dense as usize];
-        for row in rows {
-            let fact = &batch.facts[row.fact as usize];
-            let outcome = life.bill.apply(fact, &self.valuer.rules().laws);
-            let valued = Valued { fact, outcome: &outcome, bill: Some(&life.bill), has_variants: false };
-            self.valuer.value(valued, &self.reference, 1, Some(&mut life.timers), sink);
-            life.last_time = life.last_time.max(fact.event_time);
-        }
-        let due = self.valuer.rules().patterns.due(&life.timers);
-        self.settle_due(dense, due, sink);
-        self.mark(dense);
-    }
+/// True when new facts of a bill only go on from what was folded.
+fn is_in_order(life: &BillLife, rows: &[BatchRow], batch: &Batch) -> bool {
+    let facts = || rows.iter().map(|row| &batch.facts[row.fact as usize]);
+    // A known event id under another number is a variant; within the batch equal ids may lie apart.
+    let is_new = |place: usize, fact: &Fact| {
+        fact.correction.is_none()
+            && !life.timers.knows(fact.event_id)
+            && facts().take(place).all(|other| other.event_id != fact.event_id)
+    };
+    !life.complicated
+        && facts().next().is_some_and(|first| life.bill.last.is_none_or(|last| last < first.order_key()))
+        && facts().enumerate().all(|(place, fact)| is_new(place, fact))
+}
 
-    /// Alerts that the clock has made are diffed at once; the others wait for it.
-    pub(super) fn settle_due(&mut self, dense: Dense, due: Vec<(i64, Hit)>, sink: &mut Sink<'_>) {
-        let now = self.clock;
-        let is_made = |at: i64| now.is_some_and(|now| at <= now);
-        let old = if dense & SINGLE == 0 {
-            &mut self.bills[dense as usize].due
-        } else {
-            &mut self.singles[single_place(dense)].due
-        };
-        if *old == due {
-            return;
-        }
-        // Taken and given whole: what stays the same cancels at the owner of the alert.
-        for (_, hit) in old.iter().filter(|(at, _)| is_made(*at)) {
-            sink.hit(AlertRow { hit: hit.clone(), weight: -1 });
-        }
-        for (at, hit) in &due {
-            if is_made(*at) {
-                sink.hit(AlertRow { hit: hit.clone(), weight: 1 });
-            } else if !old.iter().any(|(known, _)| known == at) {
-                self.timers.entry(*at).or_default().push(dense);
-            }
-        }
-        *old = due;
+/// Replaces what a life makes due. Alerts that the clock has made are diffed at once; the others wait for it.
+pub(super) fn settle_due(
+    old: &mut Vec<(i64, Hit)>,
+    due: Vec<(i64, Hit)>,
+    dense: Dense,
+    now: Option<i64>,
+    timers: &mut BTreeMap<i64, Vec<Dense>>,
+    sink: &mut Sink<'_>,
+) {
+    if *old == due {
+        return;
     }
-
-    pub(super) fn mark(&mut self, dense: Dense) {
-        let dirty = if dense & SINGLE == 0 {
-            &mut self.bills[dense as usize].dirty
-        } else {
-            &mut self.singles[single_place(dense)].dirty
-        };
-        if !*dirty {
-            *dirty = true;
-            self.dirty.push(dense);
+    let is_made = |at: i64| now.is_some_and(|now| at <= now);
+    // Taken and given whole: what stays the same cancels at the owner of the alert.
+    for (_, hit) in old.iter().filter(|(at, _)| is_made(*at)) {
+        sink.hit(AlertRow { hit: hit.clone(), weight: -1 });
+    }
+    for (at, hit) in &due {
+        if is_made(*at) {
+            sink.hit(AlertRow { hit: hit.clone(), weight: 1 });
+        } else if !old.iter().any(|(known, _)| known == at) {
+            timers.entry(*at).or_default().push(dense);
         }
     }
+    *old = due;
 }

@@ -15,12 +15,98 @@ use smallvec::SmallVec;
 use super::{Dense, Lives, SINGLE, decode, single_place};
 use crate::store::StoreError;
 
-/// Marks of parties.
-pub(super) type Parties = SmallVec<[u32; 8]>;
-
 /// Half the bits of a party or branch: enough to find who may have read it; two with one mark only cause a needless fold.
-fn party_mark(bits: u64) -> u32 {
+pub(super) fn party_mark(bits: u64) -> u32 {
     (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}
+
+/// Lives by party or branch that their facts name: whom late reference data may touch.
+#[derive(Default)]
+pub struct Readers {
+    lists: HashMap<u32, List>,
+}
+
+/// Lives in order of their first mention, as differences: mostly two bytes each, as lives are numbered in order of arrival.
+#[derive(Default)]
+struct List {
+    last: i64,
+    differences: SmallVec<[u8; 16]>,
+}
+
+/// Bills and singles side by side, so that a difference is small.
+fn rank(dense: Dense) -> i64 {
+    (single_place(dense) as i64) << 1 | i64::from(dense & SINGLE != 0)
+}
+
+fn dense_of(rank: i64) -> Dense {
+    (rank >> 1) as Dense | if rank & 1 != 0 { SINGLE } else { 0 }
+}
+
+impl List {
+    fn push(&mut self, dense: Dense) {
+        let rank = rank(dense);
+        let difference = rank - self.last;
+        let mut rest = (difference << 1 ^ difference >> 63) as u64;
+        while rest >= 0x80 {
+            self.differences.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        self.differences.push(rest as u8);
+        self.last = rank;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Dense> {
+        let mut bytes = self.differences.iter();
+        let mut rank = 0;
+        std::iter::from_fn(move || {
+            let (mut number, mut shift) = (0u64, 0);
+            loop {
+                let byte = *bytes.next()?;
+                number |= u64::from(byte & 0x7f) << shift;
+                shift += 7;
+                if byte < 0x80 {
+                    break;
+                }
+            }
+            rank += (number >> 1) as i64 ^ -((number & 1) as i64);
+            Some(dense_of(rank))
+        })
+    }
+}
+
+impl Readers {
+    /// Remembers whose reference data a fact of a life may read. `known`: what was remembered for the life.
+    pub fn note<const INLINE: usize>(&mut self, dense: Dense, fact: &Fact, known: &mut SmallVec<[u32; INLINE]>) {
+        for (_, value) in &fact.fields {
+            let mark = match value {
+                Value::Party(party) if *party != PartyId::SYSTEM && *party != PartyId::MARKET => {
+                    party_mark(party.bits())
+                }
+                Value::Inst(branch) => party_mark(u64::from(branch.0)),
+                _ => continue,
+            };
+            if !known.contains(&mark) {
+                known.push(mark);
+                self.add(mark, dense);
+            }
+        }
+    }
+
+    /// Adds a life to the readers of a mark.
+    pub fn add(&mut self, mark: u32, dense: Dense) {
+        self.lists.entry(mark).or_default().push(dense);
+    }
+
+    /// Lives whose facts name a party (its bits) or a branch (its number).
+    pub fn of(&self, party: u64) -> impl Iterator<Item = Dense> {
+        self.lists.get(&party_mark(party)).into_iter().flat_map(List::iter)
+    }
+
+    /// Bytes held.
+    pub fn heap_bytes(&self) -> usize {
+        let spilled = |list: &List| if list.differences.spilled() { list.differences.capacity() } else { 0 };
+        self.lists.values().map(spilled).sum::<usize>() + self.lists.capacity() * (size_of::<(u32, List)>() + 1) * 8 / 7
+    }
 }
 
 impl Lives {
@@ -62,9 +148,7 @@ impl Lives {
                 }
                 Read::Contract(drawer, _) => self.readers_since(drawer.bits(), from, &mut lives),
                 Read::Bill(bill) => {
-                    lives.extend(
-                        self.find_bill(bill).map(|place| place as Dense).filter(|dense| self.read_since(*dense, from)),
-                    );
+                    lives.extend(self.find_bill(bill).filter(|dense| self.read_since(*dense, from)));
                 }
                 // Read by class, kind or credit code, which no fact names: whoever lived then.
                 Read::Curve(_) | Read::Rate(_) | Read::CreditCode(_) => self.everybody_since(from, &mut lives),
@@ -89,52 +173,23 @@ impl Lives {
     }
 
     fn readers_since(&self, party: u64, from: i64, lives: &mut HashSet<Dense>) {
-        let readers = self.readers_of(party);
-        lives.extend(readers.iter().copied().filter(|dense| self.read_since(*dense, from)));
+        lives.extend(self.readers.of(party).filter(|dense| self.read_since(*dense, from)));
     }
 
     fn everybody_since(&self, from: i64, lives: &mut HashSet<Dense>) {
-        let bills = (0..self.bills.len() as Dense).chain((0..self.singles.len() as Dense).map(|place| place | SINGLE));
-        lives.extend(bills.filter(|dense| self.read_since(*dense, from)));
+        let lives_here = (0..self.bills.len() as Dense).chain(self.singles.numbers());
+        lives.extend(lives_here.filter(|dense| self.read_since(*dense, from)));
     }
 
     /// True when a fact of the life may have read what changed at an instant.
     fn read_since(&self, dense: Dense, from: i64) -> bool {
-        let last = if dense & SINGLE == 0 {
-            self.bills[dense as usize].last_time
-        } else {
-            self.singles[single_place(dense)].last_time
-        };
+        let last = if dense & SINGLE == 0 { self.bills.last_time(dense) } else { self.singles.get(dense).last_time };
         last >= from
     }
 
     /// Lives whose facts name a party (its bits) or a branch (its number).
-    pub fn readers_of(&self, party: u64) -> &[Dense] {
-        self.readers.get(&party_mark(party)).map_or(&[], Vec::as_slice)
-    }
-
-    /// Remembers whose reference data a fact may read.
-    pub(super) fn note_reader(&mut self, dense: Dense, fact: &Fact) {
-        let parties = if dense & SINGLE == 0 {
-            &mut self.bills[dense as usize].parties
-        } else {
-            let single = &mut self.singles[single_place(dense)];
-            single.last_time = single.last_time.max(fact.event_time);
-            &mut single.parties
-        };
-        for (_, value) in &fact.fields {
-            let mark = match value {
-                Value::Party(party) if *party != PartyId::SYSTEM && *party != PartyId::MARKET => {
-                    party_mark(party.bits())
-                }
-                Value::Inst(branch) => party_mark(u64::from(branch.0)),
-                _ => continue,
-            };
-            if !parties.contains(&mark) {
-                parties.push(mark);
-                self.readers.entry(mark).or_default().push(dense);
-            }
-        }
+    pub fn readers_of(&self, party: u64) -> impl Iterator<Item = Dense> {
+        self.readers.of(party)
     }
 }
 
@@ -143,4 +198,19 @@ fn insts_of(record: &Fact) -> impl Iterator<Item = InstId> {
         Value::Inst(branch) => Some(*branch),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_gives_back_who_was_put_in() {
+        let lives = [7, 8, 3, 3 | SINGLE, 1_000_000, 0, SINGLE | 90_000, SINGLE - 1, 12];
+        let mut readers = Readers::default();
+        let mark = party_mark(PartyId::SYSTEM.bits());
+        lives.iter().for_each(|dense| readers.add(mark, *dense));
+        assert_eq!(readers.of(PartyId::SYSTEM.bits()).collect::<Vec<_>>(), lives);
+        assert_eq!(readers.of(PartyId::MARKET.bits()).count(), 0);
+    }
 }

@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{BillLife, Dense, Lives, SINGLE, readers::Parties, single_place, singles::Single};
+use super::{Dense, Lives, SINGLE};
 use crate::{dataflow::valuation::Effects, store::StoreError};
 
 /// A row of a state table: key and value.
@@ -22,19 +22,16 @@ impl Lives {
     /// Rows of bills and singles that changed since the last call.
     pub fn take_dirty(&mut self) -> (Vec<SavedRow>, Vec<SavedRow>) {
         let (mut bills, mut singles) = (Vec::new(), Vec::new());
-        for dense in std::mem::take(&mut self.dirty) {
+        for dense in self.dirty.take() {
             let key = self.subject(dense).key().to_vec();
             if dense & SINGLE == 0 {
-                let life = &mut self.bills[dense as usize];
-                life.dirty = false;
-                let row = (&life.bill, &life.timers, &life.due, life.last_time, life.complicated, &life.parties);
-                bills.push((key, encode(&row)));
+                let mut row = Vec::new();
+                self.bills.save(dense, &mut row);
+                bills.push((key, row));
             } else {
-                self.singles[single_place(dense)].dirty = false;
-                let single = &self.singles[single_place(dense)];
-                let joined: Vec<EventId> =
-                    single.joined.iter().map(|part| self.singles[single_place(*part)].root).collect();
-                let row = (&single.events, joined, &single.due, single.last_time, &single.parties);
+                let single = self.singles.get(dense);
+                let joined: Vec<EventId> = single.joined().iter().map(|part| self.singles.get(*part).root()).collect();
+                let row = (single.events(), joined, single.due(), single.last_time, &single.parties);
                 singles.push((key, encode(&row)));
             }
         }
@@ -54,33 +51,28 @@ impl Lives {
 
     /// Puts a bill of a checkpoint back.
     pub fn restore_bill(&mut self, id: BillId, row: &[u8]) -> Result<(), StoreError> {
-        let dense = self.bill_life(id);
-        let (bill, timers, due, last_time, complicated, parties): (_, _, _, _, _, Parties) = decode_row(row)?;
-        parties.iter().for_each(|mark| self.readers.entry(*mark).or_default().push(dense));
-        self.bills[dense as usize] = BillLife { id, bill, timers, due, last_time, complicated, parties, dirty: false };
-        Ok(())
+        let dense = self.bills.number(id);
+        let Lives { bills, readers, unsettled, .. } = self;
+        bills.restore(dense, row, |life| {
+            life.parties.iter().for_each(|mark| readers.add(*mark, dense));
+            unsettled.extend(life.due.iter().map(|(at, _)| (*at, dense)));
+        })
     }
 
     /// Puts a single of a checkpoint back. When all are there, [`Lives::resume`] joins them.
     pub fn restore_single(&mut self, is_reference: bool, root: EventId, row: &[u8]) -> Result<(), StoreError> {
-        type Row = (SmallVec<[EventId; 1]>, Vec<EventId>, Vec<(i64, Hit)>, i64, Parties);
+        type Row = (Vec<EventId>, Vec<EventId>, Vec<(i64, Hit)>, i64, SmallVec<[u32; 4]>);
         let (events, joined, due, last_time, parties): Row = decode_row(row)?;
-        let dense = self.singles.len() as Dense | SINGLE;
-        parties.iter().for_each(|mark| self.readers.entry(*mark).or_default().push(dense));
-        for event in &events {
-            self.by_event.insert((is_reference, *event), dense);
-        }
+        let dense = self.singles.push(is_reference, root);
+        parties.iter().for_each(|mark| self.readers.add(*mark, dense));
+        self.unsettled.extend(due.iter().map(|(at, _)| (*at, dense)));
         self.unjoined.extend(joined.into_iter().map(|part| (dense, part)));
-        self.singles.push(Single {
-            root,
-            is_reference,
-            joined: SmallVec::new(),
-            due,
-            last_time,
-            events,
-            parties,
-            dirty: false,
-        });
+        events.into_iter().for_each(|event| self.singles.lead(event, dense));
+        let single = self.singles.get_mut(dense);
+        (single.last_time, single.parties) = (last_time, parties);
+        if !due.is_empty() {
+            single.more().due = due;
+        }
         Ok(())
     }
 
@@ -88,21 +80,20 @@ impl Lives {
     pub fn resume(&mut self, clock: Option<i64>, effects: Effects) {
         self.clock = clock;
         self.valuer.restore_effects(effects);
-        let roots: HashMap<(bool, EventId), Dense> = self
-            .singles
-            .iter()
-            .enumerate()
-            .map(|(place, single)| ((single.is_reference, single.root), place as Dense | SINGLE))
+        let singles = &self.singles;
+        let roots: HashMap<(bool, EventId), Dense> = singles
+            .numbers()
+            .map(|dense| ((singles.get(dense).is_reference, singles.get(dense).root()), dense))
             .collect();
         for (into, part) in std::mem::take(&mut self.unjoined) {
-            let single = &mut self.singles[single_place(into)];
-            single.joined.extend(roots.get(&(single.is_reference, part)).copied());
+            let single = self.singles.get_mut(into);
+            if let Some(part) = roots.get(&(single.is_reference, part)) {
+                single.more().joined.push(*part);
+            }
         }
-        let bills = self.bills.iter().enumerate().map(|(place, life)| (place as Dense, &life.due));
-        let singles = self.singles.iter().enumerate().map(|(place, single)| (place as Dense | SINGLE, &single.due));
-        for (dense, due) in bills.chain(singles) {
-            for (at, _) in due.iter().filter(|(at, _)| clock.is_none_or(|clock| *at > clock)) {
-                self.timers.entry(*at).or_default().push(dense);
+        for (at, dense) in std::mem::take(&mut self.unsettled) {
+            if clock.is_none_or(|clock| at > clock) {
+                self.timers.entry(at).or_default().push(dense);
             }
         }
     }

@@ -4,67 +4,188 @@
 //! by event id and target. A record may show that two lives are one (the correction of a correction came before it): the
 //! second then goes on in the first.
 
+use std::hash::BuildHasher as _;
+
 use billwatch_market::{
     bill::{Effect, Outcome},
-    corrections::effective_at,
+    corrections::effective,
     fact::{EventId, Fact},
-    fact_scope::Home,
     pattern::Hit,
 };
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use smallvec::{SmallVec, smallvec};
 
-use super::{Dense, Lives, Parties, SINGLE, single_place};
+use super::{Dense, Lives, SINGLE, folding::settle_due, single_place};
 use crate::{
     dataflow::valuation::{Sink, Valued},
     store::history::Past,
 };
 
-/// A fact without a bill, with all records that hang together with it.
+/// A fact without a bill, with all records that hang together with it. Nearly all are one record and nothing else: what
+/// the others have lies behind a pointer.
 pub struct Single {
-    /// Names its history.
-    pub root: EventId,
-    /// Reference data, or cash and orders: corrections never cross.
-    pub is_reference: bool,
-    /// Lives that were joined: their histories belong here.
-    pub joined: SmallVec<[Dense; 1]>,
-    /// Alerts by instant (corrections that lead nowhere).
-    pub due: Vec<(i64, Hit)>,
+    /// Halves of the event id that names its history: without the padding of 128 bits.
+    root: [u64; 2],
     /// Latest event time of any record, ms.
     pub last_time: i64,
-    /// Event ids that lead here: of its records and of their targets.
-    pub events: SmallVec<[EventId; 1]>,
-    pub parties: Parties,
-    pub dirty: bool,
+    /// Marks of parties and branches that its records name.
+    pub parties: SmallVec<[u32; 4]>,
+    /// Reference data, or cash and orders: corrections never cross.
+    pub is_reference: bool,
+    more: Option<Box<More>>,
+}
+
+/// What corrections bring.
+#[derive(Default)]
+pub struct More {
+    /// Lives that were joined: their histories belong here.
+    pub joined: Vec<Dense>,
+    /// Alerts by instant (corrections that lead nowhere).
+    pub due: Vec<(i64, Hit)>,
+    /// Event ids that lead here beside the root: of its records and of their targets.
+    pub events: Vec<EventId>,
+}
+
+impl Single {
+    fn new(is_reference: bool, root: EventId) -> Self {
+        let root = [root as u64, (root >> 64) as u64];
+        Single { root, last_time: i64::MIN, parties: SmallVec::new(), is_reference, more: None }
+    }
+
+    /// Names its history.
+    pub fn root(&self) -> EventId {
+        u128::from(self.root[1]) << 64 | u128::from(self.root[0])
+    }
+
+    /// Lives that were joined.
+    pub fn joined(&self) -> &[Dense] {
+        self.more.as_ref().map_or(&[], |more| &more.joined)
+    }
+
+    /// Alerts by instant.
+    pub fn due(&self) -> &[(i64, Hit)] {
+        self.more.as_ref().map_or(&[], |more| &more.due)
+    }
+
+    /// Event ids that lead here beside the root.
+    pub fn events(&self) -> &[EventId] {
+        self.more.as_ref().map_or(&[], |more| &more.events)
+    }
+
+    /// What corrections bring; made when there is none.
+    pub fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let parties = if self.parties.spilled() { self.parties.capacity() * size_of::<u32>() } else { 0 };
+        let more = self.more.as_ref().map_or(0, |more| {
+            size_of::<More>()
+                + more.joined.capacity() * size_of::<Dense>()
+                + more.due.capacity() * size_of::<(i64, Hit)>()
+                + more.events.capacity() * size_of::<EventId>()
+        });
+        parties + more
+    }
+}
+
+/// The singles of one worker, numbered from 0 in order of arrival, with the top bit of the number set.
+#[derive(Default)]
+pub struct Singles {
+    list: Vec<Single>,
+    by_root: HashTable<Dense>,
+    /// Other event ids, and roots of singles that went on in another.
+    aliases: HashMap<(bool, EventId), Dense>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Singles {
+    /// All numbers.
+    pub fn numbers(&self) -> impl Iterator<Item = Dense> + use<> {
+        (0..self.list.len() as Dense).map(|place| place | SINGLE)
+    }
+
+    /// The single of a number.
+    pub fn get(&self, dense: Dense) -> &Single {
+        &self.list[single_place(dense)]
+    }
+
+    /// The single of a number, to be changed.
+    pub fn get_mut(&mut self, dense: Dense) -> &mut Single {
+        &mut self.list[single_place(dense)]
+    }
+
+    /// The single that an event id leads to.
+    pub fn find(&self, is_reference: bool, event: EventId) -> Option<Dense> {
+        // A joined life is found under the one that it goes on in.
+        if let Some(alias) = self.aliases.get(&(is_reference, event)) {
+            return Some(*alias);
+        }
+        let is_it = |dense: &Dense| {
+            let single = self.get(*dense);
+            single.is_reference == is_reference && single.root() == event
+        };
+        self.by_root.find(self.hasher.hash_one((is_reference, event)), is_it).copied()
+    }
+
+    /// A new one.
+    pub fn push(&mut self, is_reference: bool, root: EventId) -> Dense {
+        let dense = self.list.len() as Dense | SINGLE;
+        if self.list.len() == self.list.capacity() {
+            self.list.reserve_exact(256.max(self.list.len() / 4));
+        }
+        self.list.push(Single::new(is_reference, root));
+        let Singles { list, by_root, hasher, .. } = self;
+        let hash = |dense: &Dense| {
+            let single = &list[single_place(*dense)];
+            hasher.hash_one((single.is_reference, single.root()))
+        };
+        by_root.insert_unique(hash(&dense), dense, hash);
+        dense
+    }
+
+    /// Lets an event id lead to a single.
+    pub fn lead(&mut self, event: EventId, dense: Dense) {
+        let is_reference = self.get(dense).is_reference;
+        if self.find(is_reference, event) != Some(dense) {
+            self.aliases.insert((is_reference, event), dense);
+            self.get_mut(dense).more().events.push(event);
+        }
+    }
+
+    /// One single goes on in another, with all that leads to it.
+    fn join(&mut self, into: Dense, from: Dense) {
+        let from_single = self.get_mut(from);
+        let root = from_single.root();
+        let More { joined, events, .. } = from_single.more();
+        let (joined, events) = (std::mem::take(joined), std::mem::take(events));
+        for event in events.into_iter().chain([root]) {
+            self.lead(event, into);
+        }
+        self.get_mut(into).more().joined.extend(joined.into_iter().chain([from]));
+    }
+
+    /// Bytes of all singles and of what finds them.
+    pub fn heap_bytes(&self) -> usize {
+        let alias = size_of::<((bool, EventId), Dense)>() + 1;
+        self.list.iter().map(Single::heap_bytes).sum::<usize>()
+            + self.list.capacity() * size_of::<Single>()
+            + (self.by_root.capacity() * 5 + self.aliases.capacity() * alias) * 8 / 7
+    }
 }
 
 impl Lives {
     /// Records of singles hang together by event id and target.
     pub(super) fn single_life(&mut self, is_reference: bool, fact: &Fact) -> Dense {
         let target = fact.correction.map(|(_, target)| target);
-        let known = |event| self.by_event.get(&(is_reference, event)).copied();
+        let known = |event| self.singles.find(is_reference, event);
         let dense = match (known(fact.event_id), target.and_then(known)) {
             (Some(own), Some(theirs)) if own != theirs => self.join(theirs, own),
             (Some(dense), _) | (None, Some(dense)) => dense,
-            (None, None) => {
-                let dense = self.singles.len() as Dense | SINGLE;
-                self.singles.push(Single {
-                    root: fact.event_id,
-                    is_reference,
-                    joined: SmallVec::new(),
-                    due: Vec::new(),
-                    last_time: i64::MIN,
-                    events: SmallVec::new(),
-                    parties: SmallVec::new(),
-                    dirty: false,
-                });
-                dense
-            }
+            (None, None) => self.singles.push(is_reference, fact.event_id),
         };
         for event in [Some(fact.event_id), target].into_iter().flatten() {
-            if self.by_event.insert((is_reference, event), dense).is_none() {
-                self.singles[single_place(dense)].events.push(event);
-            }
+            self.singles.lead(event, dense);
         }
         dense
     }
@@ -72,16 +193,8 @@ impl Lives {
     /// A record joins two lives that were apart (the correction of a correction came before it). The second goes on in the
     /// first: what it has added so far is taken away when the first is next valued, which is in this epoch.
     fn join(&mut self, into: Dense, from: Dense) -> Dense {
-        let events = std::mem::take(&mut self.singles[single_place(from)].events);
-        let is_reference = self.singles[single_place(from)].is_reference;
-        for event in &events {
-            self.by_event.insert((is_reference, *event), into);
-        }
-        self.singles[single_place(into)].events.extend(events);
-        self.mark(from);
-        let mut moved = std::mem::take(&mut self.singles[single_place(from)].joined);
-        moved.push(from);
-        self.singles[single_place(into)].joined.extend(moved);
+        self.singles.join(into, from);
+        self.dirty.mark(from);
         self.joins.push((into, from));
         into
     }
@@ -91,7 +204,7 @@ impl Lives {
         // Lives that were apart until this epoch were valued apart.
         let joined: Vec<Dense> = self.joins.iter().filter(|(into, _)| *into == dense).map(|(_, from)| *from).collect();
         let home = |part: Dense| {
-            let within = |from: &&Dense| **from == part || self.singles[single_place(**from)].joined.contains(&part);
+            let within = |from: &&Dense| **from == part || self.singles.get(**from).joined().contains(&part);
             joined.iter().find(within).copied().unwrap_or(dense)
         };
         let mut families: HashMap<Dense, Vec<Fact>> = HashMap::new();
@@ -99,23 +212,17 @@ impl Lives {
             families.entry(home(past.life)).or_default().push(past.fact.clone());
         }
         for records in families.into_values() {
-            self.value_family(self.home_of(dense), records, -1, sink);
+            self.value_family(records, -1, sink);
         }
         for from in joined {
-            self.settle_due(from, Vec::new(), sink);
+            self.settle_single(from, Vec::new(), sink);
         }
     }
 
     /// Values the facts that come of the records of a single; says what waits.
-    pub(super) fn value_family(
-        &mut self,
-        at: Home,
-        records: Vec<Fact>,
-        weight: i32,
-        sink: &mut Sink<'_>,
-    ) -> Vec<(i64, Hit)> {
+    pub(super) fn value_family(&mut self, records: Vec<Fact>, weight: i32, sink: &mut Sink<'_>) -> Vec<(i64, Hit)> {
         let copies = records.clone();
-        let effective = effective_at(at, records);
+        let effective = effective(records);
         for fact in &effective.facts {
             let has_variants = effective.variants.iter().any(|variant| variant.event_id == fact.event_id);
             self.value_single(fact, has_variants, weight, sink);
@@ -129,5 +236,13 @@ impl Lives {
             Outcome { effect: Effect::Informational, changes: smallvec![], cuts: smallvec![], answered: None };
         let valued = Valued { fact, outcome: &outcome, bill: None, has_variants };
         self.valuer.value(valued, &self.reference, weight, None, sink);
+    }
+
+    /// Replaces what a single makes due.
+    pub(super) fn settle_single(&mut self, dense: Dense, due: Vec<(i64, Hit)>, sink: &mut Sink<'_>) {
+        let single = self.singles.get_mut(dense);
+        if *single.due() != *due {
+            settle_due(&mut single.more().due, due, dense, self.clock, &mut self.timers, sink);
+        }
     }
 }
