@@ -77,6 +77,13 @@ pub const ROLES: [(Role, &str); 25] = [
     (Role::EachInstitution, "inst"),
 ];
 
+impl Role {
+    /// True when one party at most plays it in a fact.
+    pub const fn is_single(self) -> bool {
+        !matches!(self, Role::EachEnterprise | Role::EachInstitution)
+    }
+}
+
 /// An attribute of a party, as of the event (derived.csv `ent_attr`, `inst_attr`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[allow(missing_docs)]

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::{
-    Aggregates, BehaviourPlan, DimensionPairs, Feed, Pair, Share, StockPlan, Theme, is_time, left_out,
+    Aggregates, BehaviourPlan, DimensionPairs, Feed, FeedKind, Pair, Share, StockPlan, Theme, is_time, left_out,
     measure::{self, Form, Measure, SetKind, Slot},
     rules::{self, Counts, ThemeRule},
 };
@@ -21,9 +21,10 @@ impl Aggregates {
             }
             let theme = &self.themes[usize::from(pair.theme)];
             if let Some(counts) = rules::counts(&theme.rule, code, &pair.dimension) {
-                plan.feed(number as u16, pair.theme, self.name_for(pair, code), counts, theme);
+                plan.feed(number as u16, pair, self.name_for(pair, code), counts, theme);
             }
         }
+        plan.feeds.sort_by_key(|feed| (feed.kind, feed.name));
         plan
     }
 
@@ -43,7 +44,7 @@ impl Aggregates {
         for (number, pair) in self.pairs.iter().enumerate() {
             let theme = &self.themes[usize::from(pair.theme)];
             if &*theme.id == "T18" && wants(number as u16) {
-                plan.feed(number as u16, pair.theme, pair.name, Counts::Full, theme);
+                plan.feed(number as u16, pair, pair.name, Counts::Full, theme);
             }
         }
         plan
@@ -61,12 +62,9 @@ impl Aggregates {
                 plan.themes.push((pair.theme, of));
                 plan.themes.len() - 1
             }) as u8;
-            if is_time(pair.name) {
-                plan.time.push((number, place));
-            } else {
-                feed(&mut plan.feeds, pair.name, number, place);
-            }
+            feed(&mut plan.feeds, FeedKind::Plain, pair.name, pair, number, place);
         }
+        plan.feeds.sort_by_key(|feed| feed.name);
         plan
     }
 
@@ -85,35 +83,38 @@ impl Aggregates {
 }
 
 impl BehaviourPlan {
-    fn feed(&mut self, pair: u16, theme_number: u16, name: Name, counts: Counts, theme: &Theme) {
-        let known = self.shares.iter().position(|share| share.theme == theme_number && share.counts == counts);
+    fn feed(&mut self, number: u16, pair: &Pair, name: Name, counts: Counts, theme: &Theme) {
+        let known = self.shares.iter().position(|share| share.theme == pair.theme && share.counts == counts);
         let share = known.unwrap_or_else(|| {
-            self.shares.push(Share { theme: theme_number, counts });
+            self.shares.push(Share { theme: pair.theme, counts });
             self.shares.len() - 1
         }) as u8;
         let counts_enterprises = theme.flow_sets.contains(&SetKind::Enterprises);
         let counts_institutions = theme.flow_sets.contains(&SetKind::Institutions);
-        let feeds = match name {
+        let kind = match name {
             name if is_time(name) => {
-                self.time.push((pair, share));
+                self.time.push((number, share));
                 return;
             }
-            name if name.is_of_lot() => &mut self.by_lot,
-            Name::Of(Role::EachEnterprise, _) | Name::PartyRole if counts_enterprises => &mut self.by_enterprise,
-            Name::Of(Role::EachInstitution, _) if counts_institutions => &mut self.by_institution,
-            _ => &mut self.plain,
+            Name::Behaviour | Name::BehaviourGroup => FeedKind::Constant,
+            name if name.is_of_lot() => FeedKind::ByLot,
+            Name::Of(Role::EachEnterprise, _) | Name::PartyRole if counts_enterprises => FeedKind::ByEnterprise,
+            Name::Of(Role::EachInstitution, _) if counts_institutions => FeedKind::ByInstitution,
+            _ => FeedKind::Plain,
         };
-        feed(feeds, name, pair, share);
+        feed(&mut self.feeds, kind, name, pair, number, share);
     }
 }
 
-fn feed(feeds: &mut Vec<Feed>, name: Name, pair: u16, share: u8) {
-    match feeds.iter_mut().find(|feed| feed.name == name) {
+fn feed(feeds: &mut Vec<Feed>, kind: FeedKind, name: Name, pair: &Pair, number: u16, place: u8) {
+    let enumeration = pair.enumeration;
+    let same = |feed: &&mut Feed| feed.kind == kind && feed.name == name && feed.enumeration == enumeration;
+    match feeds.iter_mut().find(same) {
         Some(feed) => {
-            feed.targets.push((pair, share));
-            feed.mask |= 1 << share;
+            feed.targets.push((number, place));
+            feed.mask |= 1 << place;
         }
-        None => feeds.push(Feed { name, targets: vec![(pair, share)], mask: 1 << share }),
+        None => feeds.push(Feed { kind, name, enumeration, targets: vec![(number, place)], mask: 1 << place }),
     }
 }
 

@@ -64,12 +64,7 @@ impl Aggregates {
         let theme = &self.themes[usize::from(share.theme)];
         let mut part = sink.begin_part();
         for slot in &theme.flow_slots {
-            let counted = match share.counts {
-                Counts::Full => true,
-                Counts::Paid => *slot == Slot::Paid,
-                Counts::Rate => matches!(slot, Slot::RateWeighted | Slot::RateWeight),
-            };
-            let value = if counted { self.slot(*slot, seen, extent) } else { 0 };
+            let value = if share.counts.holds(*slot) { self.slot(*slot, seen, extent) } else { 0 };
             part.sum(value * i128::from(weight));
         }
         if share.counts == Counts::Full && part.keeps_members() {
@@ -82,7 +77,8 @@ impl Aggregates {
         part.end()
     }
 
-    fn slot(&self, slot: Slot, seen: &Observation<'_>, extent: Extent) -> i128 {
+    /// What the fact adds to a slot.
+    pub(super) fn slot(&self, slot: Slot, seen: &Observation<'_>, extent: Extent) -> i128 {
         let fact = seen.fact;
         let wide = |value: i64| i128::from(value);
         let field = |field| wide(fact.int(field).unwrap_or(0));

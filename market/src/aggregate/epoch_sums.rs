@@ -1,112 +1,37 @@
 //! The changes of one epoch, added up cell by cell before anything leaves the shard.
 //!
-//! A fact changes about 66 cells, but the facts of an epoch change the same ones again and again: 10,000 facts make some
-//! 660,000 changes of 20,000 cells. So most of the work is adding, and an addition must not look anything up. Items that are
-//! codes have a number in their enumeration: (pair, item) is a place in an array, one array a business date. Parties, days
-//! and numbers, 5 % of the changes, go through a hash map, as do dates beyond the few that an epoch has open, and sums that
-//! leave 64 bits.
+//! A fact changes about 70 cells, but the facts of an epoch change the same ones again and again: 10,000 facts make some
+//! 660,000 changes of 20,000 cells. So most of the work is adding. Flow facts and lots wait as [`super::rows`] and are added
+//! column by column into the array of their date. What is no row (several lots in one fact, cuts, sums too wide) comes as
+//! single changes. Parties, days and numbers, 5 % of the changes, go through a hash map, as do dates beyond the few that an
+//! epoch has open.
 //!
-//! Invariant: [`EpochSums::drain`] gives each changed cell once, with the sum of all its changes, and leaves nothing behind.
-//! Cells whose changes cancel are left out.
+//! Invariants:
+//! - [`EpochSums::drain`] gives each changed cell once, with the sum of all its changes, and leaves nothing behind; cells
+//!   whose changes cancel are left out;
+//! - no sum in an array leaves 64 bits: `bound` is no less than any of them, and before it would, the arrays are emptied
+//!   into the map, whose sums have 128 bits.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::{Aggregates, CellKey, CellSink};
+use super::{
+    Aggregates, CellKey, CellSink, Feed, FeedKind,
+    layout::{CellLayout, PlanLayout, Target},
+    rows::{Batch, Batches, LARGEST, Rows},
+};
 use crate::{
     ids::Day,
-    items::{Enumeration, Item},
+    items::Item,
+    observe::Observation,
 };
 
-/// Items before the codes of an enumeration: the specials, whose bits are below this.
-const SPECIALS: u32 = 5;
+/// The sums of the arrays stay below this.
+const BOUND: i64 = 1 << 60;
 /// Dates with an array of their own (about 0.7 MB each with the embedded catalogue); further dates are rare in one epoch.
 const DENSE_DAYS: usize = 16;
-/// Bits of an item's code below its enumeration.
-const ROW_BITS: u32 = u16::BITS;
-
-/// Where the cells of each pair lie in the array of a date. Immutable, shared by the shards of a process.
-#[derive(Debug)]
-pub struct CellLayout {
-    pairs: Vec<PairPlace>,
-    /// The way back from a place.
-    cells: Vec<(u16, Item)>,
-    values: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct PairPlace {
-    /// The items of its enumeration without the row; of a pair whose items are no codes, those of no item.
-    codes: u64,
-    /// Number of slots.
-    width: u16,
-    /// Number of items that have a place.
-    items: u32,
-    first_cell: u32,
-    first_value: u32,
-}
-
-impl CellLayout {
-    /// The layout of the fed pairs.
-    pub fn new(aggregates: &Aggregates) -> Self {
-        let mut layout = CellLayout { pairs: Vec::new(), cells: Vec::new(), values: 0 };
-        for number in 0..aggregates.pairs().len() as u16 {
-            let pair = aggregates.pair(number);
-            let width = aggregates.slots(number).len();
-            let codes = pair.enumeration.map_or(0, |known| aggregates.meanings().vocabulary().codes(known).len());
-            let place = PairPlace {
-                codes: pair.enumeration.map_or(u64::MAX, codes_of),
-                width: width as u16,
-                items: SPECIALS + codes as u32,
-                first_cell: layout.cells.len() as u32,
-                first_value: layout.values as u32,
-            };
-            layout.pairs.push(place);
-            layout.cells.extend((0..SPECIALS).map(|bits| (number, Item::from_bits(u64::from(bits)))));
-            if let Some(enumeration) = pair.enumeration {
-                layout.cells.extend((0..codes as u16).map(|row| (number, Item::code(enumeration, row))));
-            }
-            layout.values += place.items as usize * (1 + width);
-        }
-        layout
-    }
-
-    /// Number of places in the array of a date.
-    pub fn cells(&self) -> usize {
-        self.cells.len()
-    }
-}
-
-fn codes_of(enumeration: Enumeration) -> u64 {
-    Item::code(enumeration, 0).bits() >> ROW_BITS
-}
-
-impl PairPlace {
-    /// The number of an item among those of the pair; `None` when it has no place in the array.
-    #[inline]
-    fn item(&self, item: Item) -> Option<u32> {
-        let bits = item.bits();
-        let place = if bits >> ROW_BITS == self.codes {
-            SPECIALS + u32::from(bits as u16)
-        } else if bits < u64::from(SPECIALS) {
-            bits as u32
-        } else {
-            return None;
-        };
-        (place < self.items).then_some(place)
-    }
-
-    /// Where a cell's values lie: whether it was changed in this epoch, then its sums.
-    #[inline]
-    fn values(&self, place: u32) -> Range<usize> {
-        let length = 1 + usize::from(self.width);
-        let first = self.first_value as usize + place as usize * length;
-        first..first + length
-    }
-}
-
 /// The cells of one business date.
 struct DenseDay {
     date: Day,
@@ -117,63 +42,185 @@ struct DenseDay {
 
 /// Adds up the changes of an epoch. Keep it between epochs: it keeps its memory.
 pub struct EpochSums {
+    aggregates: Arc<Aggregates>,
+    layout: Arc<CellLayout>,
+    batches: Batches,
+    /// Changes that are no rows.
+    rest: CellSink,
+    totals: Totals,
+}
+
+/// Sums of cells.
+struct Totals {
     layout: Arc<CellLayout>,
     days: Vec<DenseDay>,
     /// How many of `days` are in use in this epoch, from the front.
     open: usize,
+    /// No sum of the arrays is larger.
+    bound: i64,
     /// Start of the cell's sums in `sparse_values`.
     sparse: HashMap<CellKey, u32>,
     sparse_values: Vec<i128>,
-    /// A part of a cell with a place lies in `sparse`, because its sums left 64 bits.
-    overflowed: bool,
-    changes: u64,
+    /// Some cells with a place have a part in `sparse`.
+    spilled: bool,
 }
 
 impl EpochSums {
     /// Nothing yet.
-    pub fn new(layout: Arc<CellLayout>) -> Self {
+    pub fn new(aggregates: Arc<Aggregates>, layout: Arc<CellLayout>) -> Self {
         EpochSums {
+            aggregates,
+            batches: Batches::default(),
+            rest: CellSink::new(false),
+            totals: Totals {
+                layout: layout.clone(),
+                days: Vec::new(),
+                open: 0,
+                bound: 0,
+                sparse: HashMap::new(),
+                sparse_values: Vec::new(),
+                spilled: false,
+            },
             layout,
-            days: Vec::new(),
-            open: 0,
-            sparse: HashMap::new(),
-            sparse_values: Vec::new(),
-            overflowed: false,
-            changes: 0,
+        }
+    }
+
+    /// Adds what a fact does to flow cells and stocks, times a weight (+1, or -1 to take it back): as
+    /// [`Aggregates::flow`] and [`Aggregates::stock`] say.
+    pub fn observe(&mut self, seen: &Observation<'_>, weight: i64) {
+        let EpochSums { aggregates, layout, batches, rest, totals } = self;
+        let number = usize::from(seen.fact.behaviour.0);
+        let plan = &aggregates.plans[number];
+        if let Some(fed) = aggregates.fed_by(plan, seen) {
+            let places = layout.plan(number);
+            let sums = places.slots.iter().map(|slot| aggregates.slot(*slot, seen, fed.whole) * i128::from(weight));
+            let batch = batches.find(number, seen.fact.biz_date, places).map(|place| batches.at(number, place));
+            let row = batch.and_then(|batch| batch.rows.begin(fed.live, sums).map(|row| (batch, row)));
+            if let Some((batch, row)) = row {
+                aggregates.each_item(plan, &fed, |place, feed, item| {
+                    if feed.kind != FeedKind::Constant || row == 0 {
+                        batch.put(row, place, places.feeds[place].items, item);
+                    }
+                });
+                if fed.several_lots {
+                    aggregates.flow_by_lot(plan, &fed, weight, rest);
+                }
+            } else {
+                aggregates.flow_plan(plan, &fed, weight, rest);
+            }
+        }
+        aggregates.flow_beside(seen, weight, rest);
+        aggregates.stock_rows(seen, weight, layout, batches, rest);
+        batches.drain_full(|number, batch| totals.add_batch(aggregates.feeds_of(number), layout.plan(number), batch));
+        if !rest.cells().is_empty() {
+            totals.add_all(rest);
+            rest.clear();
         }
     }
 
     /// Adds everything that a sink has collected.
     pub fn add_all(&mut self, sink: &CellSink) {
-        let mut day: Option<usize> = None;
-        self.changes += sink.cells().len() as u64;
+        self.totals.add_all(sink);
+    }
+
+    /// Hands out every cell that changed, with the sums of its slots, in no order; then begins anew.
+    pub fn drain(&mut self, each: impl FnMut(CellKey, &[i128])) {
+        let EpochSums { aggregates, layout, batches, totals, .. } = self;
+        batches.drain(|number, batch| {
+            totals.add_batch(aggregates.feeds_of(number), layout.plan(number), batch);
+        });
+        totals.drain(each);
+    }
+
+    /// Bytes held.
+    pub fn heap_bytes(&self) -> usize {
+        self.totals.heap_bytes() + self.batches.heap_bytes()
+    }
+}
+
+impl Totals {
+    /// Adds single changes.
+    fn add_all(&mut self, sink: &CellSink) {
         for delta in sink.cells() {
-            let (key, sums) = (delta.key, sink.part(delta.part));
-            let pair = self.layout.pairs[usize::from(key.pair)];
-            let place = pair.item(key.item);
-            // The changes of a fact share their date, but for a few.
-            if day.is_none_or(|day| self.days[day].date != key.date) {
-                day = self.day(key.date);
-            }
-            let (Some(place), Some(day)) = (place, day) else {
-                self.add_sparse(key, sums);
-                continue;
-            };
-            let day = &mut self.days[day];
-            let [is_changed, totals @ ..] = &mut day.values[pair.values(place)] else { continue };
-            if *is_changed == 0 {
-                *is_changed = 1;
-                day.changed.push(pair.first_cell + place);
-            }
-            if !add_narrow(totals, sums) {
-                self.overflowed = true;
-                self.add_sparse(key, sums);
+            let sums = sink.part(delta.part);
+            let is_narrow = sums.iter().all(|sum| sum.unsigned_abs() <= LARGEST as u128);
+            let day = if is_narrow { self.day(delta.key.date, LARGEST) } else { None };
+            self.add(day, delta.key, sums);
+        }
+    }
+
+    /// Adds the rows of a batch, column by column.
+    fn add_batch(&mut self, feeds: &[Feed], places: &PlanLayout, batch: &mut Batch) {
+        let Batch { date, rows, feeds: columns, .. } = batch;
+        let (date, rows) = (*date, &*rows);
+        // A row adds to a cell once at most, so the sums of all rows bound what the batch adds to any cell.
+        let day = self.day(date, rows.bound);
+        let everything = |item| (0..rows.len() as u32).map(move |row| (item, row));
+        for target in &places.time {
+            self.add_runs(day, date, rows, places, *target, everything(Item::ALL));
+        }
+        for ((feed, column), to) in feeds.iter().zip(columns).zip(&places.feeds) {
+            column.strange.sort_unstable();
+            for target in to.targets.iter().filter(|target| rows.any >> target.share & 1 == 1) {
+                let item_of = |place: u32| self.layout.cell(target.first_cell + place).1;
+                if feed.kind == FeedKind::Constant {
+                    let placed = column.placed.first().map(|(_, place)| item_of(*place));
+                    if let Some(item) = placed.or(column.strange.first().map(|(item, _)| *item)) {
+                        self.add_runs(day, date, rows, places, *target, everything(item));
+                    }
+                    continue;
+                }
+                if let Some(day) = day {
+                    self.days[day].add_column(rows, places, *target, &column.placed);
+                } else {
+                    let layout = self.layout.clone();
+                    let item_of = |place: u32| layout.cell(target.first_cell + place).1;
+                    let placed = column.placed.iter().map(|(row, place)| (item_of(*place), *row));
+                    self.add_runs(day, date, rows, places, *target, placed);
+                }
+                self.add_runs(day, date, rows, places, *target, column.strange.iter().copied());
             }
         }
     }
 
-    /// The array of a date; `None` when all are taken by other dates.
-    fn day(&mut self, date: Day) -> Option<usize> {
+    /// Adds items, those that follow each other and are equal at once.
+    fn add_runs(
+        &mut self,
+        day: Option<usize>,
+        date: Day,
+        rows: &Rows,
+        places: &PlanLayout,
+        target: Target,
+        items: impl Iterator<Item = (Item, u32)>,
+    ) {
+        let share = &places.shares[usize::from(target.share)];
+        let mut sums: SmallVec<[i128; 8]> = SmallVec::from_elem(0, target.stride as usize - 1);
+        let mut run: Option<Item> = None;
+        for (item, row) in items {
+            if rows.live[row as usize] >> target.share & 1 == 0 {
+                continue;
+            }
+            if run.is_some_and(|run| run != item) {
+                self.add(day, CellKey { pair: target.pair, date, item: run.unwrap_or(item) }, &sums);
+                sums.fill(0);
+            }
+            run = Some(item);
+            let row = rows.row(row);
+            for (slot, sum) in share {
+                sums[usize::from(*slot) - 1] += i128::from(row[usize::from(*sum)]);
+            }
+        }
+        if let Some(item) = run {
+            self.add(day, CellKey { pair: target.pair, date, item }, &sums);
+        }
+    }
+
+    /// The array of a date, to whose sums at most `more` is now added; `None` when all are taken by other dates.
+    fn day(&mut self, date: Day, more: i64) -> Option<usize> {
+        if self.bound > BOUND - more {
+            self.spill();
+        }
+        self.bound += more;
         if let Some(day) = self.days[..self.open].iter().position(|day| day.date == date) {
             return Some(day);
         }
@@ -181,11 +228,40 @@ impl EpochSums {
             return None;
         }
         if self.open == self.days.len() {
-            self.days.push(DenseDay { date, values: vec![0; self.layout.values].into(), changed: Vec::new() });
+            self.days.push(DenseDay { date, values: vec![0; self.layout.values()].into(), changed: Vec::new() });
         }
         self.days[self.open].date = date;
         self.open += 1;
         Some(self.open - 1)
+    }
+
+    /// Empties the arrays into the map.
+    fn spill(&mut self) {
+        let layout = self.layout.clone();
+        let mut days = std::mem::take(&mut self.days);
+        for day in &mut days[..self.open] {
+            day.drain(&layout, |key, sums| self.add_sparse(key, sums));
+        }
+        self.days = days;
+        self.bound = 0;
+        self.spilled = true;
+    }
+
+    /// Adds to a cell: in the array when it has a place there.
+    fn add(&mut self, day: Option<usize>, key: CellKey, sums: &[i128]) {
+        let pair = self.layout.pair(key.pair);
+        let (Some(place), Some(day)) = (pair.item(key.item), day) else {
+            self.spilled |= pair.item(key.item).is_some();
+            return self.add_sparse(key, sums);
+        };
+        let day = &mut self.days[day];
+        let [is_changed, totals @ ..] = &mut day.values[pair.values(place)] else { return };
+        if *is_changed == 0 {
+            *is_changed = 1;
+            day.changed.push(pair.first_cell + place);
+        }
+        // `bound` says that nothing is lost here.
+        totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += *sum as i64);
     }
 
     fn add_sparse(&mut self, key: CellKey, sums: &[i128]) {
@@ -200,67 +276,72 @@ impl EpochSums {
     }
 
     /// Hands out every cell that changed, with the sums of its slots, in no order; then begins anew.
-    pub fn drain(&mut self, mut each: impl FnMut(CellKey, &[i128])) {
-        let is_nothing = |sums: &[i128]| sums.iter().all(|sum| *sum == 0);
-        let mut wide: SmallVec<[i128; 8]> = SmallVec::new();
-        for day in &mut self.days[..self.open] {
-            for cell in day.changed.drain(..) {
-                let (pair, item) = self.layout.cells[cell as usize];
-                let place = self.layout.pairs[usize::from(pair)];
-                let values = &mut day.values[place.values(cell - place.first_cell)];
-                wide.clear();
-                wide.extend(values[1..].iter().map(|sum| i128::from(*sum)));
-                values.fill(0);
-                let key = CellKey { pair, date: day.date, item };
-                if self.overflowed
-                    && let Some(first) = self.sparse.remove(&key)
-                {
-                    wide.iter_mut().zip(&self.sparse_values[first as usize..]).for_each(|(sum, more)| *sum += more);
-                }
-                if !is_nothing(&wide) {
-                    each(key, &wide);
-                }
-            }
+    fn drain(&mut self, mut each: impl FnMut(CellKey, &[i128])) {
+        if self.spilled {
+            // Some cells have a part here and a part there.
+            self.spill();
         }
-        self.overflowed = false;
-        self.open = 0;
+        for day in &mut self.days[..self.open] {
+            day.drain(&self.layout, &mut each);
+        }
+        (self.open, self.bound, self.spilled) = (0, 0, false);
         for (key, first) in self.sparse.drain() {
-            let width = usize::from(self.layout.pairs[usize::from(key.pair)].width);
+            let width = usize::from(self.layout.pair(key.pair).width);
             let sums = &self.sparse_values[first as usize..first as usize + width];
-            if !is_nothing(sums) {
+            if sums.iter().any(|sum| *sum != 0) {
                 each(key, sums);
             }
         }
         self.sparse_values.clear();
-        self.changes = 0;
     }
 
-    /// Changes added since the last [`EpochSums::drain`].
-    pub fn changes(&self) -> u64 {
-        self.changes
-    }
-
-    /// Bytes held.
-    pub fn heap_bytes(&self) -> usize {
-        let day = self.layout.values * size_of::<i64>();
+    fn heap_bytes(&self) -> usize {
+        let day = self.layout.values() * size_of::<i64>();
         let changed: usize = self.days.iter().map(|day| day.changed.capacity() * 4).sum();
         let sparse = self.sparse.capacity() * (size_of::<(CellKey, u32)>() + 1);
         self.days.len() * day + changed + sparse + self.sparse_values.capacity() * size_of::<i128>()
     }
 }
 
-/// Adds sums to totals of 64 bits; false, and nothing added, when one of them does not fit.
-#[inline]
-fn add_narrow(totals: &mut [i64], sums: &[i128]) -> bool {
-    for (place, sum) in sums.iter().enumerate() {
-        let Some(total) = i64::try_from(*sum).ok().and_then(|sum| totals[place].checked_add(sum)) else {
-            // What was added so far fitted, so it can be taken back.
-            totals.iter_mut().zip(&sums[..place]).for_each(|(total, sum)| *total -= *sum as i64);
-            return false;
-        };
-        totals[place] = total;
+impl DenseDay {
+    /// Adds the rows that have a place in the cells of a target.
+    fn add_column(&mut self, rows: &Rows, places: &PlanLayout, target: Target, placed: &[(u32, u32)]) {
+        let share = &places.shares[usize::from(target.share)][..];
+        let all = rows.all >> target.share & 1 == 1;
+        let stride = target.stride as usize;
+        for (row, place) in placed {
+            if !all && rows.live[*row as usize] >> target.share & 1 == 0 {
+                continue;
+            }
+            let at = target.first_value as usize + *place as usize * stride;
+            let cell = &mut self.values[at..at + stride];
+            if cell[0] == 0 {
+                cell[0] = 1;
+                self.changed.push(target.first_cell + place);
+            }
+            let row = rows.row(*row);
+            for (slot, sum) in share {
+                // `bound` says that nothing is lost here.
+                cell[usize::from(*slot)] = cell[usize::from(*slot)].wrapping_add(row[usize::from(*sum)]);
+            }
+        }
     }
-    true
+
+    /// Hands out every changed cell that is not nothing, and begins anew.
+    fn drain(&mut self, layout: &CellLayout, mut each: impl FnMut(CellKey, &[i128])) {
+        let mut wide: SmallVec<[i128; 8]> = SmallVec::new();
+        for cell in self.changed.drain(..) {
+            let (pair, item) = layout.cell(cell);
+            let place = layout.pair(pair);
+            let values = &mut self.values[place.values(cell - place.first_cell)];
+            if values[1..].iter().any(|sum| *sum != 0) {
+                wide.clear();
+                wide.extend(values[1..].iter().map(|sum| i128::from(*sum)));
+                each(CellKey { pair, date: self.date, item }, &wide);
+            }
+            values.fill(0);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -272,7 +353,7 @@ mod tests {
     use super::*;
     use crate::{ids::PartyId, items::Enumeration};
 
-    static AGGREGATES: LazyLock<Aggregates> = LazyLock::new(|| Aggregates::embedded().unwrap());
+    static AGGREGATES: LazyLock<Arc<Aggregates>> = LazyLock::new(|| Arc::new(Aggregates::embedded().unwrap()));
 
     /// A change: pair, date, kind of item, number in the kind, sum.
     type Change = (u16, i32, u8, u16, i64);
@@ -294,7 +375,7 @@ mod tests {
         #[test]
         fn equals_one_map(epochs in proptest::collection::vec(proptest::collection::vec(change(), 0..300), 1..3)) {
             let aggregates = &*AGGREGATES;
-            let mut sums = EpochSums::new(Arc::new(CellLayout::new(aggregates)));
+            let mut sums = EpochSums::new(aggregates.clone(), Arc::new(CellLayout::new(aggregates)));
             for changes in epochs {
                 let mut expected: BTreeMap<CellKey, Vec<i128>> = BTreeMap::new();
                 let mut sink = CellSink::default();

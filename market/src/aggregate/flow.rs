@@ -1,9 +1,11 @@
 //! What a fact adds to flow cells.
 
+use std::cell::OnceCell;
+
 use smallvec::SmallVec;
 
 use super::{
-    Aggregates, BehaviourPlan, Feed,
+    Aggregates, BehaviourPlan, Feed, FeedKind,
     contribution::{Extent, Members, bill_member},
     measure::{SetKind, Slot},
     rules::Condition,
@@ -14,7 +16,7 @@ use crate::{
     buckets,
     fact::behaviour,
     ids::Day,
-    items::{Item, Items},
+    items::{Item, Items, Row},
     names::{Attribute, Name, Role},
     observe::{Observation, Played, Player, attributes::Known},
 };
@@ -30,13 +32,44 @@ struct Counted<'a> {
     known: Known<'a>,
 }
 
+/// A fact that feeds something: what is worked out once for all its cells.
+pub(super) struct Fed<'a, 'b> {
+    pub seen: &'b Observation<'a>,
+    pub whole: Extent,
+    /// One bit a share that adds something: most behaviours have feeds that wait for a supply-chain channel.
+    pub live: u32,
+    /// It acted on several lots: feeds by lot differ within it.
+    pub several_lots: bool,
+    enterprises: OnceCell<SmallVec<[Counted<'a>; 4]>>,
+    institutions: OnceCell<SmallVec<[Counted<'a>; 4]>>,
+}
+
+impl<'a> Fed<'a, '_> {
+    fn players(&self, kind: FeedKind) -> &[Counted<'a>] {
+        let seen = self.seen;
+        if kind == FeedKind::ByEnterprise {
+            let role = seen.meanings.vocabulary().known.role;
+            let count = |(row, player): (Row, Player)| Counted { role: row.item(role), player, known: seen.look(player) };
+            self.enterprises.get_or_init(|| seen.enterprises().map(count).collect())
+        } else {
+            let count = |player| Counted { role: Item::NA, player, known: seen.look(player) };
+            self.institutions.get_or_init(|| seen.institutions().into_iter().map(count).collect())
+        }
+    }
+}
+
 impl Aggregates {
     /// Adds what a fact does to flow cells, times a weight (+1, or -1 to take it back).
     pub fn flow(&self, seen: &Observation<'_>, weight: i64, sink: &mut CellSink) {
         let plan = &self.plans[usize::from(seen.fact.behaviour.0)];
-        if !plan.shares.is_empty() {
-            self.flow_plan(plan, seen, weight, sink);
+        if let Some(fed) = self.fed_by(plan, seen) {
+            self.flow_plan(plan, &fed, weight, sink);
         }
+        self.flow_beside(seen, weight, sink);
+    }
+
+    /// What does not go by the plan of the behaviour.
+    pub(super) fn flow_beside(&self, seen: &Observation<'_>, weight: i64, sink: &mut CellSink) {
         if !seen.outcome.cuts.is_empty() && !self.cuts.shares.is_empty() {
             self.flow_cuts(seen, weight, sink);
         }
@@ -45,180 +78,194 @@ impl Aggregates {
         }
     }
 
-    fn flow_plan(&self, plan: &BehaviourPlan, seen: &Observation<'_>, weight: i64, sink: &mut CellSink) {
+    /// `None`: the fact feeds nothing.
+    pub(super) fn fed_by<'a, 'b>(&self, plan: &BehaviourPlan, seen: &'b Observation<'a>) -> Option<Fed<'a, 'b>> {
         let counts = seen.effect().counts();
-        let whole = Extent {
-            amount_fen: seen.amount_fen(),
-            split: None,
-            hops: seen.lot().map_or(0, |lot| i64::from(lot.hops)),
-        };
-        let mut parts: SmallVec<[u32; 16]> = SmallVec::new();
-        for share in &plan.shares {
-            let theme = &self.themes[usize::from(share.theme)];
-            let holds = (counts || theme.rule.every_effect) && holds(theme.rule.condition, seen);
-            parts.push(if holds { self.part(*share, seen, whole, Members::OfFact, weight, sink) } else { NOTHING });
+        let mut live = 0;
+        for (place, share) in plan.shares.iter().enumerate() {
+            let rule = &self.themes[usize::from(share.theme)].rule;
+            let holds = (counts || rule.every_effect) && holds(rule.condition, seen);
+            live |= u32::from(holds) << place;
         }
-        let date = seen.fact.biz_date;
+        (live != 0).then(|| Fed {
+            seen,
+            whole: Extent {
+                amount_fen: seen.amount_fen(),
+                split: None,
+                hops: seen.lot().map_or(0, |lot| i64::from(lot.hops)),
+            },
+            live,
+            several_lots: seen.outcome.acted().nth(1).is_some(),
+            enterprises: OnceCell::new(),
+            institutions: OnceCell::new(),
+        })
+    }
+
+    pub(super) fn flow_plan(&self, plan: &BehaviourPlan, fed: &Fed<'_, '_>, weight: i64, sink: &mut CellSink) {
+        let parts = self.parts(plan, fed, weight, sink);
+        let date = fed.seen.fact.biz_date;
         for (pair, share) in &plan.time {
             push(sink, *pair, date, Item::ALL, parts[usize::from(*share)]);
         }
-        // One bit a share that adds something: most behaviours have feeds that wait for a supply-chain channel.
-        let live =
-            parts.iter().enumerate().fold(0, |bits: u32, (share, part)| bits | u32::from(*part != NOTHING) << share);
-        let wanted = |feed: &Feed| feed.mask & live != 0;
-        for feed in plan.plain.iter().filter(|feed| wanted(feed)) {
-            let items = seen.items(feed.name);
+        let apart = sink.keeps_members();
+        self.each_item(plan, fed, |_, feed, item| {
+            // Who keeps members tells apart whose item it is.
+            let by_player = matches!(feed.kind, FeedKind::ByEnterprise | FeedKind::ByInstitution);
+            if apart && by_player && fed.players(feed.kind).len() != 1 {
+                return;
+            }
             for (pair, share) in &feed.targets {
-                for item in &items {
-                    push(sink, *pair, date, *item, parts[usize::from(*share)]);
+                push(sink, *pair, date, item, parts[usize::from(*share)]);
+            }
+        });
+        if fed.several_lots {
+            self.flow_by_lot(plan, fed, weight, sink);
+        }
+        if apart {
+            for kind in [FeedKind::ByEnterprise, FeedKind::ByInstitution] {
+                for feed in plan.feeds.iter().filter(|feed| feed.kind == kind && feed.mask & fed.live != 0) {
+                    if fed.players(kind).len() != 1 {
+                        self.flow_by_player(plan, feed, fed, weight, sink);
+                    }
                 }
             }
         }
-        for feed in plan.by_lot.iter().filter(|feed| wanted(feed)) {
-            self.flow_by_lot(plan, feed, seen, &parts, weight, sink);
+    }
+
+    /// One part a share; [`NOTHING`] for those that add nothing.
+    fn parts(&self, plan: &BehaviourPlan, fed: &Fed<'_, '_>, weight: i64, sink: &mut CellSink) -> SmallVec<[u32; 16]> {
+        let mut parts = SmallVec::new();
+        for (place, share) in plan.shares.iter().enumerate() {
+            let is_live = fed.live >> place & 1 == 1;
+            parts.push(match is_live {
+                true => self.part(*share, fed.seen, fed.whole, Members::OfFact, weight, sink),
+                false => NOTHING,
+            });
         }
-        if plan.by_enterprise.iter().any(wanted) {
-            let role = self.meanings.vocabulary().known.role;
-            let players: SmallVec<[Counted<'_>; 4]> = seen
-                .enterprises()
-                .map(|(row, player)| Counted { role: row.item(role), player, known: seen.look(player) })
-                .collect();
-            for feed in plan.by_enterprise.iter().filter(|feed| wanted(feed)) {
-                self.flow_by_player(plan, feed, seen, &players, &parts, weight, sink);
+        parts
+    }
+
+    /// Hands over every item of every feed that some share waits for, with the feed and its place in the plan. An item comes
+    /// once a feed. Feeds by lot are left out where the fact acted on several: see [`Aggregates::flow_by_lot`].
+    #[inline]
+    pub(super) fn each_item<'p>(
+        &self,
+        plan: &'p BehaviourPlan,
+        fed: &Fed<'_, '_>,
+        mut take: impl FnMut(usize, &'p Feed, Item),
+    ) {
+        let seen = fed.seen;
+        let as_of = seen.as_of();
+        // What a role is asked for stands together: who plays it is found once.
+        let mut asked: Option<(Role, Played, Known<'_>)> = None;
+        for (place, feed) in plan.feeds.iter().enumerate().filter(|(_, feed)| feed.mask & fed.live != 0) {
+            match (feed.kind, feed.name) {
+                (FeedKind::ByLot, _) if fed.several_lots => {}
+                (FeedKind::ByEnterprise | FeedKind::ByInstitution, _) => {
+                    self.each_item_of_players(feed, fed, |item| take(place, feed, item));
+                }
+                (FeedKind::Plain, Name::Of(role, attribute)) if role.is_single() => {
+                    let (played, known) = match asked {
+                        Some((known_role, played, known)) if known_role == role => (played, known),
+                        _ => {
+                            let played = seen.role(role);
+                            let known = played.player().map_or(Known::NOTHING, |player| seen.look(player));
+                            asked = Some((role, played, known));
+                            (played, known)
+                        }
+                    };
+                    as_of.each_item(role, played, attribute, |_| known, |item| take(place, feed, item));
+                }
+                (_, name) => seen.each_item(name, |item| take(place, feed, item)),
             }
         }
-        if plan.by_institution.iter().any(wanted) {
-            let players: SmallVec<[Counted<'_>; 4]> = seen
-                .institutions()
-                .into_iter()
-                .map(|player| Counted { role: Item::NA, player, known: seen.look(player) })
-                .collect();
-            for feed in plan.by_institution.iter().filter(|feed| wanted(feed)) {
-                self.flow_by_player(plan, feed, seen, &players, &parts, weight, sink);
+    }
+
+    /// Dimensions of parties where the theme counts parties: each item once.
+    #[inline]
+    fn each_item_of_players(&self, feed: &Feed, fed: &Fed<'_, '_>, mut take: impl FnMut(Item)) {
+        match fed.players(feed.kind) {
+            [] => take(Item::NA),
+            [counted] => each_item_of(feed, fed, counted, take),
+            several => {
+                let mut items: SmallVec<[Item; 8]> = SmallVec::new();
+                for counted in several {
+                    each_item_of(feed, fed, counted, |item| {
+                        if !items.contains(&item) {
+                            items.push(item);
+                            take(item);
+                        }
+                    });
+                }
             }
         }
     }
 
     /// A fact over several lots counts in lot dimensions lot by lot for amounts, and once an item (facts.md 9.12).
-    fn flow_by_lot(
+    pub(super) fn flow_by_lot(
         &self,
         plan: &BehaviourPlan,
-        feed: &Feed,
-        seen: &Observation<'_>,
-        parts: &[u32],
+        fed: &Fed<'_, '_>,
         weight: i64,
         sink: &mut CellSink,
     ) {
-        let date = seen.fact.biz_date;
-        if seen.outcome.acted().nth(1).is_none() {
-            for item in seen.items(feed.name) {
-                for (pair, share) in &feed.targets {
-                    push(sink, *pair, date, item, parts[usize::from(*share)]);
+        let seen = fed.seen;
+        let whole: i64 = seen.outcome.acted().map(|change| change.after.amount_fen).sum();
+        let by_lot = plan.feeds.iter().filter(|feed| feed.kind == FeedKind::ByLot && feed.mask & fed.live != 0);
+        for feed in by_lot {
+            let item_of = |after: &Lot, before: Option<&Lot>| seen.lot_item(feed.name, after, before);
+            let mut items: SmallVec<[Item; 4]> = SmallVec::new();
+            for change in seen.outcome.acted() {
+                let item = item_of(&change.after, change.before.as_ref());
+                if !items.contains(&item) {
+                    items.push(item);
                 }
             }
-            return;
-        }
-        let whole: i64 = seen.outcome.acted().map(|change| change.after.amount_fen).sum();
-        let item_of = |after: &Lot, before: Option<&Lot>| seen.lot_item(feed.name, after, before);
-        let mut items: SmallVec<[Item; 4]> = SmallVec::new();
-        for change in seen.outcome.acted() {
-            let item = item_of(&change.after, change.before.as_ref());
-            if !items.contains(&item) {
-                items.push(item);
-            }
-        }
-        let mut before = 0;
-        for item in items {
-            let lots = seen.outcome.acted().filter(|change| item_of(&change.after, change.before.as_ref()) == item);
-            let (mut amount_fen, mut hops) = (0, 0);
-            for change in lots {
-                amount_fen += change.after.amount_fen;
-                hops = hops.max(i64::from(change.after.hops));
-            }
-            let extent = Extent { amount_fen, split: Some((whole, before)), hops };
-            before += amount_fen;
-            for (pair, share) in &feed.targets {
-                if parts[usize::from(*share)] != NOTHING {
-                    let part = self.part(plan.shares[usize::from(*share)], seen, extent, Members::OfFact, weight, sink);
-                    sink.push(*pair, date, item, part);
+            let mut before = 0;
+            for item in items {
+                let lots = seen.outcome.acted().filter(|change| item_of(&change.after, change.before.as_ref()) == item);
+                let (mut amount_fen, mut hops) = (0, 0);
+                for change in lots {
+                    amount_fen += change.after.amount_fen;
+                    hops = hops.max(i64::from(change.after.hops));
+                }
+                let extent = Extent { amount_fen, split: Some((whole, before)), hops };
+                before += amount_fen;
+                for (pair, share) in feed.targets.iter().filter(|(_, share)| fed.live >> share & 1 == 1) {
+                    let share = plan.shares[usize::from(*share)];
+                    let part = self.part(share, seen, extent, Members::OfFact, weight, sink);
+                    sink.push(*pair, seen.fact.biz_date, item, part);
                 }
             }
         }
     }
 
-    /// Dimensions of parties where the theme counts parties: once an item, with the parties that have the item as members.
-    #[allow(clippy::too_many_arguments)]
+    /// The same with the parties that have each item as members.
     fn flow_by_player(
         &self,
         plan: &BehaviourPlan,
         feed: &Feed,
-        seen: &Observation<'_>,
-        players: &[Counted<'_>],
-        parts: &[u32],
+        fed: &Fed<'_, '_>,
         weight: i64,
         sink: &mut CellSink,
     ) {
-        let date = seen.fact.biz_date;
-        let as_of = seen.as_of();
-        let items_of = |counted: &Counted<'_>| -> Items {
-            match feed.name {
-                Name::Of(each, attribute) => {
-                    as_of.items(each, Played::By(counted.player), attribute, |_| counted.known)
-                }
-                _ => Items::from_slice(&[counted.role]),
-            }
-        };
-        if let [counted] = players {
-            for item in items_of(counted) {
-                for (pair, share) in &feed.targets {
-                    push(sink, *pair, date, item, parts[usize::from(*share)]);
-                }
-            }
-            return;
-        }
-        if !sink.keeps_members() {
-            // Who keeps sums alone needs no part with other members.
-            let mut items: SmallVec<[Item; 8]> = SmallVec::new();
-            for counted in players {
-                for item in items_of(counted) {
-                    if !items.contains(&item) {
-                        items.push(item);
-                    }
-                }
-            }
-            if items.is_empty() {
-                items.push(Item::NA);
-            }
-            for (pair, share) in &feed.targets {
-                for item in &items {
-                    push(sink, *pair, date, *item, parts[usize::from(*share)]);
-                }
-            }
-            return;
-        }
+        let seen = fed.seen;
         let mut by_item: SmallVec<[(Item, SmallVec<[Player; 4]>); 4]> = SmallVec::new();
-        for counted in players {
-            for item in items_of(counted) {
-                match by_item.iter_mut().find(|(known, _)| *known == item) {
-                    Some((_, having)) => having.push(counted.player),
-                    None => by_item.push((item, SmallVec::from_slice(&[counted.player]))),
-                }
-            }
+        for counted in fed.players(feed.kind) {
+            each_item_of(feed, fed, counted, |item| match by_item.iter_mut().find(|(known, _)| *known == item) {
+                Some((_, having)) => having.push(counted.player),
+                None => by_item.push((item, SmallVec::from_slice(&[counted.player]))),
+            });
         }
         if by_item.is_empty() {
             by_item.push((Item::NA, SmallVec::new()));
         }
         let extent = Extent { amount_fen: seen.amount_fen(), split: None, hops: 0 };
         for (item, having) in &by_item {
-            for (pair, share) in &feed.targets {
-                let part = match parts[usize::from(*share)] {
-                    NOTHING => continue,
-                    _ => {
-                        let share = plan.shares[usize::from(*share)];
-                        self.part(share, seen, extent, Members::These(having), weight, sink)
-                    }
-                };
-                sink.push(*pair, date, *item, part);
+            for (pair, share) in feed.targets.iter().filter(|(_, share)| fed.live >> share & 1 == 1) {
+                let share = plan.shares[usize::from(*share)];
+                let part = self.part(share, seen, extent, Members::These(having), weight, sink);
+                sink.push(*pair, seen.fact.biz_date, *item, part);
             }
         }
     }
@@ -251,7 +298,7 @@ impl Aggregates {
                 sink.push(*pair, date, Item::ALL, part);
             }
             let known = &self.meanings.vocabulary().known;
-            for feed in plan.plain.iter().chain(&plan.by_lot).chain(&plan.by_enterprise) {
+            for feed in &plan.feeds {
                 let items = match feed.name {
                     Name::Amount => Items::from_slice(&[buckets::amount(length).item(known.amount_bucket)]),
                     // The holder before the fact; a request does not change it.
@@ -326,6 +373,17 @@ impl Aggregates {
                 sink.push(*pair, date, item, part);
             }
         }
+    }
+}
+
+#[inline]
+fn each_item_of(feed: &Feed, fed: &Fed<'_, '_>, counted: &Counted<'_>, mut take: impl FnMut(Item)) {
+    match feed.name {
+        Name::Of(each, attribute) => {
+            let played = Played::By(counted.player);
+            fed.seen.as_of().each_item(each, played, attribute, |_| counted.known, take);
+        }
+        _ => take(counted.role),
     }
 }
 

@@ -22,9 +22,11 @@ mod compile;
 mod contribution;
 pub mod epoch_sums;
 mod flow;
+mod layout;
 pub mod left_out;
 pub mod measure;
 pub mod query;
+mod rows;
 mod rules;
 pub mod sink;
 mod stock;
@@ -40,7 +42,8 @@ use self::{
     rules::{Counts, StockOf, THEMES, ThemeRule},
 };
 pub use self::{
-    epoch_sums::{CellLayout, EpochSums},
+    epoch_sums::EpochSums,
+    layout::CellLayout,
     query::{Answer, Grain, Partial, Plan, Question, QuestionError, Value},
     sink::{CellDelta, CellKey, CellSink, SetDelta},
 };
@@ -103,10 +106,27 @@ struct Share {
     counts: Counts,
 }
 
+/// How the items of a feed are found in a fact. The order is that of [`BehaviourPlan::feeds`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum FeedKind {
+    /// The same for every fact of the behaviour.
+    Constant,
+    /// The same items for the whole fact.
+    Plain,
+    /// They differ lot by lot.
+    ByLot,
+    /// They differ enterprise by enterprise, where the share counts enterprises.
+    ByEnterprise,
+    /// They differ institution by institution, where the share counts institutions.
+    ByInstitution,
+}
+
 /// The pairs that one name feeds: (pair, share or place of the stock theme).
 #[derive(Clone, Debug)]
 struct Feed {
+    kind: FeedKind,
     name: Name,
+    enumeration: Option<Enumeration>,
     targets: Vec<(u16, u8)>,
     /// Bit n: some target has n; a behaviour feeds fewer than 32 themes.
     mask: u32,
@@ -118,21 +138,14 @@ struct BehaviourPlan {
     shares: Vec<Share>,
     /// Time pairs.
     time: Vec<(u16, u8)>,
-    /// Names with the same items for the whole fact.
-    plain: Vec<Feed>,
-    /// Names that differ lot by lot.
-    by_lot: Vec<Feed>,
-    /// Names that differ enterprise by enterprise, where the share counts enterprises.
-    by_enterprise: Vec<Feed>,
-    /// Names that differ institution by institution, where the share counts institutions.
-    by_institution: Vec<Feed>,
+    /// By kind, then by name: what a role is asked for stands together.
+    feeds: Vec<Feed>,
 }
 
 /// What lots feed: names by the role that they read, so that an unchanged party is looked at once.
 #[derive(Clone, Debug, Default)]
 struct StockPlan {
     themes: Vec<(u16, StockOf)>,
-    time: Vec<(u16, u8)>,
     feeds: Vec<Feed>,
 }
 
@@ -207,6 +220,11 @@ impl Aggregates {
     /// True when facts of the behaviour may change a fed pair other than through the lots.
     pub fn reads(&self, behaviour: Behaviour) -> bool {
         !self.plans[usize::from(behaviour.0)].shares.is_empty()
+    }
+
+    /// The feeds of a plan by its number, as [`CellLayout`] numbers them.
+    fn feeds_of(&self, plan: usize) -> &[Feed] {
+        self.plans.get(plan).map_or(&self.stock.feeds, |plan| &plan.feeds)
     }
 
     /// The compiled catalogue.

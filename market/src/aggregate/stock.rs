@@ -5,12 +5,15 @@
 //! reference data as of its state change, so that what was put in can be taken out. Where old and new agree nothing is
 //! emitted.
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use super::{
     Aggregates,
     contribution::bill_member,
+    is_time,
+    layout::CellLayout,
     measure::{SetKind, Slot},
+    rows::Batches,
     rules::StockOf,
     sink::CellSink,
 };
@@ -49,12 +52,43 @@ struct Parties<'a> {
     holder: Known<'a>,
 }
 
-/// How a stock theme sees a lot version: from when it is in; `None` when it is not.
-type Start = Option<Day>;
+/// A version of a lot going out of some stocks or into them, on one date.
+struct Move {
+    is_old: bool,
+    date: Day,
+    /// The stocks, one bit each.
+    live: u32,
+    /// The other version is in them as well, on the same date and with the same sums: equal items cancel.
+    steady: bool,
+    /// Its batch and row; without one its cells are pushed one by one.
+    row: Option<(usize, u32)>,
+}
+
+type Moves = SmallVec<[Move; 4]>;
 
 impl Aggregates {
     /// Adds what a fact does to stock cells, times a weight (+1, or -1 to take it back).
     pub fn stock(&self, seen: &Observation<'_>, weight: i64, sink: &mut CellSink) {
+        self.each_lot_change(seen, |old, new| self.stock_change(old, new, weight, None, sink));
+    }
+
+    /// The same into rows, where they fit.
+    pub(super) fn stock_rows(
+        &self,
+        seen: &Observation<'_>,
+        weight: i64,
+        layout: &CellLayout,
+        batches: &mut Batches,
+        sink: &mut CellSink,
+    ) {
+        self.each_lot_change(seen, |old, new| self.stock_change(old, new, weight, Some((batches, layout)), sink));
+    }
+
+    fn each_lot_change<'a>(
+        &self,
+        seen: &Observation<'a>,
+        mut each: impl FnMut(Option<Version<'a>>, Version<'a>),
+    ) {
         if seen.outcome.changes.is_empty() || self.stock.themes.is_empty() {
             return;
         }
@@ -63,89 +97,108 @@ impl Aggregates {
         for change in &seen.outcome.changes {
             let (out, into) = margin.step(change);
             let old = change.before.as_ref().map(|lot| version(lot, header, seen, out));
-            let new = version(&change.after, header, seen, into);
-            self.stock_change(old, new, weight, sink);
+            each(old, version(&change.after, header, seen, into));
         }
     }
 
-    fn stock_change(&self, old: Option<Version<'_>>, new: Version<'_>, weight: i64, sink: &mut CellSink) {
-        let end = new.lot.changed_on;
-        let themes = &self.stock.themes;
-        let starts = |version: Version<'_>| -> SmallVec<[Start; 8]> {
-            themes.iter().map(|(_, of)| start(*of, version)).collect()
-        };
-        let olds = old.map_or_else(|| smallvec![None; themes.len()], starts);
-        let news = starts(new);
-        if olds.iter().chain(&news).all(Option::is_none) {
+    fn stock_change(
+        &self,
+        old: Option<Version<'_>>,
+        new: Version<'_>,
+        weight: i64,
+        mut rows: Option<(&mut Batches, &CellLayout)>,
+        sink: &mut CellSink,
+    ) {
+        let mut moves = self.moves(old, new);
+        if moves.is_empty() {
             return;
         }
-        // Parts are written when the first cell needs them.
-        let mut minus: SmallVec<[Option<u32>; 8]> = smallvec![None; themes.len()];
-        let mut plus = minus.clone();
-        let same_sums =
-            old.is_some_and(|old| old.lot.amount_fen == new.lot.amount_fen && old.margin_fen == new.margin_fen);
-        // One bit a theme: the old version is in, the new one is in, and with equal items nothing would change.
-        let (mut was, mut is, mut steady) = (0u32, 0u32, 0u32);
-        for theme in 0..themes.len() {
-            // Taken out when the next version begins, but never before it was in.
-            let out = olds[theme].map(|start| start.max(end));
-            was |= u32::from(out.is_some()) << theme;
-            is |= u32::from(news[theme].is_some()) << theme;
-            steady |= u32::from(same_sums && out == news[theme]) << theme;
-        }
-        let mut put = |pair: u16, theme: usize, old_items: &[Item], new_items: &[Item], sink: &mut CellSink| {
-            if steady >> theme & 1 == 1 && old_items == new_items {
-                return;
+        let version_of = |each: &Move| if each.is_old { old.unwrap_or(new) } else { new };
+        let sign_of = |each: &Move| if each.is_old { -weight } else { weight };
+        if let Some((batches, layout)) = &mut rows {
+            let (lots, places) = (layout.lots(), layout.plan(layout.lots()));
+            for each in &mut moves {
+                let version = version_of(each);
+                let sums = places.slots.iter().map(|slot| version.slot(*slot) * i128::from(sign_of(each)));
+                let batch = batches.find(lots, each.date, places);
+                each.row = batch.and_then(|batch| Some((batch, batches.at(lots, batch).rows.begin(each.live, sums)?)));
             }
-            if let (Some(old), Some(start)) = (old, olds[theme]) {
-                let part = *minus[theme].get_or_insert_with(|| self.stock_part(theme, old, -weight, sink));
-                for item in old_items {
-                    sink.push(pair, start.max(end), *item, part);
-                }
-            }
-            if let Some(date) = news[theme] {
-                let part = *plus[theme].get_or_insert_with(|| self.stock_part(theme, new, weight, sink));
-                for item in new_items {
-                    sink.push(pair, date, *item, part);
-                }
-            }
-        };
-        for (pair, theme) in &self.stock.time {
-            put(*pair, usize::from(*theme), &[Item::ALL], &[Item::ALL], sink);
         }
         let unchanged = old.map(|old| Unchanged::new(old, new));
-        for feed in &self.stock.feeds {
-            let equal = unchanged.as_ref().is_some_and(|unchanged| unchanged.holds(feed.name));
-            let moved = feed.mask & (was | is) & if equal { !steady } else { u32::MAX };
-            if moved == 0 {
+        let (mut any, mut moving) = (0, 0);
+        for each in &moves {
+            any |= each.live;
+            moving |= if each.steady { 0 } else { each.live };
+        }
+        // Parts are written when the first cell needs them: (place of the move, stock, part).
+        let mut parts: SmallVec<[(usize, u8, u32); 8]> = SmallVec::new();
+        let (mut old_items, mut new_items) = (Items::new(), Items::new());
+        for (place, feed) in self.stock.feeds.iter().enumerate() {
+            let mut equal = unchanged.as_ref().is_some_and(|unchanged| unchanged.holds(feed.name));
+            if feed.mask & if equal { moving } else { any } == 0 {
                 continue;
             }
-            let new_items = if moved & is != 0 || equal { new.items(feed.name) } else { Items::new() };
-            let old_items = match old {
-                Some(_) if equal => new_items.clone(),
-                Some(old) if moved & was != 0 => old.items(feed.name),
-                _ => Items::new(),
-            };
-            for (pair, theme) in &feed.targets {
-                if moved >> theme & 1 == 1 {
-                    put(*pair, usize::from(*theme), &old_items, &new_items, sink);
+            new_items.clear();
+            new.each_item(feed.name, |item| new_items.push(item));
+            old_items.clear();
+            match old {
+                Some(_) if equal => old_items.extend_from_slice(&new_items),
+                Some(old) => old.each_item(feed.name, |item| old_items.push(item)),
+                None => {}
+            }
+            equal |= old_items == new_items;
+            for (number, each) in moves.iter().enumerate() {
+                if each.live & feed.mask == 0 || (each.steady && equal) {
+                    continue;
+                }
+                let items = if each.is_old { &old_items } else { &new_items };
+                if let (Some((batch, row)), Some((batches, layout))) = (each.row, &mut rows) {
+                    let known = layout.plan(layout.lots()).feeds[place].items;
+                    let batch = batches.at(layout.lots(), batch);
+                    items.iter().for_each(|item| batch.put(row, place, known, *item));
+                    continue;
+                }
+                for (pair, theme) in feed.targets.iter().filter(|(_, theme)| each.live >> theme & 1 == 1) {
+                    let known = parts.iter().find(|(of, stock, _)| (*of, *stock) == (number, *theme));
+                    let part = known.map(|(.., part)| *part).unwrap_or_else(|| {
+                        let part = self.stock_part(usize::from(*theme), version_of(each), sign_of(each), sink);
+                        parts.push((number, *theme, part));
+                        part
+                    });
+                    items.iter().for_each(|item| sink.push(*pair, each.date, *item, part));
                 }
             }
         }
+    }
+
+    /// What goes out of which stocks and into which, by date.
+    fn moves(&self, old: Option<Version<'_>>, new: Version<'_>) -> Moves {
+        let mut moves = Moves::new();
+        let end = new.lot.changed_on;
+        let same_sums =
+            old.is_some_and(|old| old.lot.amount_fen == new.lot.amount_fen && old.margin_fen == new.margin_fen);
+        for (theme, (_, of)) in self.stock.themes.iter().enumerate() {
+            // Taken out when the next version begins, but never before it was in.
+            let out = old.and_then(|old| start(*of, old)).map(|start| start.max(end));
+            let into = start(*of, new);
+            let steady = same_sums && out == into;
+            for (is_old, date) in [(true, out), (false, into)] {
+                let Some(date) = date else { continue };
+                let same = |each: &&mut Move| (each.is_old, each.date, each.steady) == (is_old, date, steady);
+                match moves.iter_mut().find(same) {
+                    Some(each) => each.live |= 1 << theme,
+                    None => moves.push(Move { is_old, date, live: 1 << theme, steady, row: None }),
+                }
+            }
+        }
+        moves
     }
 
     fn stock_part(&self, theme: usize, version: Version<'_>, weight: i64, sink: &mut CellSink) -> u32 {
         let theme = &self.themes[usize::from(self.stock.themes[theme].0)];
         let mut part = sink.begin_part();
         for slot in &theme.stock_slots {
-            let value = match slot {
-                Slot::Lots => 1,
-                Slot::Balance => i128::from(version.lot.amount_fen),
-                Slot::DueWeighted => i128::from(version.lot.amount_fen) * i128::from(version.header.due_date.0),
-                Slot::Margin => i128::from(version.margin_fen),
-                _ => 0,
-            };
-            part.sum(value * i128::from(weight));
+            part.sum(version.slot(*slot) * i128::from(weight));
         }
         if part.keeps_members() {
             for set in &theme.stock_sets {
@@ -190,8 +243,8 @@ fn payee_of(header: &Header) -> Player {
     Player { party: header.payee, branch: header.payee_inst }
 }
 
-/// From when a lot version is in a stock.
-fn start(of: StockOf, version: Version<'_>) -> Start {
+/// From when a lot version is in a stock; `None` when it is not.
+fn start(of: StockOf, version: Version<'_>) -> Option<Day> {
     let lot = version.lot;
     match of {
         StockOf::Held => lot.is_held().then_some(lot.changed_on),
@@ -308,15 +361,27 @@ impl Unchanged {
 }
 
 impl<'a> Version<'a> {
-    /// The items of a stock name. Days that move with the date of the cell stay raw.
-    fn items(&self, name: Name) -> Items {
+    /// What it adds to a slot.
+    fn slot(&self, slot: Slot) -> i128 {
+        match slot {
+            Slot::Lots => 1,
+            Slot::Balance => i128::from(self.lot.amount_fen),
+            Slot::DueWeighted => i128::from(self.lot.amount_fen) * i128::from(self.header.due_date.0),
+            Slot::Margin => i128::from(self.margin_fen),
+            _ => 0,
+        }
+    }
+
+    /// The items of a stock name, one by one. Days that move with the date of the cell stay raw.
+    fn each_item(&self, name: Name, mut take: impl FnMut(Item)) {
         let (lot, header, as_of) = (self.lot, self.header, self.as_of);
         let known = &as_of.meanings.vocabulary().known;
         let item = match name {
             Name::Of(role, attribute) => {
                 let (played, known) = self.played(role);
-                return as_of.items(role, played, attribute, |_| known);
+                return as_of.each_item(role, played, attribute, |_| known, take);
             }
+            name if is_time(name) => Item::ALL,
             Name::RemainingDays => Item::day(header.due_date),
             Name::HoldingDays => Item::day(lot.since),
             // In the overdue stock every lot is overdue; elsewhere the day says when it was due.
@@ -337,7 +402,7 @@ impl<'a> Version<'a> {
                 .or_else(|| header_item(as_of, header, name))
                 .unwrap_or(Item::NA),
         };
-        smallvec![item]
+        take(item);
     }
 
     fn played(&self, role: Role) -> (Played, Known<'a>) {

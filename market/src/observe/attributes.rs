@@ -1,7 +1,5 @@
 //! What a party is at an instant, as items (derived.csv `ent_attr`, `inst_attr`, `tier`, `X.watch_lists`).
 
-use smallvec::smallvec;
-
 use super::{
     meanings::Meanings,
     roles::{Played, Player},
@@ -107,49 +105,72 @@ impl<'a> AsOf<'a> {
         attribute: Attribute,
         look: impl FnOnce(Player) -> Known<'a>,
     ) -> Items {
+        let mut items = Items::new();
+        self.each_item(role, played, attribute, look, |item| items.push(item));
+        items
+    }
+
+    /// The same, item by item: for who only passes them on.
+    #[inline]
+    pub fn each_item(
+        &self,
+        role: Role,
+        played: Played,
+        attribute: Attribute,
+        look: impl FnOnce(Player) -> Known<'a>,
+        mut take: impl FnMut(Item),
+    ) {
         let player = match played {
             Played::By(player) => player,
-            Played::ByEnterprise => return smallvec![Item::ENTERPRISE],
-            Played::Unknown => return smallvec![Item::UNKNOWN],
-            Played::NoRole => return smallvec![Item::NA],
+            Played::ByEnterprise => return take(Item::ENTERPRISE),
+            Played::Unknown => return take(Item::UNKNOWN),
+            Played::NoRole => return take(Item::NA),
         };
-        let expected = expected(role);
         if attribute == Attribute::Party {
-            return smallvec![Item::party(player.party)];
+            return take(Item::party(player.party));
         }
         if attribute == Attribute::WatchLists {
             let enumeration = self.meanings.vocabulary.known.watch_list_type;
             let lists = self.reference.watch_lists(player.party, self.at, self.date);
-            return if lists.is_empty() {
-                smallvec![Item::NA]
-            } else {
-                lists.into_iter().map(|row| row.item(enumeration)).collect()
+            if lists.is_empty() {
+                take(Item::NA);
+            }
+            return lists.into_iter().for_each(|row| take(row.item(enumeration)));
+        }
+        let expected = expected(role);
+        if player.party.is_enterprise() {
+            return match expected {
+                Expected::Enterprise | Expected::Either => {
+                    self.each_enterprise_item(player, attribute, look(player), take);
+                }
+                Expected::Institution => take(Item::ENTERPRISE),
+                Expected::InstitutionOnly => take(Item::NA),
             };
         }
         let as_institution = matches!(expected, Expected::Institution | Expected::InstitutionOnly);
-        if player.party.is_enterprise() {
-            return match expected {
-                Expected::Enterprise | Expected::Either => self.enterprise_items(player, attribute, look(player)),
-                Expected::Institution => smallvec![Item::ENTERPRISE],
-                Expected::InstitutionOnly => smallvec![Item::NA],
-            };
-        }
         let place = matches!(attribute, Attribute::Province | Attribute::City | Attribute::Zone);
         if player.party.is_legal() && (as_institution || (expected == Expected::Either && place)) {
-            return smallvec![self.institution_item(player, attribute, look(player))];
+            return take(self.institution_item(player, attribute, look(player)));
         }
-        smallvec![Item::NA]
+        take(Item::NA);
     }
 
-    fn enterprise_items(&self, player: Player, attribute: Attribute, party: Known<'a>) -> Items {
+    #[inline]
+    fn each_enterprise_item(
+        &self,
+        player: Player,
+        attribute: Attribute,
+        party: Known<'a>,
+        mut take: impl FnMut(Item),
+    ) {
         let known = &self.meanings.vocabulary.known;
         if attribute == Attribute::Group {
             let group = self.reference.group(player.party, self.at, self.date);
             let nobody = if party.enterprise.is_some() { Item::NA } else { Item::UNKNOWN };
-            return smallvec![group.map_or(nobody, Item::party)];
+            return take(group.map_or(nobody, Item::party));
         }
-        let Some(enterprise) = party.enterprise else { return smallvec![Item::UNKNOWN] };
-        let row = match attribute {
+        let Some(enterprise) = party.enterprise else { return take(Item::UNKNOWN) };
+        take(match attribute {
             Attribute::Province => enterprise.province.item(known.province),
             Attribute::City => enterprise.city.item(known.city),
             Attribute::Zone => self.reference.zone(enterprise.province).item(known.economic_zone),
@@ -163,14 +184,13 @@ impl<'a> AsOf<'a> {
             Attribute::SpecialFlags => {
                 let mut bits = enterprise.special_flags;
                 if bits == 0 {
-                    return smallvec![self.meanings.no_flag];
+                    return take(self.meanings.no_flag);
                 }
-                let mut items = Items::new();
                 while bits != 0 {
-                    items.push(Row(bits.trailing_zeros() as u16).item(known.special_flag));
+                    take(Row(bits.trailing_zeros() as u16).item(known.special_flag));
                     bits &= bits - 1;
                 }
-                return items;
+                return;
             }
             Attribute::RegisteredCapital => {
                 let bucket = enterprise.reg_capital_fen.map_or(Row::UNKNOWN, buckets::registered_capital);
@@ -181,8 +201,7 @@ impl<'a> AsOf<'a> {
                 enterprise.reg_date.map_or(Row::UNKNOWN, age).item(known.company_age_bucket)
             }
             _ => Item::NA,
-        };
-        smallvec![row]
+        });
     }
 
     fn institution_item(&self, player: Player, attribute: Attribute, party: Known<'a>) -> Item {

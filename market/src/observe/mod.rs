@@ -15,7 +15,7 @@ pub(crate) mod roles;
 
 use std::cell::{Cell, OnceCell, RefCell};
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use self::{
     attributes::{AsOf, Known},
@@ -203,57 +203,68 @@ impl<'a> Observation<'a> {
 
     /// The items of a name for this fact. Lot names read the first lot; [`Observation::lot_items`] takes any.
     pub fn items(&self, name: Name) -> Items {
+        let mut items = Items::new();
+        self.each_item(name, |item| items.push(item));
+        items
+    }
+
+    /// The same, item by item: for who only passes them on.
+    #[inline]
+    pub fn each_item(&self, name: Name, mut take: impl FnMut(Item)) {
         let known = &self.meanings.vocabulary.known;
         let fact = self.fact;
-        let one = |item: Item| -> Items { smallvec![item] };
         match name {
             Name::Field(Field::RateE4) => {
-                one(fact.int(Field::RateE4).map_or(Row::UNKNOWN, buckets::rate).item(known.rate_bucket))
+                take(fact.int(Field::RateE4).map_or(Row::UNKNOWN, buckets::rate).item(known.rate_bucket))
             }
             Name::Field(Field::RepoDays) => {
-                one(fact.int(Field::RepoDays).map_or(Row::UNKNOWN, buckets::repo_term).item(known.repo_term_bucket))
+                take(fact.int(Field::RepoDays).map_or(Row::UNKNOWN, buckets::repo_term).item(known.repo_term_bucket))
             }
-            Name::Field(field) if self.meanings.field_enumeration(field).is_some() => one(self.field_item(field)),
-            Name::Field(field) => one(match (fact.party(field), fact.inst(field), fact.date(field), fact.int(field)) {
+            Name::Field(field) if self.meanings.field_enumeration(field).is_some() => take(self.field_item(field)),
+            Name::Field(field) => take(match (fact.party(field), fact.inst(field), fact.date(field), fact.int(field)) {
                 (Some(party), ..) => Item::party(party),
                 (_, Some(branch), ..) => Item::branch(branch),
                 (_, _, Some(day), _) => Item::day(day),
                 (.., Some(number)) => Item::number(number),
                 _ => Item::UNKNOWN,
             }),
-            Name::Behaviour => one(self.meaning.item),
-            Name::BehaviourGroup => one(self.meaning.group),
-            Name::Source => one(self.meanings.source_item(fact.source)),
-            Name::BizDate => one(Item::day(fact.biz_date)),
-            Name::Month => one(self.meanings.month_item(fact.biz_date)),
-            Name::Quarter => one(self.meanings.quarter_item(fact.biz_date)),
-            Name::Year => one(self.meanings.year_item(fact.biz_date)),
-            Name::DayType => self.meanings.day_type_items(fact.biz_date),
+            Name::Behaviour => take(self.meaning.item),
+            Name::BehaviourGroup => take(self.meaning.group),
+            Name::Source => take(self.meanings.source_item(fact.source)),
+            Name::BizDate => take(Item::day(fact.biz_date)),
+            Name::Month => take(self.meanings.month_item(fact.biz_date)),
+            Name::Quarter => take(self.meanings.quarter_item(fact.biz_date)),
+            Name::Year => take(self.meanings.year_item(fact.biz_date)),
+            Name::DayType => self.meanings.day_type_items(fact.biz_date).into_iter().for_each(take),
             Name::Hour => {
                 let ms = fact.event_time - Day::of_time(fact.event_time).start_ms();
-                one(Row((ms / 3_600_000) as u16).item(known.hour_of_day))
+                take(Row((ms / 3_600_000) as u16).item(known.hour_of_day))
             }
-            Name::BusinessKind => one(match fact.code(Field::BusinessKind) {
+            Name::BusinessKind => take(match fact.code(Field::BusinessKind) {
                 Some(_) => self.field_item(Field::BusinessKind),
                 None => self.meaning.business_kind,
             }),
-            Name::EndorsementKind => one(self.field_item(Field::EndorsementKind)),
-            Name::RediscountPurpose => one(self.field_item(Field::RediscountPurpose)),
+            Name::EndorsementKind => take(self.field_item(Field::EndorsementKind)),
+            Name::RediscountPurpose => take(self.field_item(Field::RediscountPurpose)),
             Name::Product => {
                 if self.by_supply_chain() && fact.bill_id.is_some() {
                     match self.meaning.product {
-                        Item::NA => one(self.meanings.supply_chain_product),
-                        product => smallvec![product, self.meanings.supply_chain_product],
+                        Item::NA => take(self.meanings.supply_chain_product),
+                        product => {
+                            take(product);
+                            take(self.meanings.supply_chain_product);
+                        }
                     }
                 } else {
-                    one(self.meaning.product)
+                    take(self.meaning.product)
                 }
             }
-            Name::QuoteMethod => one(self.quote_method()),
+            Name::QuoteMethod => take(self.quote_method()),
             Name::Side if fact.behaviour == behaviour::IBT_SET => {
-                smallvec![self.meanings.sell_side, self.meanings.buy_side]
+                take(self.meanings.sell_side);
+                take(self.meanings.buy_side);
             }
-            Name::Side => one(match fact.code(Field::Side) {
+            Name::Side => take(match fact.code(Field::Side) {
                 Some(_) => self.field_item(Field::Side),
                 None => self.meaning.side,
             }),
@@ -265,31 +276,31 @@ impl<'a> Observation<'a> {
                         roles.push(item);
                     }
                 }
-                roles
+                roles.into_iter().for_each(take);
             }
-            Name::Spread => one(self.spread_e4().map_or(Row::UNKNOWN, buckets::spread).item(known.spread_bucket)),
-            Name::Amount => one(buckets::amount(self.amount_fen()).item(known.amount_bucket)),
-            Name::CurveTenor => one(self.field_item(Field::CurveTenor)),
-            Name::RateKind if fact.behaviour == behaviour::REF_CRV => one(self.meanings.curve_rate_kind),
-            Name::RateKind => one(self.field_item(Field::RateKind)),
-            Name::ListType => one(self.list_type()),
+            Name::Spread => take(self.spread_e4().map_or(Row::UNKNOWN, buckets::spread).item(known.spread_bucket)),
+            Name::Amount => take(buckets::amount(self.amount_fen()).item(known.amount_bucket)),
+            Name::CurveTenor => take(self.field_item(Field::CurveTenor)),
+            Name::RateKind if fact.behaviour == behaviour::REF_CRV => take(self.meanings.curve_rate_kind),
+            Name::RateKind => take(self.field_item(Field::RateKind)),
+            Name::ListType => take(self.list_type()),
             Name::CurveRate | Name::PriceDays | Name::InterestExpected => {
-                one(self.number(name).map_or(Item::UNKNOWN, Item::number))
+                take(self.number(name).map_or(Item::UNKNOWN, Item::number))
             }
             Name::Of(Role::EachEnterprise, attribute) => {
-                self.each(Role::EachEnterprise, attribute, self.enterprises().map(|(_, player)| player))
+                self.each(Role::EachEnterprise, attribute, self.enterprises().map(|(_, player)| player), take);
             }
             Name::Of(Role::EachInstitution, attribute) => {
-                self.each(Role::EachInstitution, attribute, self.institutions().into_iter())
+                self.each(Role::EachInstitution, attribute, self.institutions().into_iter(), take);
             }
             Name::Of(role, attribute) => {
-                self.as_of().items(role, self.role(role), attribute, |player| self.look(player))
+                self.as_of().each_item(role, self.role(role), attribute, |player| self.look(player), take);
             }
             name if name.is_of_lot() => match self.lot() {
-                Some(lot) => one(self.lot_item(name, lot, self.lot_before())),
-                None => one(Item::NA),
+                Some(lot) => take(self.lot_item(name, lot, self.lot_before())),
+                None => take(Item::NA),
             },
-            name => one(self.bill_item(name)),
+            name => take(self.bill_item(name)),
         }
     }
 
@@ -298,7 +309,13 @@ impl<'a> Observation<'a> {
         self.as_of().items(role, Played::By(player), attribute, |player| self.look(player))
     }
 
-    fn each(&self, role: Role, attribute: Attribute, players: impl Iterator<Item = Player>) -> Items {
+    fn each(
+        &self,
+        role: Role,
+        attribute: Attribute,
+        players: impl Iterator<Item = Player>,
+        take: impl FnMut(Item),
+    ) {
         let mut items = Items::new();
         for player in players {
             for item in self.items_of(role, player, attribute) {
@@ -310,7 +327,7 @@ impl<'a> Observation<'a> {
         if items.is_empty() {
             items.push(Item::NA);
         }
-        items
+        items.into_iter().for_each(take);
     }
 
     fn quote_method(&self) -> Item {

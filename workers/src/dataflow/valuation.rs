@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use billwatch_market::{
-    aggregate::{Aggregates, CellLayout, CellSink, EpochSums},
+    aggregate::{Aggregates, CellLayout, EpochSums},
     bill::{Bill, Effect, Laws, Outcome},
     catalogue::Catalogue,
     corrections::{Effective, effective},
@@ -131,7 +131,6 @@ pub struct Valuer {
     /// By feature: owners of rules that compare its keys.
     collective: Vec<SmallVec<[u32; 2]>>,
     output: Output,
-    cell_sink: CellSink,
     /// Sums of the epoch, by cell.
     cells: EpochSums,
     /// Hash of the view of effects.
@@ -161,8 +160,7 @@ impl Valuer {
             owners: common.owners.clone(),
             collective,
             output: Output::default(),
-            cell_sink: CellSink::new(false),
-            cells: EpochSums::new(common.rules.cell_layout.clone()),
+            cells: EpochSums::new(common.rules.aggregates.clone(), common.rules.cell_layout.clone()),
             effects: Effects::default(),
         }
     }
@@ -185,10 +183,7 @@ impl Valuer {
         if let Some(timers) = timers {
             rules.patterns.time(&seen, &registry, timers);
         }
-        self.cell_sink.clear();
-        rules.aggregates.flow(&observation, i64::from(weight), &mut self.cell_sink);
-        rules.aggregates.stock(&observation, i64::from(weight), &mut self.cell_sink);
-        self.cells.add_all(&self.cell_sink);
+        self.cells.observe(&observation, i64::from(weight));
         self.effects.count(fact.event_id, Fate::Folded(outcome.effect), weight);
         for delta in self.output.deltas.drain(..) {
             // All features of a key have one owner: rules read several.
