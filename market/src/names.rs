@@ -145,6 +145,28 @@ const ATTRIBUTES: [(Attribute, &str); 21] = [
     (Attribute::MemberType, "member_type"),
 ];
 
+/// The attributes whose items are codes and change only with what is said of the party: not the party, its group, the lists
+/// that it is on and its age.
+pub const CODED_ATTRIBUTES: [Attribute; 17] = [
+    Attribute::Province,
+    Attribute::City,
+    Attribute::Zone,
+    Attribute::IndustrySection,
+    Attribute::IndustryDivision,
+    Attribute::Size,
+    Attribute::Ownership,
+    Attribute::RegistrationType,
+    Attribute::RegistryStatus,
+    Attribute::Rating,
+    Attribute::SpecialFlags,
+    Attribute::RegisteredCapital,
+    Attribute::InstitutionType,
+    Attribute::InstitutionGroup,
+    Attribute::Tier,
+    Attribute::TotalAssets,
+    Attribute::MemberType,
+];
+
 /// A name, parsed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Name {

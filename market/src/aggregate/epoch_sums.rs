@@ -20,7 +20,9 @@ use smallvec::SmallVec;
 use super::{
     Aggregates, CellKey, CellSink, Feed, FeedKind,
     layout::{CellLayout, PlanLayout, Target},
-    rows::{Batch, Batches, LARGEST, Rows},
+    profiles::Profiles,
+    rows::{Batch, Batches, LARGEST},
+    stock::Lots,
 };
 use crate::{
     ids::Day,
@@ -32,10 +34,24 @@ use crate::{
 const BOUND: i64 = 1 << 60;
 /// Dates with an array of their own (about 0.7 MB each with the embedded catalogue); further dates are rare in one epoch.
 const DENSE_DAYS: usize = 16;
+/// What the rows of a batch add to the cells of a share.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    stride: usize,
+    parts: &'a [i64],
+}
+
+impl<'a> Parts<'a> {
+    #[inline]
+    fn of(self, row: u32) -> &'a [i64] {
+        &self.parts[row as usize * self.stride..][..self.stride]
+    }
+}
+
 /// The cells of one business date.
 struct DenseDay {
     date: Day,
-    /// For each cell, side by side for the cache: 1 when it is in `changed`, and its sums.
+    /// For each cell, side by side for the cache: not 0 when it is in `changed`, and its sums.
     values: Box<[i64]>,
     changed: Vec<u32>,
 }
@@ -45,6 +61,7 @@ pub struct EpochSums {
     aggregates: Arc<Aggregates>,
     layout: Arc<CellLayout>,
     batches: Batches,
+    profiles: Profiles,
     /// Changes that are no rows.
     rest: CellSink,
     totals: Totals,
@@ -63,12 +80,15 @@ struct Totals {
     sparse_values: Vec<i128>,
     /// Some cells with a place have a part in `sparse`.
     spilled: bool,
+    /// Kept for its memory.
+    parts: Vec<i64>,
 }
 
 impl EpochSums {
     /// Nothing yet.
     pub fn new(aggregates: Arc<Aggregates>, layout: Arc<CellLayout>) -> Self {
         EpochSums {
+            profiles: Profiles::new(aggregates.meanings().vocabulary()),
             aggregates,
             batches: Batches::default(),
             rest: CellSink::new(false),
@@ -80,6 +100,7 @@ impl EpochSums {
                 sparse: HashMap::new(),
                 sparse_values: Vec::new(),
                 spilled: false,
+                parts: Vec::new(),
             },
             layout,
         }
@@ -88,7 +109,7 @@ impl EpochSums {
     /// Adds what a fact does to flow cells and stocks, times a weight (+1, or -1 to take it back): as
     /// [`Aggregates::flow`] and [`Aggregates::stock`] say.
     pub fn observe(&mut self, seen: &Observation<'_>, weight: i64) {
-        let EpochSums { aggregates, layout, batches, rest, totals } = self;
+        let EpochSums { aggregates, layout, batches, profiles, rest, totals } = self;
         let number = usize::from(seen.fact.behaviour.0);
         let plan = &aggregates.plans[number];
         if let Some(fed) = aggregates.fed_by(plan, seen) {
@@ -97,7 +118,13 @@ impl EpochSums {
             let batch = batches.find(number, seen.fact.biz_date, places).map(|place| batches.at(number, place));
             let row = batch.and_then(|batch| batch.rows.begin(fed.live, sums).map(|row| (batch, row)));
             if let Some((batch, row)) = row {
-                aggregates.each_item(plan, &fed, |place, feed, item| {
+                for ((role, mask), players) in places.roles.iter().zip(&mut batch.roles) {
+                    if mask & fed.live != 0 {
+                        aggregates.each_profile(*role, &fed, profiles, |profile| players.push((row, profile)));
+                    }
+                }
+                let wanted = |place: usize| places.feeds[place].profile.is_none();
+                aggregates.each_item(plan, &fed, wanted, |place, feed, item| {
                     if feed.kind != FeedKind::Constant || row == 0 {
                         batch.put(row, place, places.feeds[place].items, item);
                     }
@@ -110,8 +137,10 @@ impl EpochSums {
             }
         }
         aggregates.flow_beside(seen, weight, rest);
-        aggregates.stock_rows(seen, weight, layout, batches, rest);
-        batches.drain_full(|number, batch| totals.add_batch(aggregates.feeds_of(number), layout.plan(number), batch));
+        aggregates.stock_rows(seen, weight, Lots { layout, batches, profiles }, rest);
+        batches.drain_full(|number, batch| {
+            totals.add_batch(aggregates.feeds_of(number), layout.plan(number), profiles, batch);
+        });
         if !rest.cells().is_empty() {
             totals.add_all(rest);
             rest.clear();
@@ -125,16 +154,17 @@ impl EpochSums {
 
     /// Hands out every cell that changed, with the sums of its slots, in no order; then begins anew.
     pub fn drain(&mut self, each: impl FnMut(CellKey, &[i128])) {
-        let EpochSums { aggregates, layout, batches, totals, .. } = self;
+        let EpochSums { aggregates, layout, batches, profiles, totals, .. } = self;
         batches.drain(|number, batch| {
-            totals.add_batch(aggregates.feeds_of(number), layout.plan(number), batch);
+            totals.add_batch(aggregates.feeds_of(number), layout.plan(number), profiles, batch);
         });
+        profiles.rest();
         totals.drain(each);
     }
 
     /// Bytes held.
     pub fn heap_bytes(&self) -> usize {
-        self.totals.heap_bytes() + self.batches.heap_bytes()
+        self.totals.heap_bytes() + self.batches.heap_bytes() + self.profiles.heap_bytes()
     }
 }
 
@@ -149,38 +179,48 @@ impl Totals {
         }
     }
 
-    /// Adds the rows of a batch, column by column.
-    fn add_batch(&mut self, feeds: &[Feed], places: &PlanLayout, batch: &mut Batch) {
-        let Batch { date, rows, feeds: columns, .. } = batch;
-        let (date, rows) = (*date, &*rows);
+    /// Adds the rows of a batch, share by share and column by column.
+    fn add_batch(&mut self, feeds: &[Feed], places: &PlanLayout, profiles: &Profiles, batch: &mut Batch) {
+        let Batch { date, rows, roles, feeds: columns } = batch;
         // A row adds to a cell once at most, so the sums of all rows bound what the batch adds to any cell.
-        let day = self.day(date, rows.bound);
-        let everything = |item| (0..rows.len() as u32).map(move |row| (item, row));
-        for target in &places.time {
-            self.add_runs(day, date, rows, places, *target, everything(Item::ALL));
-        }
-        for ((feed, column), to) in feeds.iter().zip(columns).zip(&places.feeds) {
-            column.strange.sort_unstable();
-            for target in to.targets.iter().filter(|target| rows.any >> target.share & 1 == 1) {
-                let item_of = |place: u32| self.layout.cell(target.first_cell + place).1;
-                if feed.kind == FeedKind::Constant {
+        let day = self.day(*date, rows.bound);
+        columns.iter_mut().for_each(|column| column.strange.sort_unstable());
+        let mut parts = std::mem::take(&mut self.parts);
+        for (number, share) in places.shares.iter().enumerate() {
+            let targets = share.time.first().or(share.targets.first().map(|(_, target)| target));
+            let Some(stride) = targets.map(|target| target.stride as usize) else { continue };
+            if rows.any >> number & 1 == 0 {
+                continue;
+            }
+            rows.parts(share, number, stride, &mut parts);
+            let parts = Parts { stride, parts: &parts };
+            let everything = |item| (0..rows.len() as u32).map(move |row| (item, row));
+            for target in &share.time {
+                self.add_runs(day, *date, parts, *target, everything(Item::ALL));
+            }
+            for (feed, target) in &share.targets {
+                let feed = usize::from(*feed);
+                let (column, layout) = (&columns[feed], self.layout.clone());
+                let item_of = |place: u32| layout.cell(target.first_cell + place).1;
+                if feeds[feed].kind == FeedKind::Constant {
                     let placed = column.placed.first().map(|(_, place)| item_of(*place));
                     if let Some(item) = placed.or(column.strange.first().map(|(item, _)| *item)) {
-                        self.add_runs(day, date, rows, places, *target, everything(item));
+                        self.add_runs(day, *date, parts, *target, everything(item));
                     }
                     continue;
                 }
-                if let Some(day) = day {
-                    self.days[day].add_column(rows, places, *target, &column.placed);
-                } else {
-                    let layout = self.layout.clone();
-                    let item_of = |place: u32| layout.cell(target.first_cell + place).1;
-                    let placed = column.placed.iter().map(|(row, place)| (item_of(*place), *row));
-                    self.add_runs(day, date, rows, places, *target, placed);
+                let mut placed = |row: u32, place: u32| match day {
+                    Some(day) => self.days[day].add_part(parts.of(row), *target, place),
+                    None => self.add_runs(None, *date, parts, *target, [(item_of(place), row)].into_iter()),
+                };
+                column.placed.iter().for_each(|(row, place)| placed(*row, *place));
+                if let Some((role, attribute)) = places.feeds[feed].profile {
+                    profiles.each_item(&roles[usize::from(role)], attribute, placed);
                 }
-                self.add_runs(day, date, rows, places, *target, column.strange.iter().copied());
+                self.add_runs(day, *date, parts, *target, column.strange.iter().copied());
             }
         }
+        self.parts = parts;
     }
 
     /// Adds items, those that follow each other and are equal at once.
@@ -188,27 +228,20 @@ impl Totals {
         &mut self,
         day: Option<usize>,
         date: Day,
-        rows: &Rows,
-        places: &PlanLayout,
+        parts: Parts<'_>,
         target: Target,
         items: impl Iterator<Item = (Item, u32)>,
     ) {
-        let share = &places.shares[usize::from(target.share)];
-        let mut sums: SmallVec<[i128; 8]> = SmallVec::from_elem(0, target.stride as usize - 1);
+        let mut sums: SmallVec<[i128; 8]> = SmallVec::from_elem(0, parts.stride - 1);
         let mut run: Option<Item> = None;
         for (item, row) in items {
-            if rows.live[row as usize] >> target.share & 1 == 0 {
-                continue;
-            }
-            if run.is_some_and(|run| run != item) {
-                self.add(day, CellKey { pair: target.pair, date, item: run.unwrap_or(item) }, &sums);
+            let [1, part @ ..] = parts.of(row) else { continue };
+            if let Some(before) = run.filter(|run| *run != item) {
+                self.add(day, CellKey { pair: target.pair, date, item: before }, &sums);
                 sums.fill(0);
             }
             run = Some(item);
-            let row = rows.row(row);
-            for (slot, sum) in share {
-                sums[usize::from(*slot) - 1] += i128::from(row[usize::from(*sum)]);
-            }
+            sums.iter_mut().zip(part).for_each(|(sum, more)| *sum += i128::from(*more));
         }
         if let Some(item) = run {
             self.add(day, CellKey { pair: target.pair, date, item }, &sums);
@@ -304,27 +337,19 @@ impl Totals {
 }
 
 impl DenseDay {
-    /// Adds the rows that have a place in the cells of a target.
-    fn add_column(&mut self, rows: &Rows, places: &PlanLayout, target: Target, placed: &[(u32, u32)]) {
-        let share = &places.shares[usize::from(target.share)][..];
-        let all = rows.all >> target.share & 1 == 1;
-        let stride = target.stride as usize;
-        for (row, place) in placed {
-            if !all && rows.live[*row as usize] >> target.share & 1 == 0 {
-                continue;
-            }
-            let at = target.first_value as usize + *place as usize * stride;
-            let cell = &mut self.values[at..at + stride];
-            if cell[0] == 0 {
-                cell[0] = 1;
-                self.changed.push(target.first_cell + place);
-            }
-            let row = rows.row(*row);
-            for (slot, sum) in share {
-                // `bound` says that nothing is lost here.
-                cell[usize::from(*slot)] = cell[usize::from(*slot)].wrapping_add(row[usize::from(*sum)]);
-            }
+    /// Adds what a row adds to a cell of a target.
+    #[inline]
+    fn add_part(&mut self, part: &[i64], target: Target, place: u32) {
+        if part[0] == 0 {
+            return;
         }
+        let at = target.first_value as usize + place as usize * part.len();
+        let cell = &mut self.values[at..at + part.len()];
+        if cell[0] == 0 {
+            self.changed.push(target.first_cell + place);
+        }
+        // `bound` says that nothing is lost here.
+        cell.iter_mut().zip(part).for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
     }
 
     /// Hands out every changed cell that is not nothing, and begins anew.

@@ -8,6 +8,7 @@ use super::{
     Aggregates, BehaviourPlan, Feed, FeedKind,
     contribution::{Extent, Members, bill_member},
     measure::{SetKind, Slot},
+    profiles::{Profile, Profiles},
     rules::Condition,
     sink::CellSink,
 };
@@ -108,7 +109,7 @@ impl Aggregates {
             push(sink, *pair, date, Item::ALL, parts[usize::from(*share)]);
         }
         let apart = sink.keeps_members();
-        self.each_item(plan, fed, |_, feed, item| {
+        self.each_item(plan, fed, |_| true, |_, feed, item| {
             // Who keeps members tells apart whose item it is.
             let by_player = matches!(feed.kind, FeedKind::ByEnterprise | FeedKind::ByInstitution);
             if apart && by_player && fed.players(feed.kind).len() != 1 {
@@ -145,20 +146,47 @@ impl Aggregates {
         parts
     }
 
-    /// Hands over every item of every feed that some share waits for, with the feed and its place in the plan. An item comes
+    /// Hands over the profile of everybody who plays a role.
+    pub(super) fn each_profile(
+        &self,
+        role: Role,
+        fed: &Fed<'_, '_>,
+        profiles: &mut Profiles,
+        mut take: impl FnMut(Profile),
+    ) {
+        let seen = fed.seen;
+        let kind = match role {
+            Role::EachEnterprise => FeedKind::ByEnterprise,
+            Role::EachInstitution => FeedKind::ByInstitution,
+            _ => return take(profiles.of(seen.as_of(), role, seen.role(role), |player| seen.look(player))),
+        };
+        let players = fed.players(kind);
+        for counted in players {
+            take(profiles.of(seen.as_of(), role, Played::By(counted.player), |_| counted.known));
+        }
+        if players.is_empty() {
+            take(Profile::NOBODY);
+        }
+    }
+
+    /// Hands over every item of every wanted feed that some share waits for, with the feed and its place in the plan. An item comes
     /// once a feed. Feeds by lot are left out where the fact acted on several: see [`Aggregates::flow_by_lot`].
     #[inline]
     pub(super) fn each_item<'p>(
         &self,
         plan: &'p BehaviourPlan,
         fed: &Fed<'_, '_>,
+        wanted: impl Fn(usize) -> bool,
         mut take: impl FnMut(usize, &'p Feed, Item),
     ) {
         let seen = fed.seen;
         let as_of = seen.as_of();
         // What a role is asked for stands together: who plays it is found once.
         let mut asked: Option<(Role, Played, Known<'_>)> = None;
-        for (place, feed) in plan.feeds.iter().enumerate().filter(|(_, feed)| feed.mask & fed.live != 0) {
+        for (place, feed) in plan.feeds.iter().enumerate() {
+            if feed.mask & fed.live == 0 || !wanted(place) {
+                continue;
+            }
             match (feed.kind, feed.name) {
                 (FeedKind::ByLot, _) if fed.several_lots => {}
                 (FeedKind::ByEnterprise | FeedKind::ByInstitution, _) => {

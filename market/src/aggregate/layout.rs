@@ -8,12 +8,11 @@
 
 use std::ops::Range;
 
-use super::{
-    Aggregates, BehaviourPlan, Feed,
-    measure::Slot,
-    rules::Counts,
+use super::{Aggregates, BehaviourPlan, Feed, measure::Slot, profiles::coded, rules::Counts};
+use crate::{
+    items::{Enumeration, Item, Vocabulary},
+    names::{Name, Role},
 };
-use crate::items::{Enumeration, Item};
 
 /// Items before the codes of an enumeration: the specials, whose bits are below this.
 const SPECIALS: u32 = 5;
@@ -49,8 +48,8 @@ pub(super) struct ItemPlaces {
 }
 
 impl ItemPlaces {
-    fn new(aggregates: &Aggregates, enumeration: Option<Enumeration>) -> Self {
-        let codes = |known| aggregates.meanings().vocabulary().codes(known).len() as u32;
+    pub fn new(vocabulary: &Vocabulary, enumeration: Option<Enumeration>) -> Self {
+        let codes = |known| vocabulary.codes(known).len() as u32;
         ItemPlaces {
             codes: enumeration.map_or(u64::MAX, |known| Item::code(known, 0).bits() >> ROW_BITS),
             count: SPECIALS + enumeration.map_or(0, codes),
@@ -77,26 +76,36 @@ impl ItemPlaces {
 pub(super) struct PlanLayout {
     /// The sums that a row carries.
     pub slots: Vec<Slot>,
-    /// By share: (place in a cell, place in a row).
-    pub shares: Vec<Vec<(u8, u8)>>,
-    /// Cells with a single item.
-    pub time: Vec<Target>,
+    pub shares: Vec<ShareLayout>,
+    /// Roles whose players a row names by their profiles: with the shares that wait for them, one bit each.
+    pub roles: Vec<(Role, u32)>,
     /// As the feeds of the plan.
     pub feeds: Vec<FeedLayout>,
 }
 
-/// Where a feed goes.
-#[derive(Debug)]
-pub(super) struct FeedLayout {
-    pub items: ItemPlaces,
-    pub targets: Vec<Target>,
+/// Where the sums of a share go.
+#[derive(Debug, Default)]
+pub(super) struct ShareLayout {
+    /// (place in a cell, place in a row).
+    pub slots: Vec<(u8, u8)>,
+    /// Cells with a single item.
+    pub time: Vec<Target>,
+    /// Cells of a feed, by its number.
+    pub targets: Vec<(u16, Target)>,
 }
 
-/// The cells of a pair, for a share.
+/// Where the items of a feed come from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FeedLayout {
+    pub items: ItemPlaces,
+    /// Place in the roles of the plan and attribute of a profile; without, a row names its items.
+    pub profile: Option<(u8, u8)>,
+}
+
+/// The cells of a pair.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
     pub pair: u16,
-    pub share: u8,
     /// Values of a cell: a mark, then its slots.
     pub stride: u32,
     pub first_cell: u32,
@@ -111,7 +120,7 @@ impl CellLayout {
             let pair = aggregates.pair(number);
             let width = aggregates.slots(number).len();
             let place = PairPlace {
-                items: ItemPlaces::new(aggregates, pair.enumeration),
+                items: ItemPlaces::new(aggregates.meanings().vocabulary(), pair.enumeration),
                 width: width as u16,
                 first_cell: layout.cells.len() as u32,
                 first_value: layout.values as u32,
@@ -153,36 +162,42 @@ impl CellLayout {
         time: &[(u16, u8)],
         feeds: &[Feed],
     ) -> PlanLayout {
+        let vocabulary = aggregates.meanings().vocabulary();
         let mut layout = PlanLayout::default();
         for slots in shares {
-            let mut places = Vec::new();
+            let mut share = ShareLayout::default();
             for (cell, slot) in slots.iter().enumerate() {
                 let Some(slot) = slot else { continue };
                 let row = layout.slots.iter().position(|known| known == slot).unwrap_or_else(|| {
                     layout.slots.push(*slot);
                     layout.slots.len() - 1
                 });
-                places.push((1 + cell as u8, row as u8));
+                share.slots.push((1 + cell as u8, row as u8));
             }
-            layout.shares.push(places);
+            layout.shares.push(share);
         }
-        let targets = |targets: &[(u16, u8)]| targets.iter().map(|(pair, share)| self.target(*pair, *share)).collect();
-        layout.time = targets(time);
-        layout.feeds = feeds
-            .iter()
-            .map(|feed| FeedLayout {
-                items: ItemPlaces::new(aggregates, feed.enumeration),
-                targets: targets(&feed.targets),
-            })
-            .collect();
+        for (pair, share) in time {
+            layout.shares[usize::from(*share)].time.push(self.target(*pair));
+        }
+        for (number, feed) in feeds.iter().enumerate() {
+            let profile = match feed.name {
+                Name::Of(role, attribute) if feed.enumeration == attribute.enumeration(&vocabulary.known) => {
+                    coded(attribute).map(|attribute| (layout.role(role, feed.mask), attribute))
+                }
+                _ => None,
+            };
+            layout.feeds.push(FeedLayout { items: ItemPlaces::new(vocabulary, feed.enumeration), profile });
+            for (pair, share) in &feed.targets {
+                layout.shares[usize::from(*share)].targets.push((number as u16, self.target(*pair)));
+            }
+        }
         layout
     }
 
-    fn target(&self, pair: u16, share: u8) -> Target {
+    fn target(&self, pair: u16) -> Target {
         let place = self.pairs[usize::from(pair)];
         Target {
             pair,
-            share,
             stride: 1 + u32::from(place.width),
             first_cell: place.first_cell,
             first_value: place.first_value,
@@ -216,6 +231,18 @@ impl CellLayout {
     /// Number of places in the array of a date.
     pub fn cells(&self) -> usize {
         self.cells.len()
+    }
+}
+
+impl PlanLayout {
+    /// The place of a role, for which further shares wait.
+    fn role(&mut self, role: Role, mask: u32) -> u8 {
+        let place = self.roles.iter().position(|(known, _)| *known == role).unwrap_or_else(|| {
+            self.roles.push((role, 0));
+            self.roles.len() - 1
+        });
+        self.roles[place].1 |= mask;
+        place as u8
     }
 }
 

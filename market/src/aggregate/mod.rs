@@ -26,6 +26,7 @@ mod layout;
 pub mod left_out;
 pub mod measure;
 pub mod query;
+mod profiles;
 mod rows;
 mod rules;
 pub mod sink;

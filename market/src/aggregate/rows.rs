@@ -7,7 +7,10 @@
 //! Invariants: every sum of a row is at most [`LARGEST`]; what is larger is not a row. A batch of [`MOST_ROWS`] is added up
 //! after the fact that finds it so.
 
-use super::layout::{ItemPlaces, PlanLayout};
+use super::{
+    layout::{ItemPlaces, PlanLayout, ShareLayout},
+    profiles::Profile,
+};
 use crate::{ids::Day, items::Item};
 
 /// Largest sum of a row: that of 2^14 rows stays far within 64 bits. It is 2.8 billion CNY a fact in fen, times a year in
@@ -24,7 +27,9 @@ const MOST_DATES: usize = 16;
 pub(super) struct Batch {
     pub date: Day,
     pub rows: Rows,
-    /// As the feeds of the plan.
+    /// As the roles of the plan: (row, who plays it).
+    pub roles: Vec<Vec<(u32, Profile)>>,
+    /// As the feeds of the plan, for what profiles do not say.
     pub feeds: Vec<Column>,
 }
 
@@ -36,8 +41,6 @@ pub(super) struct Rows {
     sums: Vec<i64>,
     /// Shares that a row adds to, one bit each.
     pub live: Vec<u32>,
-    /// Shares that all rows add to.
-    pub all: u32,
     /// Shares that some row adds to.
     pub any: u32,
     /// The largest sum of each row, added up: no cell gets more.
@@ -55,7 +58,7 @@ pub(super) struct Column {
 
 impl Rows {
     fn new(width: usize) -> Self {
-        Rows { width, sums: Vec::new(), live: Vec::new(), all: u32::MAX, any: 0, bound: 0 }
+        Rows { width, sums: Vec::new(), live: Vec::new(), any: 0, bound: 0 }
     }
 
     /// A further row, and its number; `None`, and no row, when a sum is too large.
@@ -73,7 +76,6 @@ impl Rows {
             self.sums.push(sum);
         }
         self.live.push(live);
-        self.all &= live;
         self.any |= live;
         self.bound += largest;
         Some(self.live.len() as u32 - 1)
@@ -83,15 +85,25 @@ impl Rows {
         self.live.len()
     }
 
-    #[inline]
-    pub fn row(&self, row: u32) -> &[i64] {
-        &self.sums[row as usize * self.width..][..self.width]
+    /// What each row adds to a cell of a share, side by side: 1 as a mark, then its slots; zeros where it adds nothing.
+    pub fn parts(&self, share: &ShareLayout, number: usize, stride: usize, parts: &mut Vec<i64>) {
+        parts.clear();
+        parts.resize(self.len() * stride, 0);
+        let rows = self.sums.chunks_exact(self.width.max(1)).zip(&self.live);
+        for ((row, live), part) in rows.zip(parts.chunks_exact_mut(stride)) {
+            if live >> number & 1 == 1 {
+                part[0] = 1;
+                for (slot, sum) in &share.slots {
+                    part[usize::from(*slot)] = row[usize::from(*sum)];
+                }
+            }
+        }
     }
 
     fn clear(&mut self) {
         self.sums.clear();
         self.live.clear();
-        (self.all, self.any, self.bound) = (u32::MAX, 0, 0);
+        (self.any, self.bound) = (0, 0);
     }
 }
 
@@ -107,6 +119,7 @@ impl Batch {
 
     pub fn clear(&mut self) {
         self.rows.clear();
+        self.roles.iter_mut().for_each(Vec::clear);
         for feed in &mut self.feeds {
             feed.placed.clear();
             feed.strange.clear();
@@ -156,6 +169,7 @@ impl Batches {
             batches.push(Batch {
                 date,
                 rows: Rows::new(layout.slots.len()),
+                roles: vec![Vec::new(); layout.roles.len()],
                 feeds: vec![Column::default(); layout.feeds.len()],
             });
         }
@@ -196,7 +210,8 @@ impl Batches {
         let column = |column: &Column| column.placed.capacity() * 8 + column.strange.capacity() * size_of::<(Item, u32)>();
         let batch = |batch: &Batch| {
             let columns: usize = batch.feeds.iter().map(column).sum();
-            columns + batch.feeds.capacity() * size_of::<Column>() + batch.rows.sums.capacity() * 8
+            let roles: usize = batch.roles.iter().map(|role| role.capacity() * 8).sum();
+            roles + columns + batch.feeds.capacity() * size_of::<Column>() + batch.rows.sums.capacity() * 8
         };
         self.plans.iter().flat_map(|plan| &plan.batches).map(batch).sum()
     }

@@ -8,11 +8,12 @@
 use smallvec::SmallVec;
 
 use super::{
-    Aggregates,
+    Aggregates, Feed,
     contribution::bill_member,
     is_time,
     layout::CellLayout,
     measure::{SetKind, Slot},
+    profiles::{Profile, Profiles},
     rows::Batches,
     rules::StockOf,
     sink::CellSink,
@@ -26,7 +27,7 @@ use crate::{
     observe::{
         Observation, Played, Player,
         attributes::{AsOf, Known},
-        bill_names::{header_item, lot_state_item, price_class},
+        bill_names::{has_ecds_status, header_item, lot_state_item, price_class},
         roles::holder_of,
     },
     reference_data::TradeBackground,
@@ -39,6 +40,8 @@ struct Version<'a> {
     header: &'a Header,
     as_of: AsOf<'a>,
     parties: Parties<'a>,
+    /// What was said of its contract.
+    trade: Option<&'a TradeBackground>,
     /// Its share of the bill's margin in the stock of accepted bills, fen.
     margin_fen: i64,
 }
@@ -53,6 +56,7 @@ struct Parties<'a> {
 }
 
 /// A version of a lot going out of some stocks or into them, on one date.
+#[derive(Clone, Copy)]
 struct Move {
     is_old: bool,
     date: Day,
@@ -60,35 +64,45 @@ struct Move {
     live: u32,
     /// The other version is in them as well, on the same date and with the same sums: equal items cancel.
     steady: bool,
-    /// Its batch and row; without one its cells are pushed one by one.
-    row: Option<(usize, u32)>,
 }
 
 type Moves = SmallVec<[Move; 4]>;
 
+/// A lot that moves.
+struct Change<'a> {
+    old: Option<Version<'a>>,
+    new: Version<'a>,
+    moves: Moves,
+    /// The stocks of all moves.
+    any: u32,
+    /// The stocks of those that are not steady.
+    moving: u32,
+    unchanged: Option<Unchanged>,
+}
+
+/// Where rows of lots wait.
+pub(super) struct Lots<'a> {
+    pub layout: &'a CellLayout,
+    pub batches: &'a mut Batches,
+    pub profiles: &'a mut Profiles,
+}
+
 impl Aggregates {
     /// Adds what a fact does to stock cells, times a weight (+1, or -1 to take it back).
     pub fn stock(&self, seen: &Observation<'_>, weight: i64, sink: &mut CellSink) {
-        self.each_lot_change(seen, |old, new| self.stock_change(old, new, weight, None, sink));
+        self.each_lot_change(seen, |change| self.stock_change(change, weight, sink));
     }
 
     /// The same into rows, where they fit.
-    pub(super) fn stock_rows(
-        &self,
-        seen: &Observation<'_>,
-        weight: i64,
-        layout: &CellLayout,
-        batches: &mut Batches,
-        sink: &mut CellSink,
-    ) {
-        self.each_lot_change(seen, |old, new| self.stock_change(old, new, weight, Some((batches, layout)), sink));
+    pub(super) fn stock_rows(&self, seen: &Observation<'_>, weight: i64, mut lots: Lots<'_>, sink: &mut CellSink) {
+        self.each_lot_change(seen, |change| {
+            if self.change_rows(change, weight, &mut lots).is_none() {
+                self.stock_change(change, weight, sink);
+            }
+        });
     }
 
-    fn each_lot_change<'a>(
-        &self,
-        seen: &Observation<'a>,
-        mut each: impl FnMut(Option<Version<'a>>, Version<'a>),
-    ) {
+    fn each_lot_change(&self, seen: &Observation<'_>, mut each: impl FnMut(&Change<'_>)) {
         if seen.outcome.changes.is_empty() || self.stock.themes.is_empty() {
             return;
         }
@@ -96,98 +110,118 @@ impl Aggregates {
         let mut margin = Margin::new(seen, header);
         for change in &seen.outcome.changes {
             let (out, into) = margin.step(change);
+            let moves = self.moves(header, change, (out, into));
+            if moves.is_empty() {
+                continue;
+            }
             let old = change.before.as_ref().map(|lot| version(lot, header, seen, out));
-            each(old, version(&change.after, header, seen, into));
+            let new = version(&change.after, header, seen, into);
+            let stocks = |steady: bool| {
+                moves.iter().filter(|each| !each.steady || steady).fold(0, |stocks, each| stocks | each.live)
+            };
+            let unchanged = old.map(|old| Unchanged::new(old, new));
+            each(&Change { old, new, any: stocks(true), moving: stocks(false), moves, unchanged });
         }
     }
 
-    fn stock_change(
-        &self,
-        old: Option<Version<'_>>,
-        new: Version<'_>,
-        weight: i64,
-        mut rows: Option<(&mut Batches, &CellLayout)>,
-        sink: &mut CellSink,
-    ) {
-        let mut moves = self.moves(old, new);
-        if moves.is_empty() {
-            return;
-        }
-        let version_of = |each: &Move| if each.is_old { old.unwrap_or(new) } else { new };
-        let sign_of = |each: &Move| if each.is_old { -weight } else { weight };
-        if let Some((batches, layout)) = &mut rows {
-            let (lots, places) = (layout.lots(), layout.plan(layout.lots()));
-            for each in &mut moves {
-                let version = version_of(each);
-                let sums = places.slots.iter().map(|slot| version.slot(*slot) * i128::from(sign_of(each)));
-                let batch = batches.find(lots, each.date, places);
-                each.row = batch.and_then(|batch| Some((batch, batches.at(lots, batch).rows.begin(each.live, sums)?)));
-            }
-        }
-        let unchanged = old.map(|old| Unchanged::new(old, new));
-        let (mut any, mut moving) = (0, 0);
-        for each in &moves {
-            any |= each.live;
-            moving |= if each.steady { 0 } else { each.live };
-        }
+    fn stock_change(&self, change: &Change<'_>, weight: i64, sink: &mut CellSink) {
         // Parts are written when the first cell needs them: (place of the move, stock, part).
         let mut parts: SmallVec<[(usize, u8, u32); 8]> = SmallVec::new();
-        let (mut old_items, mut new_items) = (Items::new(), Items::new());
-        for (place, feed) in self.stock.feeds.iter().enumerate() {
-            let mut equal = unchanged.as_ref().is_some_and(|unchanged| unchanged.holds(feed.name));
-            if feed.mask & if equal { moving } else { any } == 0 {
-                continue;
-            }
-            new_items.clear();
-            new.each_item(feed.name, |item| new_items.push(item));
-            old_items.clear();
-            match old {
-                Some(_) if equal => old_items.extend_from_slice(&new_items),
-                Some(old) => old.each_item(feed.name, |item| old_items.push(item)),
-                None => {}
-            }
-            equal |= old_items == new_items;
-            for (number, each) in moves.iter().enumerate() {
-                if each.live & feed.mask == 0 || (each.steady && equal) {
-                    continue;
-                }
-                let items = if each.is_old { &old_items } else { &new_items };
-                if let (Some((batch, row)), Some((batches, layout))) = (each.row, &mut rows) {
-                    let known = layout.plan(layout.lots()).feeds[place].items;
-                    let batch = batches.at(layout.lots(), batch);
-                    items.iter().for_each(|item| batch.put(row, place, known, *item));
+        for feed in &self.stock.feeds {
+            let Some((old_items, new_items)) = change.items(feed) else { continue };
+            for (number, each) in change.moves.iter().enumerate() {
+                if each.steady && old_items == new_items {
                     continue;
                 }
                 for (pair, theme) in feed.targets.iter().filter(|(_, theme)| each.live >> theme & 1 == 1) {
                     let known = parts.iter().find(|(of, stock, _)| (*of, *stock) == (number, *theme));
                     let part = known.map(|(.., part)| *part).unwrap_or_else(|| {
-                        let part = self.stock_part(usize::from(*theme), version_of(each), sign_of(each), sink);
+                        let part = self.stock_part(usize::from(*theme), change.version(each), each.sign() * weight, sink);
                         parts.push((number, *theme, part));
                         part
                     });
-                    items.iter().for_each(|item| sink.push(*pair, each.date, *item, part));
+                    for item in if each.is_old { &old_items } else { &new_items } {
+                        sink.push(*pair, each.date, *item, part);
+                    }
                 }
             }
         }
     }
 
+    /// `None` when a move fits no row; rows without items, which may then be left, add nothing.
+    fn change_rows(&self, change: &Change<'_>, weight: i64, lots: &mut Lots<'_>) -> Option<()> {
+        let Lots { layout, batches, profiles } = lots;
+        let (plan, places) = (layout.lots(), layout.plan(layout.lots()));
+        let mut rows: SmallVec<[(Move, usize, u32); 4]> = SmallVec::new();
+        for each in &change.moves {
+            let version = change.version(each);
+            let sign = i128::from(each.sign() * weight);
+            let batch = batches.find(plan, each.date, places)?;
+            let sums = places.slots.iter().map(|slot| version.slot(*slot) * sign);
+            rows.push((*each, batch, batches.at(plan, batch).rows.begin(each.live, sums)?));
+        }
+        let mut players: SmallVec<[(Profile, Profile); 8]> = SmallVec::new();
+        for (place, (role, stocks)) in places.roles.iter().enumerate() {
+            if stocks & change.any == 0 {
+                players.push((Profile::NOBODY, Profile::NOBODY));
+                continue;
+            }
+            let mut of = |version: Version<'_>| {
+                let (played, known) = version.played(*role);
+                profiles.of(version.as_of, *role, played, |_| known)
+            };
+            let new = of(change.new);
+            let old = change.old.map_or(new, of);
+            players.push((old, new));
+            for (each, batch, row) in rows.iter().filter(|(each, ..)| !each.steady && each.live & stocks != 0) {
+                batches.at(plan, *batch).roles[place].push((*row, if each.is_old { old } else { new }));
+            }
+        }
+        for (place, (feed, to)) in self.stock.feeds.iter().zip(&places.feeds).enumerate() {
+            if let Some((role, attribute)) = to.profile {
+                // All that moves is said; here is what differs in the stocks where the lot stays.
+                let (old, new) = players[usize::from(role)];
+                if old == new || profiles.items(old, attribute) == profiles.items(new, attribute) {
+                    continue;
+                }
+                for (each, batch, row) in rows.iter().filter(|(each, ..)| each.steady && each.live & feed.mask != 0) {
+                    let items = profiles.items(if each.is_old { old } else { new }, attribute);
+                    let placed = items.iter().map(|item| (*row, u32::from(*item)));
+                    batches.at(plan, *batch).feeds[place].placed.extend(placed);
+                }
+                continue;
+            }
+            let Some((old_items, new_items)) = change.items(feed) else { continue };
+            let equal = old_items == new_items;
+            for (each, batch, row) in rows.iter().filter(|(each, ..)| each.live & feed.mask != 0) {
+                if each.steady && equal {
+                    continue;
+                }
+                let batch = batches.at(plan, *batch);
+                for item in if each.is_old { &old_items } else { &new_items } {
+                    batch.put(*row, place, to.items, *item);
+                }
+            }
+        }
+        Some(())
+    }
+
     /// What goes out of which stocks and into which, by date.
-    fn moves(&self, old: Option<Version<'_>>, new: Version<'_>) -> Moves {
+    fn moves(&self, header: &Header, change: &LotChange, (margin_out, margin_into): (i64, i64)) -> Moves {
         let mut moves = Moves::new();
-        let end = new.lot.changed_on;
-        let same_sums =
-            old.is_some_and(|old| old.lot.amount_fen == new.lot.amount_fen && old.margin_fen == new.margin_fen);
+        let (old, new) = (change.before.as_ref(), &change.after);
+        let same_sums = old.is_some_and(|old| old.amount_fen == new.amount_fen && margin_out == margin_into);
         for (theme, (_, of)) in self.stock.themes.iter().enumerate() {
             // Taken out when the next version begins, but never before it was in.
-            let out = old.and_then(|old| start(*of, old)).map(|start| start.max(end));
-            let into = start(*of, new);
+            let out = old.and_then(|old| start(*of, header, old)).map(|start| start.max(new.changed_on));
+            let into = start(*of, header, new);
             let steady = same_sums && out == into;
             for (is_old, date) in [(true, out), (false, into)] {
                 let Some(date) = date else { continue };
                 let same = |each: &&mut Move| (each.is_old, each.date, each.steady) == (is_old, date, steady);
                 match moves.iter_mut().find(same) {
                     Some(each) => each.live |= 1 << theme,
-                    None => moves.push(Move { is_old, date, live: 1 << theme, steady, row: None }),
+                    None => moves.push(Move { is_old, date, live: 1 << theme, steady }),
                 }
             }
         }
@@ -215,6 +249,36 @@ impl Aggregates {
     }
 }
 
+impl Move {
+    fn sign(&self) -> i64 {
+        if self.is_old { -1 } else { 1 }
+    }
+}
+
+impl<'a> Change<'a> {
+    fn version(&self, each: &Move) -> Version<'a> {
+        self.old.filter(|_| each.is_old).unwrap_or(self.new)
+    }
+
+    /// The items of a feed before and after; `None` when it is surely still or no stock of it moves.
+    fn items(&self, feed: &Feed) -> Option<(Items, Items)> {
+        let still = self.unchanged.as_ref().is_some_and(|unchanged| unchanged.holds(feed.name));
+        if feed.mask & if still { self.moving } else { self.any } == 0 {
+            return None;
+        }
+        let mut new_items = Items::new();
+        self.new.each_item(feed.name, |item| new_items.push(item));
+        if still {
+            return Some((new_items.clone(), new_items));
+        }
+        let mut old_items = Items::new();
+        if let Some(old) = self.old {
+            old.each_item(feed.name, |item| old_items.push(item));
+        }
+        Some((old_items, new_items))
+    }
+}
+
 fn version<'a>(lot: &'a Lot, header: &'a Header, seen: &Observation<'a>, margin_fen: i64) -> Version<'a> {
     let as_of = AsOf { at: lot.changed_at, date: lot.changed_on, ..seen.as_of() };
     // What is known at the event was mostly known at the last change, too: one look serves both.
@@ -228,7 +292,11 @@ fn version<'a>(lot: &'a Lot, header: &'a Header, seen: &Observation<'a>, margin_
         payee: look(payee_of(header)),
         holder: look(holder_of(lot)),
     };
-    Version { lot, header, as_of, parties, margin_fen }
+    let said = header.contract_no.map(|contract| {
+        as_of.reference.contract_by_hash(header.drawer, contract.bits(), as_of.at)
+    });
+    let trade = said.and_then(|said| said.last()).map(|latest| &latest.value);
+    Version { lot, header, as_of, parties, trade, margin_fen }
 }
 
 fn drawer_of(header: &Header) -> Player {
@@ -244,13 +312,12 @@ fn payee_of(header: &Header) -> Player {
 }
 
 /// From when a lot version is in a stock; `None` when it is not.
-fn start(of: StockOf, version: Version<'_>) -> Option<Day> {
-    let lot = version.lot;
+fn start(of: StockOf, header: &Header, lot: &Lot) -> Option<Day> {
     match of {
         StockOf::Held => lot.is_held().then_some(lot.changed_on),
         StockOf::Accepted => is_accepted(lot).then_some(lot.changed_on),
         StockOf::AcceptedByFinanceCompany => {
-            (is_accepted(lot) && version.header.kind == BillKind::Fab).then_some(lot.changed_on)
+            (is_accepted(lot) && header.kind == BillKind::Fab).then_some(lot.changed_on)
         }
         // When the answer is not there by the end of its last day the lot is overdue from that day on; an answer in time
         // makes another version, and what was put in is taken out on the same date.
@@ -322,6 +389,10 @@ struct Unchanged {
     holder: bool,
     since: bool,
     state: bool,
+    /// What was said of the contract.
+    trade: bool,
+    /// No lot of the older system: without a status there.
+    no_ecds: bool,
 }
 
 impl Unchanged {
@@ -341,6 +412,8 @@ impl Unchanged {
                 == (is.status, is.flag, is.risk, is.pay_state, is.hops, is.is_enhanced())
                 && was.overdue_since == is.overdue_since
                 && was.answer_due == is.answer_due,
+            trade: old.trade.map(std::ptr::from_ref) == new.trade.map(std::ptr::from_ref),
+            no_ecds: !has_ecds_status(new.header, was) && !has_ecds_status(new.header, is),
         }
     }
 
@@ -351,7 +424,8 @@ impl Unchanged {
             Name::Of(..) => self.bill_parties,
             Name::PriceClass => self.bill_parties && self.state,
             Name::HoldingDays => self.since,
-            Name::EcdsStatus | Name::ContractType | Name::GoodsCategory | Name::InvoiceType => false,
+            Name::EcdsStatus => self.no_ecds,
+            Name::ContractType | Name::GoodsCategory | Name::InvoiceType => self.trade,
             Name::OverdueDays => self.state && self.same_date,
             name if name.is_of_lot() => self.state,
             // The face and the length are compared with the sums.
@@ -418,8 +492,6 @@ impl<'a> Version<'a> {
     }
 
     fn trade(&self, of: impl Fn(&TradeBackground) -> Row) -> Row {
-        let Some(contract) = self.header.contract_no else { return Row::UNKNOWN };
-        let said = self.as_of.reference.contract_by_hash(self.header.drawer, contract.bits(), self.as_of.at);
-        said.last().map_or(Row::UNKNOWN, |latest| of(&latest.value))
+        self.trade.map_or(Row::UNKNOWN, of)
     }
 }

@@ -53,8 +53,8 @@ impl Known<'_> {
 }
 
 /// What kind of party a role expects; another one gives `NA` or `ENTERPRISE`.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Expected {
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Expected {
     Enterprise,
     /// The acceptor: an enterprise, or an institution with province and city alone.
     Either,
@@ -63,7 +63,8 @@ enum Expected {
     InstitutionOnly,
 }
 
-fn expected(role: Role) -> Expected {
+/// What kind of party a role expects.
+pub(crate) fn expected(role: Role) -> Expected {
     match role {
         Role::Acceptor => Expected::Either,
         Role::Pledgee => Expected::InstitutionOnly,
@@ -165,7 +166,8 @@ impl<'a> AsOf<'a> {
     ) {
         let known = &self.meanings.vocabulary.known;
         if attribute == Attribute::Group {
-            let group = self.reference.group(player.party, self.at, self.date);
+            let own = party.enterprise.and_then(|enterprise| enterprise.group);
+            let group = own.or_else(|| self.reference.group_by_relation(player.party, self.at, self.date));
             let nobody = if party.enterprise.is_some() { Item::NA } else { Item::UNKNOWN };
             return take(group.map_or(nobody, Item::party));
         }

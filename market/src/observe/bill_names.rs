@@ -94,9 +94,14 @@ pub(crate) fn overdue_days(header: &Header, lot: &Lot, date: Day) -> i64 {
     }
 }
 
+/// True for lots that have, or had, a status in the older system.
+pub(crate) fn has_ecds_status(header: &Header, lot: &Lot) -> bool {
+    header.source == Source::Ecds || lot.is_migrated()
+}
+
 /// derived.csv `lot.ecds_status`.
 fn ecds_status(header: &Header, lot: &Lot) -> Option<&'static str> {
-    if header.source != Source::Ecds && !lot.is_migrated() {
+    if !has_ecds_status(header, lot) {
         return None;
     }
     Some(match lot.last_behaviour {

@@ -91,6 +91,8 @@ type Register<K, T> = HashMap<K, Timeline<T>>;
 
 /// All reference data.
 pub struct Reference {
+    /// Changes so far.
+    version: u64,
     vocabulary: Arc<Vocabulary>,
     records: Records,
     enterprises: HashMap<PartyId, EnterpriseHistory>,
@@ -149,6 +151,7 @@ impl Reference {
             _ => Tier::Always(row(known.institution_tier, "NONBANK")),
         };
         Reference {
+            version: 0,
             zone_of_province: vocabulary.codes(known.province).iter().map(zone).collect(),
             tier_of_kind: vocabulary.codes(known.institution_type).iter().map(tier).collect(),
             group_of_kind: vocabulary
@@ -192,7 +195,13 @@ impl Reference {
         self.change(change)
     }
 
+    /// Rises with every change: what was read at one version still stands while it is the same.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
     fn change(&mut self, Change { gone, come }: Change) -> Touched {
+        self.version += 1;
         let mut touched = Touched::default();
         for fact in &gone {
             self.put(fact, false, &mut touched);

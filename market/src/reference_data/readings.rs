@@ -90,9 +90,12 @@ impl Reference {
 
     /// The group of a party: by registration, else by the MST.GRP in force.
     pub fn group(&self, party: PartyId, at: i64, date: Day) -> Option<PartyId> {
-        if let Some(group) = self.enterprise(party, at).and_then(|enterprise| enterprise.group) {
-            return Some(group);
-        }
+        let own = self.enterprise(party, at).and_then(|enterprise| enterprise.group);
+        own.or_else(|| self.group_by_relation(party, at, date))
+    }
+
+    /// The group of the latest relation in force: what counts when the register names none.
+    pub fn group_by_relation(&self, party: PartyId, at: i64, date: Day) -> Option<PartyId> {
         let relations = self.relations(party, at).iter().rev();
         relations
             .map(|entry| &entry.value)
