@@ -24,11 +24,7 @@ use super::{
     rows::{Batch, Batches, LARGEST},
     stock::Lots,
 };
-use crate::{
-    ids::Day,
-    items::Item,
-    observe::Observation,
-};
+use crate::{ids::Day, items::Item, observe::Observation};
 
 /// The sums of the arrays stay below this.
 const BOUND: i64 = 1 << 60;
@@ -125,7 +121,7 @@ impl EpochSums {
                 }
                 let wanted = |place: usize| places.feeds[place].profile.is_none();
                 aggregates.each_item(plan, &fed, wanted, |place, feed, item| {
-                    if feed.kind != FeedKind::Constant || row == 0 {
+                    if feed.kind != FeedKind::Constant || batch.feeds[place].is_empty() {
                         batch.put(row, place, places.feeds[place].items, item);
                     }
                 });

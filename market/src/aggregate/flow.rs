@@ -50,7 +50,8 @@ impl<'a> Fed<'a, '_> {
         let seen = self.seen;
         if kind == FeedKind::ByEnterprise {
             let role = seen.meanings.vocabulary().known.role;
-            let count = |(row, player): (Row, Player)| Counted { role: row.item(role), player, known: seen.look(player) };
+            let count =
+                |(row, player): (Row, Player)| Counted { role: row.item(role), player, known: seen.look(player) };
             self.enterprises.get_or_init(|| seen.enterprises().map(count).collect())
         } else {
             let count = |player| Counted { role: Item::NA, player, known: seen.look(player) };
@@ -109,16 +110,21 @@ impl Aggregates {
             push(sink, *pair, date, Item::ALL, parts[usize::from(*share)]);
         }
         let apart = sink.keeps_members();
-        self.each_item(plan, fed, |_| true, |_, feed, item| {
-            // Who keeps members tells apart whose item it is.
-            let by_player = matches!(feed.kind, FeedKind::ByEnterprise | FeedKind::ByInstitution);
-            if apart && by_player && fed.players(feed.kind).len() != 1 {
-                return;
-            }
-            for (pair, share) in &feed.targets {
-                push(sink, *pair, date, item, parts[usize::from(*share)]);
-            }
-        });
+        self.each_item(
+            plan,
+            fed,
+            |_| true,
+            |_, feed, item| {
+                // Who keeps members tells apart whose item it is.
+                let by_player = matches!(feed.kind, FeedKind::ByEnterprise | FeedKind::ByInstitution);
+                if apart && by_player && fed.players(feed.kind).len() != 1 {
+                    return;
+                }
+                for (pair, share) in &feed.targets {
+                    push(sink, *pair, date, item, parts[usize::from(*share)]);
+                }
+            },
+        );
         if fed.several_lots {
             self.flow_by_lot(plan, fed, weight, sink);
         }
@@ -230,13 +236,7 @@ impl Aggregates {
     }
 
     /// A fact over several lots counts in lot dimensions lot by lot for amounts, and once an item (facts.md 9.12).
-    pub(super) fn flow_by_lot(
-        &self,
-        plan: &BehaviourPlan,
-        fed: &Fed<'_, '_>,
-        weight: i64,
-        sink: &mut CellSink,
-    ) {
+    pub(super) fn flow_by_lot(&self, plan: &BehaviourPlan, fed: &Fed<'_, '_>, weight: i64, sink: &mut CellSink) {
         let seen = fed.seen;
         let whole: i64 = seen.outcome.acted().map(|change| change.after.amount_fen).sum();
         let by_lot = plan.feeds.iter().filter(|feed| feed.kind == FeedKind::ByLot && feed.mask & fed.live != 0);
@@ -269,14 +269,7 @@ impl Aggregates {
     }
 
     /// The same with the parties that have each item as members.
-    fn flow_by_player(
-        &self,
-        plan: &BehaviourPlan,
-        feed: &Feed,
-        fed: &Fed<'_, '_>,
-        weight: i64,
-        sink: &mut CellSink,
-    ) {
+    fn flow_by_player(&self, plan: &BehaviourPlan, feed: &Feed, fed: &Fed<'_, '_>, weight: i64, sink: &mut CellSink) {
         let seen = fed.seen;
         let mut by_item: SmallVec<[(Item, SmallVec<[Player; 4]>); 4]> = SmallVec::new();
         for counted in fed.players(feed.kind) {

@@ -134,10 +134,16 @@ impl Profiles {
         for (number, attribute) in CODED_ATTRIBUTES.into_iter().enumerate() {
             let mut items: SmallVec<[u16; 4]> = SmallVec::new();
             let places = self.attributes[number];
-            as_of.each_item(role, played, attribute, |_| known, |item| {
-                // Codes of an attribute lie in its enumeration, so they all have a place.
-                items.extend(places.and_then(|places| places.of(item)).map(|place| place as u16));
-            });
+            as_of.each_item(
+                role,
+                played,
+                attribute,
+                |_| known,
+                |item| {
+                    // Codes of an attribute lie in its enumeration, so they all have a place.
+                    items.extend(places.and_then(|places| places.of(item)).map(|place| place as u16));
+                },
+            );
             if let [item] = items[..] {
                 row[number] = item;
             } else {

@@ -56,6 +56,12 @@ pub(super) struct Column {
     pub strange: Vec<(Item, u32)>,
 }
 
+impl Column {
+    pub fn is_empty(&self) -> bool {
+        self.placed.is_empty() && self.strange.is_empty()
+    }
+}
+
 impl Rows {
     fn new(width: usize) -> Self {
         Rows { width, sums: Vec::new(), live: Vec::new(), any: 0, bound: 0 }
@@ -207,7 +213,8 @@ impl Batches {
 
     /// Bytes held.
     pub fn heap_bytes(&self) -> usize {
-        let column = |column: &Column| column.placed.capacity() * 8 + column.strange.capacity() * size_of::<(Item, u32)>();
+        let column =
+            |column: &Column| column.placed.capacity() * 8 + column.strange.capacity() * size_of::<(Item, u32)>();
         let batch = |batch: &Batch| {
             let columns: usize = batch.feeds.iter().map(column).sum();
             let roles: usize = batch.roles.iter().map(|role| role.capacity() * 8).sum();

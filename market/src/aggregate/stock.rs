@@ -136,7 +136,8 @@ impl Aggregates {
                 for (pair, theme) in feed.targets.iter().filter(|(_, theme)| each.live >> theme & 1 == 1) {
                     let known = parts.iter().find(|(of, stock, _)| (*of, *stock) == (number, *theme));
                     let part = known.map(|(.., part)| *part).unwrap_or_else(|| {
-                        let part = self.stock_part(usize::from(*theme), change.version(each), each.sign() * weight, sink);
+                        let part =
+                            self.stock_part(usize::from(*theme), change.version(each), each.sign() * weight, sink);
                         parts.push((number, *theme, part));
                         part
                     });
@@ -292,9 +293,8 @@ fn version<'a>(lot: &'a Lot, header: &'a Header, seen: &Observation<'a>, margin_
         payee: look(payee_of(header)),
         holder: look(holder_of(lot)),
     };
-    let said = header.contract_no.map(|contract| {
-        as_of.reference.contract_by_hash(header.drawer, contract.bits(), as_of.at)
-    });
+    let said =
+        header.contract_no.map(|contract| as_of.reference.contract_by_hash(header.drawer, contract.bits(), as_of.at));
     let trade = said.and_then(|said| said.last()).map(|latest| &latest.value);
     Version { lot, header, as_of, parties, trade, margin_fen }
 }

@@ -157,13 +157,7 @@ impl<'a> AsOf<'a> {
     }
 
     #[inline]
-    fn each_enterprise_item(
-        &self,
-        player: Player,
-        attribute: Attribute,
-        party: Known<'a>,
-        mut take: impl FnMut(Item),
-    ) {
+    fn each_enterprise_item(&self, player: Player, attribute: Attribute, party: Known<'a>, mut take: impl FnMut(Item)) {
         let known = &self.meanings.vocabulary.known;
         if attribute == Attribute::Group {
             let own = party.enterprise.and_then(|enterprise| enterprise.group);

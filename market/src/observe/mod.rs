@@ -221,13 +221,15 @@ impl<'a> Observation<'a> {
                 take(fact.int(Field::RepoDays).map_or(Row::UNKNOWN, buckets::repo_term).item(known.repo_term_bucket))
             }
             Name::Field(field) if self.meanings.field_enumeration(field).is_some() => take(self.field_item(field)),
-            Name::Field(field) => take(match (fact.party(field), fact.inst(field), fact.date(field), fact.int(field)) {
-                (Some(party), ..) => Item::party(party),
-                (_, Some(branch), ..) => Item::branch(branch),
-                (_, _, Some(day), _) => Item::day(day),
-                (.., Some(number)) => Item::number(number),
-                _ => Item::UNKNOWN,
-            }),
+            Name::Field(field) => {
+                take(match (fact.party(field), fact.inst(field), fact.date(field), fact.int(field)) {
+                    (Some(party), ..) => Item::party(party),
+                    (_, Some(branch), ..) => Item::branch(branch),
+                    (_, _, Some(day), _) => Item::day(day),
+                    (.., Some(number)) => Item::number(number),
+                    _ => Item::UNKNOWN,
+                })
+            }
             Name::Behaviour => take(self.meaning.item),
             Name::BehaviourGroup => take(self.meaning.group),
             Name::Source => take(self.meanings.source_item(fact.source)),
@@ -309,13 +311,7 @@ impl<'a> Observation<'a> {
         self.as_of().items(role, Played::By(player), attribute, |player| self.look(player))
     }
 
-    fn each(
-        &self,
-        role: Role,
-        attribute: Attribute,
-        players: impl Iterator<Item = Player>,
-        take: impl FnMut(Item),
-    ) {
+    fn each(&self, role: Role, attribute: Attribute, players: impl Iterator<Item = Player>, take: impl FnMut(Item)) {
         let mut items = Items::new();
         for player in players {
             for item in self.items_of(role, player, attribute) {
