@@ -5,7 +5,10 @@
 //! each other; those wait. The value of a record is worked out from the leaves up, without recursion: a chain of corrections
 //! may be as long as a source likes.
 
-use crate::fact::{CorrectionKind, EventId, Fact, Field, Source};
+use crate::{
+    fact::{CorrectionKind, EventId, Fact, Field, Source},
+    fact_scope::{Home, home},
+};
 
 /// A record that has the event id of another record and other content (P174).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -32,6 +35,14 @@ pub struct Effective {
     pub variants: Vec<Variant>,
 }
 
+impl Effective {
+    /// True when another record with the event id of this one counts.
+    pub fn is_variant(&self, record: &Fact) -> bool {
+        let Fact { event_id, source, source_seq, .. } = *record;
+        self.variants.contains(&Variant { event_id, source, source_seq })
+    }
+}
+
 /// The value of a record (facts.md 5): void, "revoke", or the content of the record with this index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Value {
@@ -53,7 +64,18 @@ fn preference(correction: &Fact) -> Preference {
 /// A correction whose target is not among the records waits, so the records of a correction and of its target must come
 /// together; both have the same bill, or it waits anyway.
 pub fn effective(records: Vec<Fact>) -> Effective {
-    let (records, variants) = split_variants(records);
+    resolve(records, |_| true)
+}
+
+/// [`effective`] of the records of one home, among which are copies of records elsewhere that share an event id with one of
+/// them (`variants`): a copy decides which record counts, and nothing else.
+pub fn effective_at(at: Home, records: Vec<Fact>) -> Effective {
+    resolve(records, |record| home(record) == at)
+}
+
+fn resolve(records: Vec<Fact>, is_own: impl Fn(&Fact) -> bool) -> Effective {
+    let (mut records, variants) = split_variants(records);
+    records.retain(is_own);
     let mut result = Effective { variants, ..Effective::default() };
     if records.iter().all(|record| record.correction.is_none()) {
         result.facts = records;

@@ -22,6 +22,34 @@ pub enum FactScope {
     Party(PartyId),
 }
 
+/// Where a record is resolved with those that share its event id or correct it: one bill, all reference data, or the desk of
+/// cash and orders.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Home {
+    /// The bill, trade background included.
+    Bill(BillId),
+    /// Reference data without a bill.
+    Reference,
+    /// Cash, orders, quotes without a bill.
+    Desk,
+}
+
+impl Home {
+    /// The bill, where there is one.
+    pub fn bill(self) -> Option<BillId> {
+        if let Home::Bill(bill) = self { Some(bill) } else { None }
+    }
+}
+
+/// The home of a record.
+pub fn home(fact: &Fact) -> Home {
+    match scope(fact) {
+        FactScope::Bill(bill) | FactScope::BillAndReference(bill) => Home::Bill(bill),
+        FactScope::Reference => Home::Reference,
+        FactScope::Party(_) => Home::Desk,
+    }
+}
+
 /// The scope of a fact. A `bill_id` that the behaviour does not list in `payloads.csv` is read by nobody, so not here.
 pub fn scope(fact: &Fact) -> FactScope {
     let number = usize::from(fact.behaviour.0);

@@ -31,4 +31,5 @@ pub mod record_fields;
 pub mod reference_data;
 pub mod refusal;
 pub mod validate;
+pub mod variants;
 pub mod view;

@@ -13,7 +13,7 @@ pub struct EpochInput {
     pub clock: Option<i64>,
     /// Records of its key groups, one after the other (`market::codec`).
     pub records: Bytes,
-    /// Variants that belong to other key groups' bills (cluster.proto, `ShardRecords.variants`).
+    /// Variants that belong to other bills (cluster.proto, `ShardRecords.variants`).
     pub variants: Bytes,
     /// Reference records, the same for every worker.
     pub reference: Bytes,

@@ -12,11 +12,12 @@ use std::{
 use billwatch_market::{
     catalogue::Catalogue,
     codec::encode_fact,
-    fact::Fact,
-    fact_scope::{FactScope, scope},
+    fact::{EventId, Fact},
+    fact_scope::{FactScope, home, scope},
     key_group::{key_group_of_bill, key_group_of_party},
 };
 use billwatch_proto::v1;
+use hashbrown::HashMap;
 
 use crate::{
     command::{Bytes, Command, EpochInput, Report},
@@ -54,6 +55,8 @@ pub struct EngineHarness {
     epoch: u64,
     question: u64,
     counters: Vec<BTreeMap<String, i64>>,
+    /// Facts by event id, for the copies of variants; `None`: not asked for.
+    known: Option<HashMap<EventId, Vec<Fact>>>,
 }
 
 impl EngineHarness {
@@ -97,6 +100,7 @@ impl EngineHarness {
             epoch: restore_epoch,
             question: 0,
             counters: vec![BTreeMap::new(); threads],
+            known: None,
         };
         harness.gather(|report| matches!(report, Report::Ready))?;
         Ok(harness)
@@ -112,10 +116,33 @@ impl EngineHarness {
         route(epoch, facts, clock, &self.owners, self.threads)
     }
 
+    /// From now on [`EngineHarness::feed`] sends copies of variants across bills, as the coordinator does; it keeps every fact
+    /// for that.
+    pub fn with_variants(mut self) -> Self {
+        self.known = Some(HashMap::new());
+        self
+    }
+
     /// Feeds facts as the next epoch and waits until all views show it.
     pub fn feed(&mut self, facts: &[Fact], clock: Option<i64>) -> anyhow::Result<EpochResult> {
-        let routed = self.route(self.epoch + 1, facts, clock);
+        let mut routed = self.route(self.epoch + 1, facts, clock);
+        let variants = Bytes::from(self.variants(facts));
+        routed.inputs.iter_mut().for_each(|input| input.variants = variants.clone());
         self.feed_routed(routed)
+    }
+
+    /// All facts under the event ids of these that came for several homes.
+    fn variants(&mut self, facts: &[Fact]) -> Vec<u8> {
+        let Some(known) = &mut self.known else { return Vec::new() };
+        let mut bytes = Vec::new();
+        for fact in facts {
+            let set = known.entry(fact.event_id).or_default();
+            set.push(fact.clone());
+            if set.iter().any(|other| home(other) != home(fact)) {
+                set.iter().for_each(|fact| encode_fact(fact, &mut bytes));
+            }
+        }
+        bytes
     }
 
     /// Feeds an epoch that was routed before; waits until all views show it.

@@ -7,7 +7,7 @@
 //!
 //! Variants across bills: when a fact comes under a known event id with other content, each shard that holds one of the
 //! variants must know them all, to say which one counts. The earlier ones are read back from the log and written, with the
-//! new one, in a `Copies` frame with the audience that lacks them. So a replay delivers the same.
+//! new one, in a `Copies` frame with the audience that needs them. So a replay delivers the same.
 
 use std::{
     path::PathBuf,
@@ -21,7 +21,8 @@ use std::{
 
 use billwatch_market::{
     codec::{decode_record, encode_record},
-    fact::{Record, SOURCES, Source},
+    fact::{EventId, Record, SOURCES, Source},
+    fact_scope::{Home, home},
 };
 use billwatch_proto::v1;
 use prost::bytes::Bytes;
@@ -196,6 +197,15 @@ struct OpenFrame {
     variants: Vec<(u64, (Source, u64))>,
 }
 
+/// A fact read back from the log.
+#[derive(Clone)]
+struct Found {
+    audience: Audience,
+    event: EventId,
+    home: Home,
+    record: Bytes,
+}
+
 impl OpenFrame {
     fn new() -> Self {
         OpenFrame { bytes: frame::begin(), placed: Vec::new(), variants: Vec::new() }
@@ -359,18 +369,21 @@ impl Sequencer {
         self.around.log.flush()?;
         let mut copies: Vec<(Audience, Bytes)> = Vec::new();
         for &(event, place) in variants {
-            let mut others = Vec::new();
-            let mut own = None;
+            let mut known = Vec::new();
             for (other, position) in self.acceptance.variants(event) {
-                let found = self.find(position, other)?;
-                if other == place { own = Some(found) } else { others.push(found) }
+                known.push((other, self.find(position, other)?));
             }
-            let Some((own_audience, own)) = own else { continue };
-            for (audience, record) in others {
-                if audience != own_audience {
-                    copies.push((audience, own.clone()));
-                    copies.push((own_audience, record));
-                }
+            let Some((_, own)) = known.iter().find(|(other, _)| *other == place).cloned() else { continue };
+            // Facts whose ids only share a hash, and those that are resolved together anyway, need no copies.
+            let same_id = |found: &Found| found.event == own.event;
+            if known.iter().all(|(_, found)| found.home == own.home || !same_id(found)) {
+                continue;
+            }
+            // Each audience gets what it has under the id as well, so that it finds where the copies belong.
+            for (_, found) in known.iter().filter(|(_, found)| same_id(found)) {
+                copies.push((own.audience, found.record.clone()));
+                copies.push((found.audience, own.record.clone()));
+                copies.push((found.audience, found.record.clone()));
             }
         }
         copies.sort();
@@ -390,8 +403,8 @@ impl Sequencer {
         Ok(())
     }
 
-    /// The record of a source's number in the frame at a position.
-    fn find(&self, position: Position, place: (Source, u64)) -> Result<(Audience, Bytes), SequencerError> {
+    /// The fact of a source's number in the frame at a position.
+    fn find(&self, position: Position, place: (Source, u64)) -> Result<Found, SequencerError> {
         let bytes = read_frame(&self.around.log_dir, position)?;
         let lost = || SequencerError::Lost(position);
         let body = frame::parse(&bytes).map_err(|_| lost())?.body;
@@ -400,7 +413,10 @@ impl Sequencer {
             let before = rest;
             let record = decode_record(&mut rest).map_err(|_| lost())?;
             if record.sequence() == place {
-                return Ok((Audience::of(&record), bytes.slice_ref(&before[..before.len() - rest.len()])));
+                let audience = Audience::of(&record);
+                let Record::Fact(fact) = record else { return Err(lost()) };
+                let record = bytes.slice_ref(&before[..before.len() - rest.len()]);
+                return Ok(Found { audience, event: fact.event_id, home: home(&fact), record });
             }
         }
         Err(lost())

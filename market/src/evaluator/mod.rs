@@ -15,12 +15,13 @@ use crate::{
     aggregate::{Aggregates, Answer, CellKey, CellSink, Partial, Question, QuestionError, SetDelta, measure::SetKind},
     bill::{Bill, Effect, Laws, Outcome},
     catalogue::Catalogue,
-    corrections::{Effective, effective},
+    corrections::{Effective, effective_at},
     fact::{EventId, Fact},
-    fact_scope::{FactScope, scope},
+    fact_scope::{FactScope, Home, scope},
     ids::{BillId, Day, PartyId},
     observe::{Meanings, Observation},
     reference_data::Reference,
+    variants::Elsewhere,
     view::{Fate, ViewHash, cell_hash, cell_row, effect_hash, effect_row, lot_hash, lot_row},
 };
 
@@ -104,6 +105,14 @@ pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> V
             FactScope::Party(party) => desks.entry(party).or_default().push(record.clone()),
         }
     }
+    let elsewhere = Elsewhere::among(records);
+    for copy in elsewhere.for_reference() {
+        reference.insert(copy.clone());
+    }
+    let with_copies = |home, mut records: Vec<Fact>| {
+        records.extend_from_slice(elsewhere.at(home));
+        records
+    };
     let mut views = Views {
         clock,
         bills: BTreeMap::new(),
@@ -116,7 +125,8 @@ pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> V
     };
     let mut sink = CellSink::new(sets == Sets::All);
     for (id, records) in bills {
-        let facts = views.facts_of(records);
+        let home = Home::Bill(id);
+        let facts = views.facts_of(home, with_copies(home, records));
         let mut bill = Bill::default();
         for fact in &facts {
             let outcome = bill.apply(fact, &rules.laws);
@@ -127,8 +137,9 @@ pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> V
             views.bills.insert(id, bill);
         }
     }
-    for records in desks.into_values().chain([referred]) {
-        for fact in views.facts_of(records) {
+    let desks = desks.into_values().map(|records| (Home::Desk, records));
+    for (home, records) in desks.chain([(Home::Reference, referred)]) {
+        for fact in views.facts_of(home, with_copies(home, records)) {
             let outcome = without_bill();
             let seen = Observation::new(&fact, &outcome, None, &reference, &rules.meanings);
             views.add(&seen, &mut sink);
@@ -145,8 +156,8 @@ pub fn without_bill() -> Outcome {
 
 impl Views {
     /// The facts of the market among the records of one bill or desk; notes the fate of the others.
-    fn facts_of(&mut self, records: Vec<Fact>) -> Vec<Fact> {
-        let Effective { facts, waiting, void, .. } = effective(records);
+    fn facts_of(&mut self, home: Home, records: Vec<Fact>) -> Vec<Fact> {
+        let Effective { facts, waiting, void, .. } = effective_at(home, records);
         self.fates.extend(waiting.into_iter().map(|id| (id, Fate::Waiting)));
         self.fates.extend(void.into_iter().map(|id| (id, Fate::Revoked)));
         facts

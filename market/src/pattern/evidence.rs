@@ -21,9 +21,9 @@ use super::{
     windows::Cell,
 };
 use crate::{
-    corrections::effective,
+    corrections::{effective, effective_at},
     fact::{EventId, Fact, Field, Value, behaviour},
-    fact_scope::{FactScope, scope},
+    fact_scope::{FactScope, Home, scope},
     ids::{Code, Day, PartyId},
 };
 
@@ -166,12 +166,13 @@ pub fn explain(
     let sorted = plain::sort(records);
     let need = keyed_need(setting.patterns, clock, alert, &evaluation.windows, &registry);
     let mut evidence = Evidence { facts: Vec::new(), baseline: Vec::new(), clock };
-    for records in sorted.bills.values() {
-        let facts = effective(records.clone());
+    for (bill, records) in &sorted.bills {
+        let facts = effective_at(Home::Bill(*bill), records.clone());
         let (output, timers) = observe_bill(&facts, setting, &registry);
         let hits = output.hits.iter().map(|(hit, _)| hit);
         let mut due: Vec<_> = setting.patterns.due(&timers).into_iter().map(|(_, hit)| hit).collect();
-        let waiting = records.iter().filter(|record| facts.waiting.contains(&record.event_id));
+        let waits = |record: &&Fact| facts.waiting.contains(&record.event_id) && !facts.is_variant(record);
+        let waiting = records.iter().filter(waits);
         due.extend(waiting.filter_map(|record| setting.patterns.orphan_correction(record)).map(|(_, hit)| hit));
         let is_hit = hits.chain(&due).any(|hit| (hit.pattern, &hit.key, hit.date) == alert);
         if is_hit || feeds(&output, &need) {

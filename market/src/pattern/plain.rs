@@ -13,12 +13,13 @@ use super::{
 };
 use crate::{
     bill::{Bill, Effect, Laws, Outcome},
-    corrections::{Effective, effective},
+    corrections::{Effective, effective_at},
     fact::{EventId, Fact},
-    fact_scope::{FactScope, scope},
+    fact_scope::{FactScope, Home, home, scope},
     ids::{BillId, Day},
     observe::{Meanings, Observation},
     reference_data::Reference,
+    variants::Elsewhere,
 };
 
 /// What does not change with the facts.
@@ -44,7 +45,7 @@ pub struct Evaluation {
     pub reference: Reference,
 }
 
-/// Records by the one who owns them (`fact_scope`). `MST.TBK` of a bill is both.
+/// Records by the one who owns them (`fact_scope`), with the copies that it needs (`variants`). `MST.TBK` of a bill is both.
 pub(super) struct Sorted {
     pub bills: BTreeMap<BillId, Vec<Fact>>,
     pub reference: Vec<Fact>,
@@ -64,6 +65,15 @@ pub(super) fn sort(records: &[Fact]) -> Sorted {
             FactScope::Party(_) => sorted.others.push(record.clone()),
         }
     }
+    let elsewhere = Elsewhere::among(records);
+    for (home, copies) in elsewhere.homes() {
+        match home {
+            Home::Bill(bill) => sorted.bills.entry(bill).or_default().extend_from_slice(copies),
+            Home::Reference => {}
+            Home::Desk => sorted.others.extend_from_slice(copies),
+        }
+    }
+    sorted.reference.extend_from_slice(elsewhere.for_reference());
     sorted
 }
 
@@ -77,17 +87,18 @@ pub fn evaluate(records: &[Fact], setting: Setting<'_>, clock: i64, baseline: &P
     }
     let registry = MarketRegistry { reference: &reference, meanings: setting.meanings };
     let mut state = State { alerts: AlertSet::default(), skipped: BTreeMap::new(), windows: baseline.clone(), clock };
-    for records in sorted.bills.values() {
-        let facts = effective(records.clone());
+    for (bill, records) in &sorted.bills {
+        let at = Home::Bill(*bill);
+        let facts = effective_at(at, records.clone());
         let (output, timers) = observe_bill(&facts, setting, &registry);
         state.take(output);
         state.due(setting.patterns.due(&timers));
-        state.waiting(records, &facts, setting.patterns);
+        state.waiting(at, records, &facts, setting.patterns);
     }
-    for records in [&sorted.reference, &sorted.others] {
-        let facts = effective(records.clone());
+    for (at, records) in [(Home::Reference, &sorted.reference), (Home::Desk, &sorted.others)] {
+        let facts = effective_at(at, records.clone());
         state.take(observe_unbilled(&facts, setting, &registry));
-        state.waiting(records, &facts, setting.patterns);
+        state.waiting(at, records, &facts, setting.patterns);
     }
     state.judge_all(setting.patterns, &registry);
     let State { alerts, skipped, windows, .. } = state;
@@ -112,16 +123,12 @@ pub(super) fn observe_bill(
     (output, timers)
 }
 
-/// Observes facts without a bill.
+/// Observes facts without a bill. Trade background of a bill is judged with the bill.
 fn observe_unbilled(facts: &Effective, setting: Setting<'_>, registry: &MarketRegistry<'_>) -> Output {
     let mut output = Output::default();
     let variants: BTreeSet<EventId> = facts.variants.iter().map(|variant| variant.event_id).collect();
     let outcome = Outcome { effect: Effect::Informational, changes: smallvec![], cuts: smallvec![], answered: None };
     for fact in &facts.facts {
-        // Trade background of a bill is judged with the bill.
-        if matches!(scope(fact), FactScope::BillAndReference(_)) {
-            continue;
-        }
         let observation = Observation::new(fact, &outcome, None, registry.reference, setting.meanings);
         let seen = Seen { observation: &observation, has_variants: variants.contains(&fact.event_id) };
         setting.patterns.observe(&seen, registry, 1, &mut output);
@@ -155,11 +162,10 @@ impl State {
         }
     }
 
-    fn waiting(&mut self, records: &[Fact], facts: &Effective, patterns: &Patterns) {
-        let waits = |record: &&Fact| facts.waiting.contains(&record.event_id);
+    fn waiting(&mut self, at: Home, records: &[Fact], facts: &Effective, patterns: &Patterns) {
+        let waits = |record: &&Fact| facts.waiting.contains(&record.event_id) && !facts.is_variant(record);
         // Trade background of a bill waits with the bill.
-        let of_bill = records.iter().any(|record| matches!(scope(record), FactScope::Bill(_)));
-        let mine = |record: &&Fact| of_bill || !matches!(scope(record), FactScope::BillAndReference(_));
+        let mine = |record: &&Fact| home(record) == at;
         let mut seen = BTreeSet::new();
         for record in records.iter().filter(waits).filter(mine) {
             if seen.insert(record.event_id) {

@@ -35,6 +35,7 @@ pub use self::{
 use crate::{
     bill::TextHash,
     fact::{Behaviour, Fact, Field, behaviour},
+    fact_scope::{FactScope, scope},
     ids::{BillId, Code, PartyId},
     items::{Row, Vocabulary},
 };
@@ -189,7 +190,8 @@ impl Reference {
         }
     }
 
-    /// Takes in one accepted record (fact or correction) of scope reference; the same record again changes nothing.
+    /// Takes in one accepted record (fact or correction) of scope reference, or the copy of a record elsewhere that shares the
+    /// event id of one; the same record again changes nothing.
     pub fn insert(&mut self, record: Fact) -> Touched {
         let change = self.records.insert(record);
         self.change(change)
@@ -235,6 +237,10 @@ impl Reference {
     }
 
     fn put(&mut self, fact: &Fact, present: bool, touched: &mut Touched) {
+        if !matches!(scope(fact), FactScope::Reference | FactScope::BillAndReference(_)) {
+            // A bill's fact whose event id is that of a reference record and which counts instead of it (`variants`).
+            return;
+        }
         let from = fact.int(Field::EffectiveTime).unwrap_or(fact.event_time);
         let vocabulary = self.vocabulary.clone();
         match fact.behaviour {

@@ -2,8 +2,9 @@
 
 use billwatch_market::{
     bill::Lot,
-    corrections::effective,
+    corrections::effective_at,
     fact::{Fact, Record},
+    fact_scope::{self, Home},
     ids::BillId,
     ndjson::print_record,
     view::Fate,
@@ -26,20 +27,18 @@ pub fn bill(shard: &Shard, request: &v1::GetBillRequest) -> anyhow::Result<v1::G
     let lives = shard.lives.borrow();
     let mut records: Vec<Fact> = lives.records_of_bill(id)?.into_iter().map(|past| past.fact).collect();
     records.sort_by(billwatch_market::fact::by_order);
-    let facts = effective(records.clone());
+    let home = Home::Bill(id);
+    let facts = effective_at(home, records.clone());
+    // Copies of variants elsewhere are no part of this life.
+    records.retain(|record| fact_scope::home(record) == home);
     let mut fates: HashMap<u128, Fate> = HashMap::new();
     fates.extend(facts.waiting.iter().map(|event| (*event, Fate::Waiting)));
     fates.extend(facts.void.iter().map(|event| (*event, Fate::Revoked)));
     let folded = shard.common.rules.fold_effects(Some(id), &facts.facts);
     fates.extend(folded.into_iter().map(|(event, effect)| (event, Fate::Folded(effect))));
-    let is_variant = |fact: &Fact| {
-        facts.variants.iter().any(|variant| {
-            (variant.event_id, variant.source, variant.source_seq) == (fact.event_id, fact.source, fact.source_seq)
-        })
-    };
     let life = records.iter().map(|fact| {
         let effect = match fates.get(&fact.event_id) {
-            _ if is_variant(fact) => "VARIANT",
+            _ if facts.is_variant(fact) => "VARIANT",
             Some(fate) => fate.name(),
             // A correction that counts or was outdone: it has no effect of its own.
             None => "CORRECTION",

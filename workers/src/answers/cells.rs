@@ -13,10 +13,11 @@ use billwatch_market::{
         wire::{CellsPart, Request},
     },
     bill::Bill,
-    corrections::effective,
+    corrections::effective_at,
     evaluator::without_bill,
     fact::Fact,
-    ids::{BillId, Day, PartyId},
+    fact_scope::Home,
+    ids::{Day, PartyId},
     observe::Observation,
 };
 use billwatch_proto::v1;
@@ -122,8 +123,8 @@ fn members(shard: &Shard, plan: &Plan) -> anyhow::Result<Vec<SetDelta>> {
     let mut sink = CellSink::new(true);
     let mut weights: BTreeMap<(CellKey, SetKind, u64), i64> = BTreeMap::new();
     let lives = shard.lives.borrow();
-    lives.each_family(|bill, records| {
-        observe(shard, &only, bill, records, &mut sink);
+    lives.each_family(|home, records| {
+        observe(shard, &only, home, records, &mut sink);
         for delta in sink.members().filter(|delta| plan.wants_member(delta)) {
             *weights.entry((delta.key, delta.set, delta.member)).or_default() += delta.weight;
         }
@@ -133,13 +134,13 @@ fn members(shard: &Shard, plan: &Plan) -> anyhow::Result<Vec<SetDelta>> {
     Ok(kept.map(|((key, set, member), weight)| SetDelta { key, set, member, weight }).collect())
 }
 
-fn observe(shard: &Shard, only: &Aggregates, bill_id: Option<BillId>, records: Vec<Fact>, sink: &mut CellSink) {
+fn observe(shard: &Shard, only: &Aggregates, home: Home, records: Vec<Fact>, sink: &mut CellSink) {
     let rules = &shard.common.rules;
     let lives = shard.lives.borrow();
     let mut bill = Bill::default();
-    for fact in effective(records).facts.iter().filter(|fact| bill_id.is_none() || fact.bill_id == bill_id) {
-        let outcome = if bill_id.is_some() { bill.apply(fact, &rules.laws) } else { without_bill() };
-        let after = bill_id.is_some().then_some(&bill);
+    for fact in &effective_at(home, records).facts {
+        let outcome = if home.bill().is_some() { bill.apply(fact, &rules.laws) } else { without_bill() };
+        let after = home.bill().is_some().then_some(&bill);
         let seen = Observation::new(fact, &outcome, after, lives.reference(), &rules.meanings);
         only.flow(&seen, 1, sink);
         only.stock(&seen, 1, sink);

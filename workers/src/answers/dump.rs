@@ -4,7 +4,7 @@
 //! up over workers. Rows of a dump are as many as the view has: it is for verification, not for every day.
 
 use billwatch_market::{
-    corrections::effective,
+    corrections::effective_at,
     view::{Fate, ViewHash, alert_row, cell_hash, cell_row, effect_row, feature_row, lot_hash, lot_row},
 };
 use billwatch_proto::v1;
@@ -72,12 +72,12 @@ fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Resu
             let lives = shard.lives.borrow();
             lives.each_bill(|id, bill| bill.lots.iter().for_each(|lot| take(lot_row(id, lot))))?;
         }
-        "effects" => shard.lives.borrow().each_family(|bill, records| {
-            let effective = effective(records);
+        "effects" => shard.lives.borrow().each_family(|home, records| {
+            let effective = effective_at(home, records);
             let waiting = effective.waiting.iter().map(|event| (*event, Fate::Waiting));
             let void = effective.void.iter().map(|event| (*event, Fate::Revoked));
             waiting.chain(void).for_each(|(event, fate)| take(effect_row(event, fate)));
-            let folded = shard.common.rules.fold_effects(bill, &effective.facts);
+            let folded = shard.common.rules.fold_effects(home.bill(), &effective.facts);
             folded.into_iter().for_each(|(event, effect)| take(effect_row(event, Fate::Folded(effect))));
         })?,
         "cells" => {

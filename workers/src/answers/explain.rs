@@ -8,9 +8,10 @@
 
 use billwatch_market::{
     bill::Bill,
-    corrections::effective,
+    corrections::{effective, effective_at},
     evaluator::without_bill,
     fact::Fact,
+    fact_scope::Home,
     ids::{BillId, Day, PartyId},
     observe::Observation,
     pattern::{
@@ -187,8 +188,8 @@ fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
         candidates = Some(bill.into_iter().collect());
     }
     let mut facts = Vec::new();
-    let mut take = |bill: Option<BillId>, records: Vec<Fact>| {
-        if is_evidence(shard, wanted, bill, &records) {
+    let mut take = |home: Home, records: Vec<Fact>| {
+        if is_evidence(shard, wanted, home, &records) {
             facts.extend(records);
         }
     };
@@ -199,7 +200,7 @@ fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
     Ok(facts)
 }
 
-fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, bill_id: Option<BillId>, records: &[Fact]) -> bool {
+fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, home: Home, records: &[Fact]) -> bool {
     let rules = &shard.common.rules;
     let patterns: &Patterns = &rules.patterns;
     let lives = shard.lives.borrow();
@@ -207,20 +208,21 @@ fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, bill_id: Option<BillId>, reco
     let is_it = |pattern: PatternIndex, key: &AlertKey, date: Day| {
         pattern == wanted.pattern && date == wanted.date && key.to_string() == wanted.key
     };
-    let effective = effective(records.to_vec());
+    let effective = effective_at(home, records.to_vec());
     let (mut bill, mut timers, mut output) = (Bill::default(), BillTimers::default(), Output::default());
-    for fact in effective.facts.iter().filter(|fact| bill_id.is_none() || fact.bill_id == bill_id) {
-        let outcome = if bill_id.is_some() { bill.apply(fact, &rules.laws) } else { without_bill() };
-        let after = bill_id.is_some().then_some(&bill);
+    for fact in &effective.facts {
+        let outcome = if home.bill().is_some() { bill.apply(fact, &rules.laws) } else { without_bill() };
+        let after = home.bill().is_some().then_some(&bill);
         let observation = Observation::new(fact, &outcome, after, lives.reference(), &rules.meanings);
         let has_variants = effective.variants.iter().any(|variant| variant.event_id == fact.event_id);
         let seen = Seen { observation: &observation, has_variants };
         patterns.observe(&seen, &registry, 1, &mut output);
-        if bill_id.is_some() {
+        if home.bill().is_some() {
             patterns.time(&seen, &registry, &mut timers);
         }
     }
-    let waiting = records.iter().filter(|record| effective.waiting.contains(&record.event_id));
+    let waits = |record: &&Fact| effective.waiting.contains(&record.event_id) && !effective.is_variant(record);
+    let waiting = records.iter().filter(waits);
     let due = waiting.filter_map(|record| patterns.orphan_correction(record)).chain(patterns.due(&timers));
     let feeds = |delta: &billwatch_market::pattern::FeatureDelta| {
         let in_range = |range: &CellRange| {

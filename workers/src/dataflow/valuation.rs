@@ -9,8 +9,9 @@ use billwatch_market::{
     aggregate::{Aggregates, CellLayout, EpochSums},
     bill::{Bill, Effect, Laws, Outcome},
     catalogue::Catalogue,
-    corrections::{Effective, effective},
+    corrections::{Effective, effective_at},
     fact::{EventId, Fact},
+    fact_scope::Home,
     ids::BillId,
     observe::{Meanings, Observation},
     pattern::{BillTimers, FeatureIndex, Hit, MarketRegistry, Output, PATTERNS_CSV, Patterns, RULES_JSON, Seen},
@@ -65,15 +66,14 @@ impl Rules {
         parts.iter().fold(0, |hash, part| xxh3_64_with_seed(part, hash))
     }
 
-    /// The effect of each fact of a family that was worked out by `corrections::effective`.
+    /// The effect of each fact of a family that was worked out by `corrections::effective_at`.
     pub fn fold_effects(&self, bill_id: Option<BillId>, facts: &[Fact]) -> Vec<(EventId, Effect)> {
         let mut bill = Bill::default();
         let mut effect = |fact: &Fact| match bill_id {
             Some(_) => bill.apply(fact, &self.laws).effect,
             None => Effect::Informational,
         };
-        let mine = facts.iter().filter(|fact| bill_id.is_none() || fact.bill_id == bill_id);
-        mine.map(|fact| (fact.event_id, effect(fact))).collect()
+        facts.iter().map(|fact| (fact.event_id, effect(fact))).collect()
     }
 
     /// Reference data as judges read it.
@@ -210,10 +210,10 @@ impl Valuer {
         sink: &mut Sink<'_>,
     ) -> Folded {
         let corrections: Vec<Fact> = records.iter().filter(|record| record.correction.is_some()).cloned().collect();
-        let effective = effective(records);
+        let effective = effective_at(Home::Bill(bill_id), records);
         let complicated = !corrections.is_empty() || !effective.variants.is_empty();
         let mut folded = Folded { complicated, ..Folded::default() };
-        for fact in effective.facts.iter().filter(|fact| fact.bill_id == Some(bill_id)) {
+        for fact in &effective.facts {
             let outcome = folded.bill.apply(fact, &self.rules.laws);
             let has_variants = effective.variants.iter().any(|variant| variant.event_id == fact.event_id);
             let valued = Valued { fact, outcome: &outcome, bill: Some(&folded.bill), has_variants };
@@ -256,7 +256,8 @@ impl Valuer {
         let mut seen: SmallVec<[EventId; 4]> = SmallVec::new();
         let mut due = Vec::new();
         for record in corrections {
-            if effective.waiting.contains(&record.event_id) && !seen.contains(&record.event_id) {
+            let waits = effective.waiting.contains(&record.event_id) && !effective.is_variant(record);
+            if waits && !seen.contains(&record.event_id) {
                 seen.push(record.event_id);
                 due.extend(self.rules.patterns.orphan_correction(record));
             }

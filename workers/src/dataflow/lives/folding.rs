@@ -99,7 +99,8 @@ impl Lives {
             self.valuer.value(valued, &self.reference, 1, Some(&mut life.timers), sink);
             life.last_time = life.last_time.max(fact.event_time);
         }
-        let due = self.valuer.rules().patterns.settle(&mut life.timers, life.last_time);
+        let now = life.bill.last.map_or(i64::MIN, |last| last.event_time);
+        let due = self.valuer.rules().patterns.settle(&mut life.timers, now);
         settle_due(&mut life.due, due, dense, self.clock, &mut self.timers, sink);
         self.dirty.mark(dense);
         Ok(true)
@@ -173,7 +174,7 @@ impl Lives {
             (life.bill, life.timers, life.complicated, life.last_time) = (bill, timers, complicated, last_time);
             settle_due(&mut life.due, due, dense, self.clock, &mut self.timers, sink);
         } else {
-            let due = self.value_family(records, 1, sink);
+            let due = self.value_family(self.home_of(dense), records, 1, sink);
             self.singles.get_mut(dense).last_time = last_time;
             self.settle_single(dense, due, sink);
         }

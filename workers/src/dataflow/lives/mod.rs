@@ -1,8 +1,9 @@
 //! Bills and facts without a bill, as one worker keeps them; late facts, corrections and reference data that come late.
 //!
 //! An epoch comes in as a [`batch`]; [`folding`] takes each of its lives the fast or the slow way; [`bills`] keeps the folded
-//! bills, nearly all of them packed; [`singles`] keeps the facts without a bill; [`readers`] finds the lives that late
-//! reference data touches; [`saved`] writes and reads checkpoints, [`dirty`] says which rows changed.
+//! bills, nearly all of them packed; [`singles`] keeps the facts without a bill; [`strangers`] takes in copies of variants
+//! that belong elsewhere; [`readers`] finds the lives that late reference data touches; [`saved`] writes and reads
+//! checkpoints, [`dirty`] says which rows changed.
 //! Begin with [`Lives::apply`].
 //!
 //! Invariant: what this worker has emitted so far is the sum, over its lives, of the value of their facts under the reference
@@ -16,6 +17,7 @@ mod pieces;
 mod readers;
 mod saved;
 mod singles;
+mod strangers;
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -23,7 +25,7 @@ use billwatch_market::{
     bill::Bill,
     codec::{CodecError, decode_fact},
     fact::{EventId, Fact},
-    fact_scope::{FactScope, scope},
+    fact_scope::{FactScope, Home, scope},
     ids::{BillId, InstId, PartyId},
     key_group::key_group_of_party,
     pattern::Hit,
@@ -166,8 +168,9 @@ impl Lives {
         Ok(pasts.pop().unwrap_or_default())
     }
 
-    /// Hands the records of every life over, family by family: (the bill, its records). Reads the whole history.
-    pub fn each_family(&self, mut take: impl FnMut(Option<BillId>, Vec<Fact>)) -> Result<(), StoreError> {
+    /// Hands the records of every life over, family by family: (its home, its records and the copies that it needs). Reads
+    /// the whole history.
+    pub fn each_family(&self, mut take: impl FnMut(Home, Vec<Fact>)) -> Result<(), StoreError> {
         const AT_ONCE: usize = 4_096;
         let bills: Vec<Dense> = (0..self.bills.len() as Dense).collect();
         let moved: HashSet<Dense> =
@@ -183,13 +186,21 @@ impl Lives {
     pub fn families(
         &self,
         lives: impl IntoIterator<Item = Dense>,
-        take: &mut impl FnMut(Option<BillId>, Vec<Fact>),
+        take: &mut impl FnMut(Home, Vec<Fact>),
     ) -> Result<(), StoreError> {
         for (dense, past) in self.pasts(&lives.into_iter().collect())? {
-            let bill = (dense & SINGLE == 0).then(|| self.bills.id(dense));
-            take(bill, past.into_iter().map(|past| past.fact).collect());
+            take(self.home_of(dense), past.into_iter().map(|past| past.fact).collect());
         }
         Ok(())
+    }
+
+    /// Where the records of a life belong.
+    fn home_of(&self, dense: Dense) -> Home {
+        match dense & SINGLE {
+            0 => Home::Bill(self.bills.id(dense)),
+            _ if self.singles.get(dense).is_reference => Home::Reference,
+            _ => Home::Desk,
+        }
     }
 
     /// Applies an epoch: everything it changes leaves through `boxes`.
@@ -206,12 +217,14 @@ impl Lives {
         let started = Instant::now();
         let mut batch = std::mem::take(&mut self.batch);
         self.read_batch(input, &mut batch)?;
+        let mut reference = self.take_reference(&input.reference)?;
+        let copies = self.read_variants(input, &mut batch, &mut reference)?;
+        batch.sort();
         shard.spent(Stage::Decode, started);
 
-        let reference = self.take_reference(&input.reference)?;
         add(&shard.counts.reference_records_total, reference.len() as u64);
         self.apply_batch(input.epoch, &batch, &reference, &shard.counts, &mut sink)?;
-        add(&shard.counts.facts_total, batch.rows.len() as u64);
+        add(&shard.counts.facts_total, (batch.rows.len() - copies) as u64);
         let mut cell_rows = 0;
         self.valuer.ship_cells(|to, row| {
             cell_rows += 1;
@@ -271,7 +284,6 @@ impl Lives {
                 batch.push(dense, fact);
             }
         }
-        batch.sort();
         Ok(())
     }
 

@@ -8,8 +8,9 @@ use std::hash::BuildHasher as _;
 
 use billwatch_market::{
     bill::{Effect, Outcome},
-    corrections::effective,
+    corrections::effective_at,
     fact::{EventId, Fact},
+    fact_scope::Home,
     pattern::Hit,
 };
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
@@ -212,7 +213,7 @@ impl Lives {
             families.entry(home(past.life)).or_default().push(past.fact.clone());
         }
         for records in families.into_values() {
-            self.value_family(records, -1, sink);
+            self.value_family(self.home_of(dense), records, -1, sink);
         }
         for from in joined {
             self.settle_single(from, Vec::new(), sink);
@@ -220,9 +221,15 @@ impl Lives {
     }
 
     /// Values the facts that come of the records of a single; says what waits.
-    pub(super) fn value_family(&mut self, records: Vec<Fact>, weight: i32, sink: &mut Sink<'_>) -> Vec<(i64, Hit)> {
+    pub(super) fn value_family(
+        &mut self,
+        at: Home,
+        records: Vec<Fact>,
+        weight: i32,
+        sink: &mut Sink<'_>,
+    ) -> Vec<(i64, Hit)> {
         let copies = records.clone();
-        let effective = effective(records);
+        let effective = effective_at(at, records);
         for fact in &effective.facts {
             let has_variants = effective.variants.iter().any(|variant| variant.event_id == fact.event_id);
             self.value_single(fact, has_variants, weight, sink);
