@@ -26,7 +26,10 @@ use crate::{
     command::{Bytes, Command, EpochInput, Report},
     dataflow::valuation::Rules,
     engine::{Plan, Process},
-    limits::{AWAKE_BILLS_MIN, COORDINATOR_RETRY, COORDINATOR_WITHIN, KEEPALIVE, SAYINGS_QUEUE, WORKER_MESSAGE_BYTES},
+    limits::{
+        AWAKE_BILLS_MIN, COORDINATOR_RETRY, COORDINATOR_WITHIN, KEEPALIVE, QUESTION_FACTS_MAX, SAYINGS_QUEUE,
+        WORKER_MESSAGE_BYTES,
+    },
     mesh::{self, Hello, Mesh},
     shard::Common,
     store::{Store, checkpoint},
@@ -206,6 +209,7 @@ async fn begin(
             owners: start.key_group_owners.into(),
             store: Some(Arc::new(store)),
             awake_bills_min: AWAKE_BILLS_MIN,
+            question_facts_max: QUESTION_FACTS_MAX,
         };
         let plan = Plan {
             common,

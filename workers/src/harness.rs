@@ -23,7 +23,7 @@ use crate::{
     command::{Bytes, Command, EpochInput, Report},
     dataflow::valuation::Rules,
     engine::{Plan, Process},
-    limits::AWAKE_BILLS_MIN,
+    limits::{AWAKE_BILLS_MIN, QUESTION_FACTS_MAX},
     mesh::Mesh,
     ownership::{Owners, even_owners},
     shard::Common,
@@ -68,7 +68,7 @@ impl EngineHarness {
         dir: Option<&Path>,
         restore_epoch: u64,
     ) -> anyhow::Result<Self> {
-        Self::start_crowded(catalogue, threads, dir, restore_epoch, AWAKE_BILLS_MIN)
+        Self::start_within(catalogue, threads, dir, restore_epoch, (AWAKE_BILLS_MIN, QUESTION_FACTS_MAX))
     }
 
     /// The same with room for few unpacked bills, so that small markets have bills at rest too.
@@ -79,6 +79,27 @@ impl EngineHarness {
         restore_epoch: u64,
         awake_bills_min: usize,
     ) -> anyhow::Result<Self> {
+        Self::start_within(catalogue, threads, dir, restore_epoch, (awake_bills_min, QUESTION_FACTS_MAX))
+    }
+
+    /// The same with another limit of what a question may read again.
+    pub fn start_limited(
+        catalogue: &Arc<Catalogue>,
+        threads: usize,
+        dir: Option<&Path>,
+        restore_epoch: u64,
+        question_facts_max: usize,
+    ) -> anyhow::Result<Self> {
+        Self::start_within(catalogue, threads, dir, restore_epoch, (AWAKE_BILLS_MIN, question_facts_max))
+    }
+
+    fn start_within(
+        catalogue: &Arc<Catalogue>,
+        threads: usize,
+        dir: Option<&Path>,
+        restore_epoch: u64,
+        (awake_bills_min, question_facts_max): (usize, usize),
+    ) -> anyhow::Result<Self> {
         let owners = even_owners(threads);
         let store = dir.map(|dir| Store::open(dir, restore_epoch)).transpose()?.map(Arc::new);
         let common = Common {
@@ -87,6 +108,7 @@ impl EngineHarness {
             owners: owners.clone(),
             store,
             awake_bills_min,
+            question_facts_max,
         };
         let plan = Plan { common, process: 0, threads, generation: 1, restore_epoch };
         let (sender, reports) = mpsc::channel();

@@ -37,6 +37,10 @@ pub const AWAKE_BILLS_MIN: usize = 512;
 /// One bill of so many may be unpacked: enough to catch requests and their answers, too few to weigh.
 pub const AWAKE_BILLS_SHARE: usize = 24;
 
+/// Facts of its history that a worker reads again for one question (distinct counts, rows of effects, some explanations):
+/// some ten seconds of its loop, in which no epoch passes.
+pub const QUESTION_FACTS_MAX: usize = 2_000_000;
+
 /// Facts of one explanation: a person reads them.
 pub const EXPLAIN_FACTS_MAX: usize = 10_000;
 

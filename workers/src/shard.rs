@@ -57,6 +57,8 @@ pub struct Common {
     pub store: Option<Arc<Store>>,
     /// Bills that a thread may keep unpacked, whatever their number: [`crate::limits::AWAKE_BILLS_MIN`], fewer in tests.
     pub awake_bills_min: usize,
+    /// Facts that a question may read again: `limits::QUESTION_FACTS_MAX`, less in tests.
+    pub question_facts_max: usize,
 }
 
 /// State of one worker thread.

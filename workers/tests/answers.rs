@@ -202,3 +202,34 @@ fn evidence_alone_gives_the_alert_again() {
     assert!(seen.len() > 10, "{seen:?}");
     assert!(failed.is_empty(), "{failed:#?}");
 }
+
+/// A question that has to read the history again has a limit; what lies in tables, and what reads a few lives, has not.
+#[test]
+fn a_question_that_reads_too_much_is_refused() {
+    let catalogue = Catalogue::embedded();
+    let market = market(&catalogue);
+    let mut engine = EngineHarness::start_limited(&catalogue, 2, None, 0, 40).unwrap();
+    let mut alerts = Vec::new();
+    for part in market.facts.chunks(50) {
+        alerts.extend(engine.feed(part, Some(market.clock)).unwrap().alerts);
+    }
+    let cells = |measure: &str| v1::QueryCellsRequest {
+        theme: "T04".into(),
+        dimension: "D.date".into(),
+        measures: vec![measure.to_owned()],
+        ..Default::default()
+    };
+    let mut refused = |kind: Kind| {
+        let words = engine.ask(kind).map(drop).unwrap_err().to_string();
+        assert!(words.contains("INVALID_ARGUMENT") && words.contains("40 facts"), "{words}");
+        assert!(words.contains("QUESTION_FACTS_MAX"), "{words}");
+    };
+    refused(Kind::Cells(cells("bills")));
+    refused(Kind::Dump(v1::DumpViewsRequest { view: "effects".into() }));
+    let about_a_fact = alerts.iter().find(|alert| alert.pattern == "P177" || alert.pattern == "P184").unwrap().clone();
+    refused(Kind::Explain(v1::ExplainQuestion { alert: Some(about_a_fact), ..Default::default() }));
+    engine.ask(Kind::Cells(cells("cnt"))).unwrap();
+    assert!(!engine.view_hashes().unwrap().is_empty());
+    let about_a_bill = alerts.iter().find(|alert| alert.pattern == "P011").unwrap().clone();
+    engine.ask(Kind::Explain(v1::ExplainQuestion { alert: Some(about_a_bill), ..Default::default() })).unwrap();
+}

@@ -46,6 +46,7 @@ fn two_processes_over_tcp_agree_with_the_evaluator() {
                 owners: owners.clone(),
                 store: None,
                 awake_bills_min: 2,
+                question_facts_max: 1_000,
             };
             thread::spawn(move || {
                 let hello = Hello {

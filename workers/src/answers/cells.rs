@@ -4,7 +4,7 @@
 //! was added since. Members of distinct counts are not kept: they are worked out from the history for the pairs that are
 //! asked for, which reads all of it. That is exact and rare; ask for sums where freshness counts.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use billwatch_market::{
     aggregate::{
@@ -22,7 +22,7 @@ use billwatch_market::{
 };
 use billwatch_proto::v1;
 
-use super::invalid;
+use super::{budget::Budget, invalid};
 use crate::{command::Bytes, dataflow::cells::CellRow, limits::CELLS_PER_PART, shard::Shard};
 
 /// Stands for an absent first or last date.
@@ -123,13 +123,18 @@ fn members(shard: &Shard, plan: &Plan) -> anyhow::Result<Vec<SetDelta>> {
     let mut sink = CellSink::new(true);
     let mut weights: BTreeMap<(CellKey, SetKind, u64), i64> = BTreeMap::new();
     let lives = shard.lives.borrow();
+    let budget = Budget::new(shard.common.question_facts_max);
     lives.each_family(|home, records| {
+        budget.take(records.len())?;
         observe(shard, &only, home, records, &mut sink);
         for delta in sink.members().filter(|delta| plan.wants_member(delta)) {
             *weights.entry((delta.key, delta.set, delta.member)).or_default() += delta.weight;
         }
         sink.clear();
+        ControlFlow::Continue(())
     })?;
+    budget
+        .check("a count of distinct things", "ask for sums instead (cnt, amt_fen), or give the history more workers")?;
     let kept = weights.into_iter().filter(|(_, weight)| *weight != 0);
     Ok(kept.map(|((key, set, member), weight)| SetDelta { key, set, member, weight }).collect())
 }

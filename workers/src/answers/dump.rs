@@ -3,13 +3,15 @@
 //! Rows and hashes are those of `market::view`. Each row belongs to exactly one worker, so hashes are wrapping sums that add
 //! up over workers. Rows of a dump are as many as the view has: it is for verification, not for every day.
 
+use std::ops::ControlFlow;
+
 use billwatch_market::{
     corrections::effective_at,
     view::{Fate, ViewHash, alert_row, cell_hash, cell_row, effect_row, feature_row, lot_hash, lot_row},
 };
 use billwatch_proto::v1;
 
-use super::invalid;
+use super::{budget::Budget, invalid};
 use crate::{limits::DUMP_ROWS_PER_PART, shard::Shard};
 
 /// Every view.
@@ -72,14 +74,20 @@ fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Resu
             let lives = shard.lives.borrow();
             lives.each_bill(|id, bill| bill.lots.iter().for_each(|lot| take(lot_row(id, lot))))?;
         }
-        "effects" => shard.lives.borrow().each_family(|home, records| {
-            let effective = effective_at(home, records);
-            let waiting = effective.waiting.iter().map(|event| (*event, Fate::Waiting));
-            let void = effective.void.iter().map(|event| (*event, Fate::Revoked));
-            waiting.chain(void).for_each(|(event, fate)| take(effect_row(event, fate)));
-            let folded = shard.common.rules.fold_effects(home.bill(), &effective.facts);
-            folded.into_iter().for_each(|(event, effect)| take(effect_row(event, Fate::Folded(effect))));
-        })?,
+        "effects" => {
+            let budget = Budget::new(shard.common.question_facts_max);
+            shard.lives.borrow().each_family(|home, records| {
+                budget.take(records.len())?;
+                let effective = effective_at(home, records);
+                let waiting = effective.waiting.iter().map(|event| (*event, Fate::Waiting));
+                let void = effective.void.iter().map(|event| (*event, Fate::Revoked));
+                waiting.chain(void).for_each(|(event, fate)| take(effect_row(event, fate)));
+                let folded = shard.common.rules.fold_effects(home.bill(), &effective.facts);
+                folded.into_iter().for_each(|(event, effect)| take(effect_row(event, Fate::Folded(effect))));
+                ControlFlow::Continue(())
+            })?;
+            budget.check("the rows of all effects", "compare their hash, and ask for single bills")?;
+        }
         "cells" => {
             let aggregates = &shard.common.rules.aggregates;
             shard.cells.borrow().table().iter().for_each(|(key, sums)| take(cell_row(aggregates, &key, sums)));

@@ -6,6 +6,8 @@
 //! edge at the two corners and every edge into the first: more than the rule needs, never less. In the same way, where an
 //! alert names only the first part of the key that was judged, it gives what feeds any key of that party.
 
+use std::ops::ControlFlow;
+
 use billwatch_market::{
     bill::Bill,
     corrections::{effective, effective_at},
@@ -23,7 +25,7 @@ use billwatch_market::{
 use billwatch_proto::v1;
 use hashbrown::HashSet;
 
-use super::{baseline, bill::row, features, invalid};
+use super::{baseline, bill::row, budget::Budget, features, invalid};
 use crate::{dataflow::lives::Dense, limits::EXPLAIN_FACTS_MAX, shard::Shard};
 
 /// What is looked for.
@@ -188,15 +190,26 @@ fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
         candidates = Some(bill.into_iter().collect());
     }
     let mut facts = Vec::new();
+    let budget = Budget::new(shard.common.question_facts_max);
     let mut take = |home: Home, records: Vec<Fact>| {
+        budget.take(records.len())?;
         if is_evidence(shard, wanted, home, &records) {
             facts.extend(records);
         }
+        ControlFlow::Continue(())
     };
     match candidates {
-        Some(candidates) => lives.families(candidates, &mut take)?,
+        Some(candidates) => {
+            for some in candidates.chunks(1_024) {
+                if lives.families(some.iter().copied(), &mut take)?.is_break() {
+                    break;
+                }
+            }
+        }
         None => lives.each_family(&mut take)?,
     }
+    budget
+        .check("this explanation", "look at the bill of the alert's fact or deal, or at the features of its party")?;
     Ok(facts)
 }
 

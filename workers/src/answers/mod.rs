@@ -5,6 +5,7 @@
 
 pub mod baseline;
 mod bill;
+mod budget;
 pub mod cells;
 pub mod dump;
 mod explain;

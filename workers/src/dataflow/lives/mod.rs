@@ -19,7 +19,7 @@ mod saved;
 mod singles;
 mod strangers;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, ops::ControlFlow, time::Instant};
 
 use billwatch_market::{
     bill::Bill,
@@ -169,15 +169,17 @@ impl Lives {
     }
 
     /// Hands the records of every life over, family by family: (its home, its records and the copies that it needs). Reads
-    /// the whole history.
-    pub fn each_family(&self, mut take: impl FnMut(Home, Vec<Fact>)) -> Result<(), StoreError> {
-        const AT_ONCE: usize = 4_096;
+    /// the whole history, unless it is told to stop.
+    pub fn each_family(&self, mut take: impl FnMut(Home, Vec<Fact>) -> ControlFlow<()>) -> Result<(), StoreError> {
+        const AT_ONCE: usize = 1_024;
         let bills: Vec<Dense> = (0..self.bills.len() as Dense).collect();
         let moved: HashSet<Dense> =
             self.singles.numbers().flat_map(|dense| self.singles.get(dense).joined()).copied().collect();
         let singles: Vec<Dense> = self.singles.numbers().filter(|dense| !moved.contains(dense)).collect();
         for lives in bills.chunks(AT_ONCE).chain(singles.chunks(AT_ONCE)) {
-            self.families(lives.iter().copied(), &mut take)?;
+            if self.families(lives.iter().copied(), &mut take)?.is_break() {
+                break;
+            }
         }
         Ok(())
     }
@@ -186,12 +188,14 @@ impl Lives {
     pub fn families(
         &self,
         lives: impl IntoIterator<Item = Dense>,
-        take: &mut impl FnMut(Home, Vec<Fact>),
-    ) -> Result<(), StoreError> {
+        take: &mut impl FnMut(Home, Vec<Fact>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, StoreError> {
         for (dense, past) in self.pasts(&lives.into_iter().collect())? {
-            take(self.home_of(dense), past.into_iter().map(|past| past.fact).collect());
+            if take(self.home_of(dense), past.into_iter().map(|past| past.fact).collect()).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Where the records of a life belong.
