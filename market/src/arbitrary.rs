@@ -30,6 +30,7 @@ pub fn plain_fact(behaviour: Behaviour) -> Fact {
         stamp: Stamp { ingest_time: 1_759_852_800_000, source_watermark: i64::MIN },
         bill_id: BillId::parse("531333100011720250310000000012"),
         range: Range::WHOLE,
+        range_given: true,
         correction: None,
         fields: vec![(Field::InitiatorId, Value::Party(PartyId::enterprise(17)))],
     }
@@ -148,8 +149,8 @@ pub fn fact() -> impl Strategy<Value = Fact> {
     let correction = (prop_oneof![Just(CorrectionKind::Revoke), Just(CorrectionKind::Replace)], any::<u128>());
     let envelope = (any::<u128>(), 0..BEHAVIOUR_CODES.len() as u16, TIMES, day(), 0..SOURCES.len(), 1..u64::MAX);
     let stamp = (TIMES, prop_oneof![Just(i64::MIN), TIMES]);
-    (envelope, stamp, option::of(bill()), range(), option::of(correction), fields()).prop_map(
-        |(envelope, stamp, bill_id, range, correction, fields)| Fact {
+    (envelope, stamp, option::of(bill()), range(), any::<bool>(), option::of(correction), fields()).prop_map(
+        |(envelope, stamp, bill_id, range, given, correction, fields)| Fact {
             event_id: envelope.0,
             behaviour: Behaviour(envelope.1),
             event_time: envelope.2,
@@ -159,6 +160,7 @@ pub fn fact() -> impl Strategy<Value = Fact> {
             stamp: Stamp { ingest_time: stamp.0, source_watermark: stamp.1 },
             bill_id,
             range,
+            range_given: given || range != Range::WHOLE,
             correction,
             fields,
         },

@@ -64,6 +64,7 @@ const HAS_RANGE: u8 = 2;
 const HAS_CORRECTION: u8 = 4;
 const IS_REPLACE: u8 = 8;
 const HAS_WATERMARK: u8 = 16;
+const NO_RANGE: u8 = 32;
 
 const INT: u8 = 0;
 const BOOL: u8 = 1;
@@ -104,6 +105,8 @@ pub fn encode_fact(fact: &Fact, out: &mut Vec<u8>) {
     }
     if fact.range != Range::WHOLE {
         flags |= HAS_RANGE;
+    } else if !fact.range_given {
+        flags |= NO_RANGE;
     }
     match fact.correction {
         Some((CorrectionKind::Replace, _)) => flags |= HAS_CORRECTION | IS_REPLACE,
@@ -314,6 +317,7 @@ impl<'a> Input<'a> {
             stamp: Stamp { ingest_time, source_watermark },
             bill_id,
             range,
+            range_given: flags & NO_RANGE == 0,
             correction,
             fields: self.fields(fields)?,
         })

@@ -209,6 +209,7 @@ mod tests {
             stamp: Stamp::default(),
             bill_id: BillId::parse("531333100011720250310000000012"),
             range: Range::WHOLE,
+            range_given: true,
             correction: drawn.kind.map(|is_revoke| {
                 let kind = if is_revoke { CorrectionKind::Revoke } else { CorrectionKind::Replace };
                 (kind, u128::from(drawn.target))

@@ -194,6 +194,7 @@ impl Draft {
             stamp: Stamp { ingest_time: self.ingest_time.unwrap_or(event_time), source_watermark: i64::MIN },
             bill_id: self.bill_id,
             range,
+            range_given: self.start.is_some() && self.end.is_some(),
             correction,
             fields: self.fields,
         })

@@ -224,6 +224,8 @@ pub struct Fact {
     pub bill_id: Option<BillId>,
     /// The range of the bill; `WHOLE` also when there is no bill.
     pub range: Range,
+    /// False when `sub_start` and `sub_end` were not sent: `range` is `WHOLE` then, and P179 tells it from a sent 0,0.
+    pub range_given: bool,
     /// Kind and target, when the fact is a correction.
     pub correction: Option<(CorrectionKind, EventId)>,
     /// All other fields present, sorted by field number, each at most once.
@@ -355,6 +357,7 @@ impl Fact {
             && self.source == other.source
             && self.bill_id == other.bill_id
             && self.range == other.range
+            && self.range_given == other.range_given
             && self.correction == other.correction
             && self.fields == other.fields
     }

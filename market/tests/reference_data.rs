@@ -36,6 +36,7 @@ fn fact(number: u128, code: &str, day: i64, fields: &[(Field, Value)]) -> Fact {
         stamp: Stamp::default(),
         bill_id: None,
         range: Range::WHOLE,
+        range_given: false,
         correction: None,
         fields: vec![],
     };
@@ -226,6 +227,21 @@ fn lists_hold_from_their_first_to_their_last_day_unless_removed() {
     assert!(lists(13).is_empty(), "removed");
     assert_eq!(lists(41), ["WL01"], "the list of the month before");
     assert!(lists(75).is_empty(), "two months later");
+}
+
+#[test]
+fn a_list_entry_without_enterprise_and_code_is_about_its_counterparty() {
+    let entry = |fields: &[(Field, Value)]| {
+        let common = [(Field::ListType, code("WL06")), (Field::ListAction, code("ADD"))];
+        let entry = fact(1, "MST.BLK", 0, &[&common, fields].concat());
+        let reference = reference(&[entry]);
+        [ALPHA, BETA].map(|party| reference.block_lists(party, noon(1), start().plus(1)).len())
+    };
+    let beside = (Field::CounterpartyId, Value::Party(BETA));
+    assert_eq!(entry(std::slice::from_ref(&beside)), [0, 1]);
+    assert_eq!(entry(&[(Field::EntId, Value::Party(ALPHA)), beside.clone()]), [1, 0], "the enterprise goes first");
+    let by_code = (Field::Uscc, text("91330100MA0000015W"));
+    assert_eq!(entry(&[by_code, beside]), [0, 0], "a code says whom it means, and is nobody's here");
 }
 
 #[test]

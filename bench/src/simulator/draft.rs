@@ -58,6 +58,7 @@ impl Draft {
                 stamp: Stamp { ingest_time: at, source_watermark: i64::MIN },
                 bill_id: None,
                 range: Range::WHOLE,
+                range_given: false,
                 correction: None,
                 fields: Vec::with_capacity(20),
             },
@@ -68,6 +69,7 @@ impl Draft {
     pub fn about(mut self, bill: BillId, range: Range, amount_fen: i64) -> Self {
         self.fact.bill_id = Some(bill);
         self.fact.range = range;
+        self.fact.range_given = true;
         self.int(Field::AmountFen, amount_fen)
     }
 

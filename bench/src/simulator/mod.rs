@@ -370,6 +370,7 @@ fn empty_fact() -> Fact {
         stamp: Stamp::default(),
         bill_id: None,
         range: Range::WHOLE,
+        range_given: false,
         correction: None,
         fields: Vec::new(),
     }

@@ -85,6 +85,7 @@ fn the_layout_is_fixed() {
         stamp: Stamp { ingest_time: 1001, source_watermark: i64::MIN },
         bill_id: BillId::parse("0012"),
         range: Range { start: 1, end: 300 },
+        range_given: true,
         correction: None,
         fields: vec![
             (Field::Channel, Value::Code(Code::of("EBANK"))),

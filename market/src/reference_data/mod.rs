@@ -290,6 +290,10 @@ impl Reference {
             behaviour::MST_CRL => fact.initiator(),
             behaviour::MST_TBK => fact.party(Field::DrawerId).or_else(|| fact.initiator()),
             known if is_disclosure(known) => fact.party(Field::AcceptorId),
+            // Neither enterprise nor code: the mandatory counterparty is the enterprise (payloads.csv).
+            behaviour::MST_BLK if fact.text(Field::Uscc).is_none() => {
+                fact.party(Field::EntId).or_else(|| fact.counterparty())
+            }
             _ => fact.party(Field::EntId),
         };
         match fact.behaviour {

@@ -33,12 +33,13 @@ pub(crate) struct Sent {
     pub end: bool,
 }
 
-/// Tests a record in its in-memory form. A range of `0,0` counts as sent, an `ingest_time` of 0 as not sent.
+/// Tests a record in its in-memory form. An `ingest_time` of 0 counts as not sent.
 pub fn check(record: &Record, catalogue: &Catalogue) -> Result<(), Box<Refusal>> {
     let (source, source_seq) = record.sequence();
     let (event_id, result) = match record {
         Record::Fact(fact) => {
-            let sent = Sent { ingest_time: fact.stamp.ingest_time != 0, start: true, end: true };
+            let (start, end) = (fact.range_given, fact.range_given);
+            let sent = Sent { ingest_time: fact.stamp.ingest_time != 0, start, end };
             (Some(fact.event_id), check_fact(fact, sent, catalogue))
         }
         Record::Control(control) => (None, check_control(control, catalogue)),
@@ -289,6 +290,7 @@ pub fn value_from_text(field: Field, text: &str, catalogue: &Catalogue) -> Resul
         stamp: Default::default(),
         bill_id: None,
         range: Range::WHOLE,
+        range_given: false,
         correction: None,
         fields: Vec::new(),
     };

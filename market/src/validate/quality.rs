@@ -19,8 +19,7 @@ pub struct BillMarks {
 }
 
 /// Fields that the fact should carry and does not (P179), in the order of `payloads.csv`. `bill` is `None` while the bill is
-/// unknown: conditions on it are false then (facts.md section 6). A range is never missing here: the in-memory form reads an
-/// absent one as 0,0.
+/// unknown: conditions on it are false then (facts.md section 6).
 pub fn missing_mandatory(fact: &Fact, bill: Option<BillMarks>, catalogue: &Catalogue) -> SmallVec<[Field; 4]> {
     let payload = catalogue.payloads.of(fact.behaviour);
     let alerts = payload.alerts.iter().chain(&catalogue.payloads.common().alerts);
@@ -75,9 +74,8 @@ fn is_present(fact: &Fact, field: Field) -> bool {
         | Field::BizDate
         | Field::Source
         | Field::SourceSeq
-        | Field::IngestTime
-        | Field::SubStart
-        | Field::SubEnd => true,
+        | Field::IngestTime => true,
+        Field::SubStart | Field::SubEnd => fact.range_given,
         _ => fact.get(field).is_some(),
     }
 }

@@ -54,6 +54,24 @@ fn the_check_character_of_a_credit_code() {
 }
 
 #[test]
+fn a_bill_without_its_range_alerts_where_the_range_does_not_place_the_fact() {
+    let catalogue = Catalogue::embedded();
+    for behaviour in [behaviour::MST_TBK, behaviour::CSH_FEE, behaviour::RDC_SUP] {
+        let mut fact = plain_fact(behaviour);
+        let found = |fact: &Fact| {
+            let found = missing_mandatory(fact, None, &catalogue);
+            assert_eq!(misses_mandatory(fact, || None, &catalogue), !found.is_empty());
+            found.iter().any(|field| matches!(field, Field::SubStart | Field::SubEnd))
+        };
+        assert!(!found(&fact), "{behaviour}: a sent 0,0 is a range");
+        fact.range_given = false;
+        assert!(found(&fact), "{behaviour}");
+        fact.bill_id = None;
+        assert!(!found(&fact), "{behaviour}: without a bill there is no range");
+    }
+}
+
+#[test]
 fn missing_fields_alert_by_their_conditions() {
     let catalogue = Catalogue::embedded();
     let mut fact = plain_fact(behaviour::ACC_SGN);

@@ -77,6 +77,7 @@ impl Life {
             stamp: Stamp::default(),
             bill_id: BillId::parse("531333100011720250410000000012"),
             range: Range { start, end },
+            range_given: true,
             correction: None,
             fields: vec![],
         };

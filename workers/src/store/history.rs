@@ -338,6 +338,7 @@ mod tests {
             stamp: Stamp::default(),
             bill_id: None,
             range: Range::WHOLE,
+            range_given: true,
             correction: None,
             fields: Vec::new(),
         };

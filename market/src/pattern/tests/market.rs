@@ -203,6 +203,7 @@ impl Market {
             stamp: Stamp { ingest_time: self.time, source_watermark: i64::MIN },
             bill_id: about.map(|(bill, _)| bill),
             range: about.map_or(Range::WHOLE, |(_, range)| range),
+            range_given: about.is_some(),
             correction: None,
             fields: Vec::new(),
         };
