@@ -152,7 +152,7 @@ impl Shard {
         for parcel in parcels {
             parcel.open(|row| match row {
                 WindowRow::Tick => {}
-                WindowRow::Keyed(delta) => windows.add_keyed(patterns, &delta),
+                WindowRow::Keyed(delta) => windows.add_keyed(&delta),
                 WindowRow::Collective(delta) => windows.add_collective(patterns, &delta),
             });
         }

@@ -52,7 +52,16 @@ impl EmitIndex {
             }
         }
         let flows = by_behaviour(lists.into_iter());
-        let flows = flows.iter().map(|list| list.iter().map(|at| places[usize::from(*at)]).collect()).collect();
+        // Features of one key come together: who keeps them finds the key once.
+        let key_of = |(feature, place): &(u16, u8)| {
+            format!("{:?}", features[usize::from(*feature)].emits[usize::from(*place)].key)
+        };
+        let of_behaviour = |list: &Box<[u16]>| {
+            let mut flows: Vec<(u16, u8)> = list.iter().map(|at| places[usize::from(*at)]).collect();
+            flows.sort_by_cached_key(key_of);
+            flows.into_boxed_slice()
+        };
+        let flows = flows.iter().map(of_behaviour).collect();
         EmitIndex { flows, stocks: stocks.into() }
     }
 

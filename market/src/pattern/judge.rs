@@ -379,12 +379,13 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
                 whole(self.members(window).iter().filter(|(_, cell)| cell.count > 0 && above(cell)).count() as i128)
             }
             Window::SumBetween => {
-                let (from, to) = (*arguments.first()?, *arguments.get(1)?);
-                let between = |member: Member| {
-                    i128::try_from(member).is_ok_and(|member| (from..=to).contains(&Number::whole(member)))
-                };
-                let members = self.members(window);
-                whole(members.iter().filter(|(member, _)| between(*member)).map(|(_, cell)| cell.sum).sum())
+                let (first, last) = (arguments.first()?, arguments.get(1)?);
+                let (from, to) = self.span(window);
+                // The whole numbers in between; members are never negative.
+                let first = first.negate()?.floor().checked_neg()?.max(0) as Member;
+                let Ok(last) = Member::try_from(last.floor()) else { return whole(0) };
+                let feature = self.keyed.windows[window].feature;
+                whole(self.windows.sum_of_members(feature, self.key, (from, to), (first, last)))
             }
             Window::FirstAmong => self.first_among(window, arguments).map(Number::from),
             Window::LogJump => self.log_jump(window, arguments),

@@ -30,18 +30,16 @@ pub(super) fn judged_buckets(keyed: &KeyedRule, key: Key, from: i64, to: i64, wi
     for feature in &keyed.trigger {
         match keyed.judged {
             Judged::AtFact | Judged::EndOfDay => {
-                windows.cells(*feature, key, from, to, &mut |bucket, _, cell| {
-                    if cell.count != 0 {
-                        buckets.push(bucket);
+                windows.buckets_with_facts(*feature, key, from, to, &mut |bucket| buckets.push(bucket));
+            }
+            Judged::EndOfWeek => {
+                windows.buckets_with_facts(*feature, key, from.saturating_sub(6), to, &mut |bucket| {
+                    let sunday = end_of_week(bucket);
+                    if (from..=to).contains(&sunday) {
+                        buckets.push(sunday);
                     }
                 });
             }
-            Judged::EndOfWeek => windows.cells(*feature, key, from.saturating_sub(6), to, &mut |bucket, _, cell| {
-                let sunday = end_of_week(bucket);
-                if cell.count != 0 && (from..=to).contains(&sunday) {
-                    buckets.push(sunday);
-                }
-            }),
             Judged::EachDay => {
                 let mut changes: Vec<(i64, i128)> = Vec::new();
                 windows.cells(*feature, key, i64::MIN, to, &mut |bucket, _, cell| changes.push((bucket, cell.sum)));
@@ -56,8 +54,10 @@ pub(super) fn judged_buckets(keyed: &KeyedRule, key: Key, from: i64, to: i64, wi
             }
         }
     }
-    buckets.sort_unstable();
-    buckets.dedup();
+    if buckets.len() > 1 {
+        buckets.sort_unstable();
+        buckets.dedup();
+    }
     buckets
 }
 

@@ -134,6 +134,33 @@ pub trait Windows {
         largest_of(members.into_iter().map(|(_, cell)| cell.sum), count)
     }
 
+    /// Sum of the members `first..=last` in the buckets `from..=to`.
+    fn sum_of_members(
+        &self,
+        feature: FeatureIndex,
+        key: Key,
+        (from, to): (i64, i64),
+        (first, last): (Member, Member),
+    ) -> i128 {
+        let mut sum = 0;
+        self.cells(feature, key, from, to, &mut |_, member, cell| {
+            if (first..=last).contains(&member) {
+                sum += cell.sum;
+            }
+        });
+        sum
+    }
+
+    /// Calls `each` for the buckets with a cell that counts facts, ascending.
+    fn buckets_with_facts(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, each: &mut dyn FnMut(i64)) {
+        let mut last = None;
+        self.cells(feature, key, from, to, &mut |bucket, _, cell| {
+            if cell.count != 0 && last.replace(bucket) != Some(bucket) {
+                each(bucket);
+            }
+        });
+    }
+
     /// How many cells there are, or more: at least as many as members.
     fn cell_count(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> usize {
         let mut count = 0;

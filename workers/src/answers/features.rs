@@ -9,7 +9,7 @@ use billwatch_market::{
 use billwatch_proto::v1;
 
 use super::invalid;
-use crate::{dataflow::series::SeriesStore, shard::Shard};
+use crate::{dataflow::series_store::SeriesStore, shard::Shard};
 
 /// Keys that a text may name: a party, a branch, a pair `a,b` of them.
 pub fn keys(text: &str) -> Option<Key> {

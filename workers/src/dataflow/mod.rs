@@ -13,7 +13,8 @@
 pub mod alerts;
 pub mod cells;
 pub mod lives;
-pub mod series;
+mod series;
+pub mod series_store;
 pub mod valuation;
 pub mod windows;
 

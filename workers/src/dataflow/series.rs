@@ -1,218 +1,448 @@
-//! Feature cells in memory: for each (feature, key) its cells in order of (bucket, member).
+//! The cells of one feature for one key, in order of (bucket, member).
 //!
-//! Most series have a few cells and lie in one sorted vector; those of large institutions grow into an ordered map. Totals by
-//! bucket are kept beside a large series, so that a rule which asks for sums does not walk over its members; and, from the
-//! first time that a rule asks for the members of a whole series (a balance), totals by member.
+//! Most series have a few cells and lie in one sorted row; those of large institutions become large: a row of buckets, each
+//! with its total and its own cells. So a sum walks over buckets, not over members; and, from the first time that a rule
+//! asks for the members of a whole series (a balance), the totals by member are kept beside it.
 
 use std::{cell::OnceCell, collections::BTreeMap};
 
-use billwatch_market::pattern::{Cell, FeatureDelta, FeatureIndex, Key, Member, Windows, largest_of};
-use hashbrown::{HashMap, HashSet};
+use billwatch_market::pattern::{Cell, Member, largest_of};
+use hashbrown::HashMap;
+use smallvec::SmallVec;
 
-/// Cells from which on a series is an ordered map.
-const LARGE: usize = 48;
+/// Cells from which on a series is a row of buckets.
+pub(super) const LARGE: usize = 48;
+/// Cells from which on a bucket is an ordered map: moving them for each new one would cost more.
+const CROWDED: usize = 256;
 
+/// One cell, in words: without the gaps of 128-bit numbers it takes three quarters of the room.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+pub(super) struct Entry {
     bucket: i64,
-    member: Member,
-    cell: Cell,
+    member: [u64; 2],
+    count: i64,
+    sum: [u64; 2],
 }
 
+impl Entry {
+    fn new(bucket: i64, member: Member, cell: Cell) -> Self {
+        let mut entry = Entry { bucket, member: [(member >> 64) as u64, member as u64], count: 0, sum: [0; 2] };
+        entry.set(cell);
+        entry
+    }
+
+    fn member(&self) -> Member {
+        Member::from(self.member[0]) << 64 | Member::from(self.member[1])
+    }
+
+    fn cell(&self) -> Cell {
+        let sum = u128::from(self.sum[0]) << 64 | u128::from(self.sum[1]);
+        Cell { count: self.count, sum: sum as i128 }
+    }
+
+    fn set(&mut self, cell: Cell) {
+        self.count = cell.count;
+        self.sum = [((cell.sum as u128) >> 64) as u64, cell.sum as u64];
+    }
+
+    /// Adds a change; true when nothing is left.
+    fn add(&mut self, change: Cell) -> bool {
+        let mut cell = self.cell();
+        cell.add(change);
+        self.set(cell);
+        cell.is_empty()
+    }
+}
+
+/// A series; its size decides its form.
 #[derive(Debug)]
-enum Series {
-    Small(Vec<Entry>),
+pub(super) enum Series {
+    /// In order of (bucket, member).
+    Small(SmallVec<[Entry; 1]>),
     Large(Box<Large>),
 }
 
 #[derive(Debug, Default)]
-struct Large {
-    cells: BTreeMap<(i64, Member), Cell>,
-    totals: BTreeMap<i64, Cell>,
-    /// By member, over all buckets, without those that come to nothing; kept only where a rule has asked for it.
-    by_member: OnceCell<BTreeMap<Member, Cell>>,
-}
-
-/// A cell by its name.
-pub type CellName = (FeatureIndex, Key, i64, Member);
-
-/// All series of one worker for one purpose.
-#[derive(Default)]
-pub struct SeriesStore {
-    series: Vec<HashMap<Key, Series>>,
-    /// For each feature: how many cells lie in a bucket.
-    buckets: Vec<BTreeMap<i64, u32>>,
+pub(super) struct Large {
+    /// Ascending; none is empty.
+    buckets: Vec<Bucket>,
+    /// Number of cells.
     cells: usize,
-    dirty: HashSet<BucketName>,
-    /// True when checkpoints can be taken.
-    pub keep_dirty: bool,
+    /// Total of all cells.
+    whole: Cell,
+    by_member: OnceCell<ByMember>,
 }
 
-/// A bucket by its name.
-pub type BucketName = (FeatureIndex, Key, i64);
+#[derive(Debug)]
+struct Bucket {
+    bucket: i64,
+    total: Cell,
+    cells: BucketCells,
+}
 
-impl SeriesStore {
-    /// Adds a change; true when the key is new for the feature.
-    pub fn add(&mut self, delta: &FeatureDelta) -> bool {
-        if self.keep_dirty {
-            self.dirty.insert((delta.feature, delta.key, delta.bucket));
-        }
-        self.add_cell(delta, Cell { count: delta.count, sum: i128::from(delta.sum) })
+#[derive(Debug)]
+enum BucketCells {
+    /// In order of members.
+    Few(SmallVec<[Entry; 1]>),
+    Many(BTreeMap<Member, Cell>),
+}
+
+/// Totals by member over all buckets, in no order, without those that come to nothing.
+#[derive(Debug, Default)]
+struct ByMember {
+    places: HashMap<Member, u32>,
+    members: Vec<Member>,
+    cells: Vec<Cell>,
+}
+
+impl Default for Series {
+    fn default() -> Self {
+        Series::Small(SmallVec::new())
     }
+}
 
-    /// Puts a cell of a checkpoint back. True when the key is new for the feature.
-    pub fn restore(&mut self, name: CellName, cell: Cell) -> bool {
-        let (feature, key, bucket, member) = name;
-        let place = FeatureDelta { feature, key, bucket, member, count: 0, sum: 0 };
-        self.add_cell(&place, cell)
+/// Adds a change to a row; says by how much the row grew.
+fn add_to_row(
+    entries: &mut SmallVec<[Entry; 1]>,
+    place: Result<usize, usize>,
+    (bucket, member): (i64, Member),
+    change: Cell,
+) -> isize {
+    match place {
+        Ok(at) if entries[at].add(change) => {
+            entries.remove(at);
+            -1
+        }
+        Ok(_) => 0,
+        Err(at) => {
+            entries.insert(at, Entry::new(bucket, member, change));
+            1
+        }
     }
+}
 
-    fn add_cell(&mut self, delta: &FeatureDelta, change: Cell) -> bool {
-        if change.is_empty() {
-            // What cancelled out on the way leaves no trace.
-            return false;
-        }
-        let feature = usize::from(delta.feature.0);
-        if self.series.len() <= feature {
-            self.series.resize_with(feature + 1, HashMap::new);
-            self.buckets.resize_with(feature + 1, BTreeMap::new);
-        }
-        let mut new_key = false;
-        let series = self.series[feature].entry(delta.key).or_insert_with(|| {
-            new_key = true;
-            Series::Small(Vec::new())
-        });
-        let grown = match series {
+impl Series {
+    /// Adds a change that is not empty; says by how many cells the series grew.
+    pub fn add(&mut self, bucket: i64, member: Member, change: Cell) -> isize {
+        match self {
             Series::Small(entries) => {
-                let place = (delta.bucket, delta.member);
-                let grown = match entries.binary_search_by_key(&place, |entry| (entry.bucket, entry.member)) {
-                    Ok(at) => {
-                        entries[at].cell.add(change);
-                        if entries[at].cell.is_empty() {
-                            entries.remove(at);
-                            -1
-                        } else {
-                            0
-                        }
-                    }
-                    Err(at) => {
-                        entries.insert(at, Entry { bucket: delta.bucket, member: delta.member, cell: change });
-                        1
-                    }
+                let wanted = (bucket, member);
+                // Facts mostly come in the order of time.
+                let place = match entries.last() {
+                    Some(last) if (last.bucket, last.member()) < wanted => Err(entries.len()),
+                    _ => entries.binary_search_by_key(&wanted, |entry| (entry.bucket, entry.member())),
                 };
+                let grown = add_to_row(entries, place, wanted, change);
                 if entries.len() > LARGE {
                     let mut large = Large::default();
                     for entry in entries.drain(..) {
-                        large.add((entry.bucket, entry.member), entry.cell);
+                        large.add(entry.bucket, entry.member(), entry.cell());
                     }
-                    *series = Series::Large(Box::new(large));
+                    *self = Series::Large(Box::new(large));
                 }
                 grown
             }
-            Series::Large(large) => large.add((delta.bucket, delta.member), change),
-        };
-        if grown != 0 {
-            self.cells = self.cells.wrapping_add_signed(grown);
-            let count = self.buckets[feature].entry(delta.bucket).or_insert(0);
-            *count = count.wrapping_add_signed(grown as i32);
-            if *count == 0 {
-                self.buckets[feature].remove(&delta.bucket);
-            }
+            Series::Large(large) => large.add(bucket, member, change),
         }
-        new_key
     }
 
-    /// Buckets of a feature in which any key has a cell, ascending.
-    pub fn buckets(&self, feature: FeatureIndex, from: i64, to: i64, mut each: impl FnMut(i64)) {
-        if let Some(buckets) = self.buckets.get(usize::from(feature.0))
-            && from <= to
+    /// True without cells.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Series::Small(entries) => entries.is_empty(),
+            Series::Large(large) => large.buckets.is_empty(),
+        }
+    }
+
+    /// Cells with `from <= bucket <= to`.
+    fn row(entries: &[Entry], from: i64, to: i64) -> &[Entry] {
+        let first = entries.partition_point(|entry| entry.bucket < from);
+        let count = entries[first..].partition_point(|entry| entry.bucket <= to);
+        &entries[first..first + count]
+    }
+
+    /// Calls `each(bucket, member, cell)` for the cells with `from <= bucket <= to`, ascending.
+    pub fn cells(&self, from: i64, to: i64, each: &mut dyn FnMut(i64, Member, Cell)) {
+        match self {
+            Series::Small(entries) => {
+                Self::row(entries, from, to).iter().for_each(|entry| each(entry.bucket, entry.member(), entry.cell()));
+            }
+            Series::Large(large) => {
+                for bucket in large.within(from, to) {
+                    bucket.cells.each(&mut |member, cell| each(bucket.bucket, member, cell));
+                }
+            }
+        }
+    }
+
+    /// Buckets in which facts lie, ascending.
+    pub fn buckets_with_facts(&self, from: i64, to: i64, each: &mut dyn FnMut(i64)) {
+        match self {
+            Series::Small(entries) => {
+                for bucket in Self::row(entries, from, to).chunk_by(|left, right| left.bucket == right.bucket) {
+                    if bucket.iter().any(|entry| entry.count != 0) {
+                        each(bucket[0].bucket);
+                    }
+                }
+            }
+            Series::Large(large) => {
+                large.within(from, to).iter().filter(|bucket| bucket.cells.has_facts()).for_each(|it| each(it.bucket));
+            }
+        }
+    }
+
+    /// Total of the cells of some buckets.
+    pub fn total(&self, from: i64, to: i64) -> Cell {
+        match self {
+            Series::Small(entries) => add_all(Self::row(entries, from, to).iter().map(Entry::cell)),
+            Series::Large(large) => large.total(from, to),
+        }
+    }
+
+    /// Totals by member, ascending, without those that come to nothing.
+    pub fn members(&self, from: i64, to: i64) -> Vec<(Member, Cell)> {
+        if let Series::Large(large) = self
+            && large.lies_within(from, to)
         {
-            buckets.range(from..=to).for_each(|(bucket, _)| each(*bucket));
+            let by_member = large.by_member();
+            let mut members: Vec<_> = by_member.members.iter().copied().zip(by_member.cells.iter().copied()).collect();
+            members.sort_unstable_by_key(|(member, _)| *member);
+            return members;
         }
+        let mut cells = Vec::new();
+        self.cells(from, to, &mut |_, member, cell| cells.push((member, cell)));
+        add_up(cells)
     }
 
-    /// Features with their keys, for one key as a person names it.
-    pub fn features_of(&self, key: Key, mut each: impl FnMut(FeatureIndex)) {
-        for (feature, series) in self.series.iter().enumerate() {
-            if series.contains_key(&key) {
-                each(FeatureIndex(feature as u16));
+    /// Total of one member.
+    pub fn member(&self, from: i64, to: i64, wanted: Member) -> Cell {
+        match self {
+            Series::Large(large) if large.lies_within(from, to) => large.by_member().get(wanted),
+            Series::Large(large) => add_all(large.within(from, to).iter().map(|bucket| bucket.cells.get(wanted))),
+            Series::Small(entries) => {
+                let row = Self::row(entries, from, to).iter();
+                add_all(row.filter(|entry| entry.member() == wanted).map(Entry::cell))
             }
         }
     }
 
-    /// Every cell, in no order.
-    pub fn every_cell(&self, mut each: impl FnMut(CellName, Cell)) {
-        for (feature, series) in self.series.iter().enumerate() {
-            let feature = FeatureIndex(feature as u16);
-            for (key, series) in series {
-                series
-                    .cells(i64::MIN, i64::MAX, &mut |bucket, member, cell| each((feature, *key, bucket, member), cell));
-            }
+    /// Sum of the `count` largest sums of members.
+    pub fn largest(&self, from: i64, to: i64, count: usize) -> i128 {
+        match self {
+            Series::Large(large) if large.is_most(from, to) => large.largest(from, to, count),
+            _ => largest_of(self.members(from, to).into_iter().map(|(_, cell)| cell.sum), count),
         }
     }
 
-    /// Buckets touched since the last call, with all their cells now; for a checkpoint.
-    pub fn take_dirty(&mut self) -> Vec<(BucketName, Vec<(Member, Cell)>)> {
-        let names = std::mem::take(&mut self.dirty);
-        let cells = |(feature, key, bucket): BucketName| {
-            let mut cells = Vec::new();
-            self.cells(feature, key, bucket, bucket, &mut |_, member, cell| cells.push((member, cell)));
-            cells
-        };
-        names.into_iter().map(|name| (name, cells(name))).collect()
+    /// Sum of the members from `first` to `last`.
+    pub fn sum_of_members(&self, from: i64, to: i64, first: Member, last: Member) -> i128 {
+        let wanted = first..=last;
+        let mut sum = 0;
+        if let Series::Large(large) = self
+            && large.is_most(from, to)
+        {
+            let by_member = large.by_member();
+            let pairs = by_member.members.iter().zip(&by_member.cells);
+            sum = pairs.filter(|(member, _)| wanted.contains(member)).map(|(_, cell)| cell.sum).sum();
+            large.outside(from, to, |member, cell| sum -= if wanted.contains(&member) { cell.sum } else { 0 });
+        } else {
+            self.cells(from, to, &mut |_, member, cell| sum += if wanted.contains(&member) { cell.sum } else { 0 });
+        }
+        sum
     }
 
-    /// Bytes held, estimated.
-    pub fn heap_bytes(&self) -> usize {
-        let tables: usize =
-            self.series.iter().map(|series| series.capacity() * (size_of::<Key>() + size_of::<Series>() + 1)).sum();
-        // A cell in a map costs its entry and a third more for half-empty nodes.
-        tables + self.cells * (size_of::<Entry>() * 4 / 3) + self.dirty.capacity() * (size_of::<BucketName>() + 1)
+    /// How many cells lie in some buckets, or more.
+    pub fn cell_count(&self, from: i64, to: i64) -> usize {
+        match self {
+            Series::Small(entries) => Self::row(entries, from, to).len(),
+            Series::Large(large) => large.cells,
+        }
     }
 }
 
 impl Large {
-    fn add(&mut self, place: (i64, Member), change: Cell) -> isize {
-        let total = self.totals.entry(place.0).or_default();
-        total.add(change);
-        if total.is_empty() {
-            // Cells that cancel each other leave no total, and a missing total reads as none.
-            self.totals.remove(&place.0);
-        }
+    fn add(&mut self, bucket: i64, member: Member, change: Cell) -> isize {
+        self.whole.add(change);
         if let Some(by_member) = self.by_member.get_mut() {
-            let total = by_member.entry(place.1).or_default();
-            total.add(change);
-            if total.is_empty() {
-                by_member.remove(&place.1);
-            }
+            by_member.add(member, change);
         }
-        let mut grown = 0;
-        let cell = self.cells.entry(place).or_insert_with(|| {
-            grown = 1;
-            Cell::default()
-        });
-        cell.add(change);
-        if cell.is_empty() {
-            self.cells.remove(&place);
-            grown -= 1;
+        let place = match self.buckets.last() {
+            Some(last) if last.bucket == bucket => self.buckets.len() - 1,
+            _ => self.buckets.partition_point(|known| known.bucket < bucket),
+        };
+        if self.buckets.get(place).is_none_or(|known| known.bucket != bucket) {
+            let cells = BucketCells::Few(SmallVec::new());
+            self.buckets.insert(place, Bucket { bucket, total: Cell::default(), cells });
         }
+        let at = &mut self.buckets[place];
+        at.total.add(change);
+        let grown = at.cells.add(bucket, member, change);
+        if at.cells.is_empty() {
+            self.buckets.remove(place);
+        }
+        self.cells = self.cells.wrapping_add_signed(grown);
         grown
     }
 
-    /// Totals by member over all buckets.
-    fn by_member(&self) -> &BTreeMap<Member, Cell> {
-        self.by_member.get_or_init(|| {
-            let cells = self.cells.iter().map(|((_, member), cell)| (*member, *cell));
-            add_up(cells.collect()).into_iter().collect()
-        })
+    fn within(&self, from: i64, to: i64) -> &[Bucket] {
+        let first = self.buckets.partition_point(|bucket| bucket.bucket < from);
+        let count = self.buckets[first..].partition_point(|bucket| bucket.bucket <= to);
+        &self.buckets[first..first + count]
     }
 
     /// True when no cell lies outside the buckets.
     fn lies_within(&self, from: i64, to: i64) -> bool {
-        let first = self.cells.first_key_value().map(|((bucket, _), _)| *bucket);
-        let last = self.cells.last_key_value().map(|((bucket, _), _)| *bucket);
-        first.is_none_or(|first| from <= first) && last.is_none_or(|last| last <= to)
+        let first = self.buckets.first().is_none_or(|first| from <= first.bucket);
+        first && self.buckets.last().is_none_or(|last| last.bucket <= to)
     }
+
+    fn total(&self, from: i64, to: i64) -> Cell {
+        if self.buckets.first().is_none_or(|first| from > first.bucket) {
+            return add_all(self.within(from, to).iter().map(|bucket| bucket.total));
+        }
+        // A balance: all but the few days that come later.
+        let mut total = self.whole;
+        for later in self.buckets.iter().rev().take_while(|bucket| bucket.bucket > to) {
+            total.add(negated(later.total));
+        }
+        total
+    }
+
+    /// True when fewer buckets lie outside than within: then the totals by member, less those outside, come sooner.
+    fn is_most(&self, from: i64, to: i64) -> bool {
+        self.within(from, to).len() * 2 > self.buckets.len()
+    }
+
+    /// Cells before and behind some buckets.
+    fn outside(&self, from: i64, to: i64, mut each: impl FnMut(Member, Cell)) {
+        let before = self.buckets.iter().take_while(|bucket| bucket.bucket < from);
+        let behind = self.buckets.iter().rev().take_while(|bucket| bucket.bucket > to);
+        before.chain(behind).for_each(|bucket| bucket.cells.each(&mut each));
+    }
+
+    fn largest(&self, from: i64, to: i64, count: usize) -> i128 {
+        let by_member = self.by_member();
+        if self.lies_within(from, to) {
+            return largest_of(by_member.cells.iter().map(|cell| cell.sum), count);
+        }
+        // What lies outside, by place of the member; members that come to nothing in all have no place.
+        let (mut known, mut others) = (Vec::new(), Vec::new());
+        self.outside(from, to, |member, cell| match by_member.places.get(&member) {
+            Some(place) => known.push((*place, cell)),
+            None => others.push((member, cell)),
+        });
+        known.sort_unstable_by_key(|(place, _)| *place);
+        let mut known = known.into_iter().peekable();
+        let within = by_member.cells.iter().zip(0u32..).filter_map(|(cell, place)| {
+            let mut cell = *cell;
+            while let Some((_, less)) = known.next_if(|(at, _)| *at == place) {
+                cell.add(negated(less));
+            }
+            (!cell.is_empty()).then_some(cell.sum)
+        });
+        largest_of(within.chain(add_up(others).into_iter().map(|(_, cell)| -cell.sum)), count)
+    }
+
+    fn by_member(&self) -> &ByMember {
+        self.by_member.get_or_init(|| {
+            let mut all = ByMember::default();
+            for bucket in &self.buckets {
+                bucket.cells.each(&mut |member, cell| all.add(member, cell));
+            }
+            all
+        })
+    }
+}
+
+impl BucketCells {
+    fn add(&mut self, bucket: i64, member: Member, change: Cell) -> isize {
+        match self {
+            BucketCells::Few(entries) => {
+                let place = entries.binary_search_by_key(&member, Entry::member);
+                let grown = add_to_row(entries, place, (bucket, member), change);
+                if entries.len() > CROWDED {
+                    let cells = entries.drain(..).map(|entry| (entry.member(), entry.cell()));
+                    *self = BucketCells::Many(cells.collect());
+                }
+                grown
+            }
+            BucketCells::Many(cells) => {
+                let before = cells.len();
+                let cell = cells.entry(member).or_default();
+                cell.add(change);
+                if cell.is_empty() {
+                    cells.remove(&member);
+                }
+                cells.len() as isize - before as isize
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            BucketCells::Few(entries) => entries.is_empty(),
+            BucketCells::Many(cells) => cells.is_empty(),
+        }
+    }
+
+    fn each(&self, each: &mut dyn FnMut(Member, Cell)) {
+        match self {
+            BucketCells::Few(entries) => entries.iter().for_each(|entry| each(entry.member(), entry.cell())),
+            BucketCells::Many(cells) => cells.iter().for_each(|(member, cell)| each(*member, *cell)),
+        }
+    }
+
+    fn get(&self, member: Member) -> Cell {
+        match self {
+            BucketCells::Few(entries) => {
+                let place = entries.binary_search_by_key(&member, Entry::member);
+                place.map_or(Cell::default(), |at| entries[at].cell())
+            }
+            BucketCells::Many(cells) => cells.get(&member).copied().unwrap_or_default(),
+        }
+    }
+
+    fn has_facts(&self) -> bool {
+        match self {
+            BucketCells::Few(entries) => entries.iter().any(|entry| entry.count != 0),
+            BucketCells::Many(cells) => cells.values().any(|cell| cell.count != 0),
+        }
+    }
+}
+
+impl ByMember {
+    fn add(&mut self, member: Member, change: Cell) {
+        let place = *self.places.entry(member).or_insert_with(|| {
+            self.members.push(member);
+            self.cells.push(Cell::default());
+            self.cells.len() as u32 - 1
+        });
+        let cell = &mut self.cells[place as usize];
+        cell.add(change);
+        if cell.is_empty() {
+            self.places.remove(&member);
+            self.cells.swap_remove(place as usize);
+            self.members.swap_remove(place as usize);
+            if let Some(moved) = self.members.get(place as usize) {
+                self.places.insert(*moved, place);
+            }
+        }
+    }
+
+    fn get(&self, member: Member) -> Cell {
+        self.places.get(&member).map_or(Cell::default(), |place| self.cells[*place as usize])
+    }
+}
+
+fn negated(cell: Cell) -> Cell {
+    Cell { count: -cell.count, sum: -cell.sum }
+}
+
+fn add_all(cells: impl Iterator<Item = Cell>) -> Cell {
+    cells.fold(Cell::default(), |mut total, cell| {
+        total.add(cell);
+        total
+    })
 }
 
 /// Totals by member, ascending, without those that come to nothing.
@@ -227,180 +457,4 @@ fn add_up(mut cells: Vec<(Member, Cell)>) -> Vec<(Member, Cell)> {
     });
     cells.retain(|(_, total)| !total.is_empty());
     cells
-}
-
-impl Series {
-    fn cells(&self, from: i64, to: i64, each: &mut dyn FnMut(i64, Member, Cell)) {
-        if from > to {
-            return;
-        }
-        match self {
-            Series::Small(entries) => {
-                let first = entries.partition_point(|entry| entry.bucket < from);
-                for entry in entries[first..].iter().take_while(|entry| entry.bucket <= to) {
-                    each(entry.bucket, entry.member, entry.cell);
-                }
-            }
-            Series::Large(large) => {
-                for ((bucket, member), cell) in large.cells.range((from, Member::MIN)..=(to, Member::MAX)) {
-                    each(*bucket, *member, *cell);
-                }
-            }
-        }
-    }
-}
-
-impl Windows for SeriesStore {
-    fn cells(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, each: &mut dyn FnMut(i64, Member, Cell)) {
-        if let Some(series) = self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key)) {
-            series.cells(from, to, each);
-        }
-    }
-
-    fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key)) {
-        let Some(series) = self.series.get(usize::from(feature.0)) else { return };
-        let is_empty = |series: &Series| match series {
-            Series::Small(entries) => entries.is_empty(),
-            Series::Large(large) => large.cells.is_empty(),
-        };
-        let mut keys: Vec<Key> = series.iter().filter(|(_, series)| !is_empty(series)).map(|(key, _)| *key).collect();
-        keys.sort_unstable();
-        keys.into_iter().for_each(each);
-    }
-
-    fn members(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> Vec<(Member, Cell)> {
-        let Some(series) = self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key)) else {
-            return Vec::new();
-        };
-        if let Series::Large(large) = series
-            && large.lies_within(from, to)
-        {
-            return large.by_member().iter().map(|(member, cell)| (*member, *cell)).collect();
-        }
-        let mut cells = Vec::new();
-        series.cells(from, to, &mut |_, member, cell| cells.push((member, cell)));
-        add_up(cells)
-    }
-
-    fn member(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, wanted: Member) -> Cell {
-        let mut total = Cell::default();
-        match self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key)) {
-            Some(Series::Large(large)) if large.lies_within(from, to) => {
-                return large.by_member().get(&wanted).copied().unwrap_or_default();
-            }
-            Some(series) => series.cells(from, to, &mut |_, member, cell| {
-                if member == wanted {
-                    total.add(cell);
-                }
-            }),
-            None => {}
-        }
-        total
-    }
-
-    fn largest(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, count: usize) -> i128 {
-        if let Some(Series::Large(large)) = self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key))
-            && large.lies_within(from, to)
-        {
-            return largest_of(large.by_member().values().map(|cell| cell.sum), count);
-        }
-        largest_of(self.members(feature, key, from, to).into_iter().map(|(_, cell)| cell.sum), count)
-    }
-
-    fn cell_count(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> usize {
-        match self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key)) {
-            Some(Series::Small(entries)) => {
-                let before = |bucket: i64| entries.partition_point(|entry| entry.bucket < bucket);
-                before(to.saturating_add(1)).saturating_sub(before(from))
-            }
-            Some(Series::Large(large)) => large.cells.len(),
-            None => 0,
-        }
-    }
-
-    fn total(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> Cell {
-        let mut total = Cell::default();
-        if from > to {
-            return total;
-        }
-        match self.series.get(usize::from(feature.0)).and_then(|series| series.get(&key)) {
-            Some(Series::Large(large)) => large.totals.range(from..=to).for_each(|(_, cell)| total.add(*cell)),
-            Some(small) => small.cells(from, to, &mut |_, _, cell| total.add(cell)),
-            None => {}
-        }
-        total
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use billwatch_market::pattern::PlainWindows;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn delta() -> impl Strategy<Value = FeatureDelta> {
-        (0u16..2, 0u64..2, 0i64..40, 0u128..4, -2i64..3, -5i64..6).prop_map(
-            |(feature, key, bucket, member, count, sum)| FeatureDelta {
-                feature: FeatureIndex(feature),
-                key: Key(key, 0),
-                bucket,
-                member,
-                count,
-                sum,
-            },
-        )
-    }
-
-    #[test]
-    fn nothing_leaves_no_key_behind() {
-        let keys_of = |store: &SeriesStore| {
-            let mut keys = Vec::new();
-            store.keys(FeatureIndex(0), &mut |key| keys.push(key));
-            keys
-        };
-        let delta =
-            |bucket, count| FeatureDelta { feature: FeatureIndex(0), key: Key(1, 0), bucket, member: 0, count, sum: 0 };
-        let mut store = SeriesStore::default();
-        store.add(&delta(0, 0));
-        assert_eq!(keys_of(&store), []);
-        for weight in [1, -1] {
-            for bucket in 0..=LARGE as i64 {
-                store.add(&delta(bucket, weight));
-            }
-        }
-        assert_eq!(keys_of(&store), []);
-    }
-
-    proptest! {
-        /// Small, large and in between, with cells that vanish: the same as the plain windows.
-        #[test]
-        fn equals_the_plain_windows(deltas in proptest::collection::vec(delta(), 0..400)) {
-            let mut plain = PlainWindows::default();
-            let mut store = SeriesStore::default();
-            for (place, delta) in deltas.iter().enumerate() {
-                plain.add(delta);
-                store.add(delta);
-                // Totals by member are made at the first question and kept up from then on.
-                if place % 100 == 99 {
-                    let members = |windows: &dyn Windows| windows.members(delta.feature, delta.key, i64::MIN, i64::MAX);
-                    prop_assert_eq!(members(&store), members(&plain));
-                }
-            }
-            for feature in [FeatureIndex(0), FeatureIndex(1)] {
-                for key in [Key(0, 0), Key(1, 0)] {
-                    for (from, to) in [(i64::MIN, i64::MAX), (5, 20), (7, 7), (9, 3)] {
-                        prop_assert_eq!(store.members(feature, key, from, to), plain.members(feature, key, from, to));
-                        prop_assert_eq!(store.total(feature, key, from, to), plain.total(feature, key, from, to));
-                    }
-                }
-                let keys = |windows: &dyn Windows| {
-                    let mut keys = Vec::new();
-                    windows.keys(feature, &mut |key| keys.push(key));
-                    keys
-                };
-                prop_assert_eq!(keys(&store), keys(&plain));
-            }
-        }
-    }
 }

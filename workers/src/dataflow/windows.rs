@@ -11,14 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use billwatch_market::{
     ids::PartyId,
-    pattern::{Cell, FeatureDelta, FeatureIndex, Hit, Judged, Key, PatternIndex, Patterns, Registry, Windows as _},
+    pattern::{
+        Cell, FeatureDelta, FeatureIndex, Hit, Judged, Judgement, Key, PatternIndex, Patterns, Registry, Windows as _,
+    },
 };
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::{
     alerts::AlertRow,
-    series::{CellName, SeriesStore},
+    series_store::{CellName, KeyPlace, SeriesStore},
 };
 
 /// What the windows operator is told.
@@ -59,6 +62,17 @@ impl Span {
     }
 }
 
+/// A changed bucket of a key of this worker.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Touched {
+    key: KeyPlace,
+    feature: FeatureIndex,
+    bucket: i64,
+}
+
+/// Rules to judge again for one key, each with its span.
+type Due = SmallVec<[(PatternIndex, Span); 16]>;
+
 /// Windows and judgements of one worker.
 pub struct Windows {
     /// Of keys that this worker owns.
@@ -71,9 +85,15 @@ pub struct Windows {
     judged_at: BTreeSet<Place>,
     /// Not ripe yet, by the instant at which the clock makes them so.
     waiting: BTreeMap<i64, HashSet<Place>>,
-    /// To judge again in this epoch.
+    /// Places of a judgement by key, counted: most keys have none.
+    judged_keys: HashMap<Key, u32>,
+    /// Buckets of keys of this worker that changed in this epoch; some stand here often.
+    touched: Vec<Touched>,
+    /// What else is to be judged again in this epoch.
     dirty: HashMap<(PatternIndex, Key), Span>,
     dirty_groups: HashMap<PatternIndex, Span>,
+    /// By feature: rules of one key read it.
+    has_readers: Vec<bool>,
     /// Keys by party, for features whose rules read reference data of the key.
     keys_of_party: HashMap<PartyId, Vec<(FeatureIndex, Key)>>,
     reads_reference: Vec<bool>,
@@ -102,12 +122,18 @@ impl Windows {
         }
         Windows {
             keyed: SeriesStore::default(),
-            collective: SeriesStore::default(),
+            collective: SeriesStore::with_buckets(),
             judgements: HashMap::new(),
             judged_at: BTreeSet::new(),
             waiting: BTreeMap::new(),
+            judged_keys: HashMap::new(),
+            touched: Vec::new(),
             dirty: HashMap::new(),
             dirty_groups: HashMap::new(),
+            has_readers: (0..patterns.feature_count())
+                .map(|feature| patterns.readers(FeatureIndex(feature as u16)))
+                .map(|readers| readers.iter().any(|reader| !reader.collective && !reader.group))
+                .collect(),
             keys_of_party: HashMap::new(),
             reads_reference,
             reference_rules,
@@ -124,21 +150,20 @@ impl Windows {
     }
 
     /// Takes in a delta for a key of this worker.
-    pub fn add_keyed(&mut self, patterns: &Patterns, delta: &FeatureDelta) {
-        if self.keyed.add(delta) && self.reads_reference[usize::from(delta.feature.0)] {
+    pub fn add_keyed(&mut self, delta: &FeatureDelta) {
+        let (key, is_new) = self.keyed.add(delta);
+        let feature = usize::from(delta.feature.0);
+        if is_new && self.reads_reference[feature] {
             self.index(delta.feature, delta.key);
         }
-        for reader in patterns.readers(delta.feature) {
-            if !reader.collective && !reader.group {
-                let span = Span { from: delta.bucket, to: reach(delta.bucket, reader.reach) };
-                self.dirty.entry((reader.pattern, delta.key)).and_modify(|known| known.widen(span)).or_insert(span);
-            }
+        if self.has_readers[feature] {
+            self.touched.push(Touched { key, feature: delta.feature, bucket: delta.bucket });
         }
     }
 
     /// Takes in a delta for a rule that compares keys.
     pub fn add_collective(&mut self, patterns: &Patterns, delta: &FeatureDelta) {
-        if self.collective.add(delta) && self.reads_reference[usize::from(delta.feature.0)] {
+        if self.collective.add(delta).1 && self.reads_reference[usize::from(delta.feature.0)] {
             self.index(delta.feature, delta.key);
         }
         for reader in patterns.readers(delta.feature) {
@@ -195,11 +220,17 @@ impl Windows {
         clock: Option<i64>,
         mut emit: impl FnMut(AlertRow),
     ) {
+        let last_day = clock.map_or(i64::MIN, |clock| i64::from(billwatch_market::ids::Day::of_time(clock).0));
+        self.judge_touched(patterns, registry, clock, last_day, &mut emit);
         // To judge now; true: known to be due, false: to be asked again.
         let mut places: HashMap<Place, bool> = HashMap::new();
-        let last_day = clock.map_or(i64::MIN, |clock| i64::from(billwatch_market::ids::Day::of_time(clock).0));
         for ((pattern, key), span) in std::mem::take(&mut self.dirty) {
-            self.spread(patterns, pattern, key, span, last_day, &mut places);
+            let to = self.last_bucket(patterns, pattern, span, last_day);
+            let buckets = patterns.judged_buckets(pattern, key, span.from, to, self.windows_of(pattern));
+            places.extend(buckets.into_iter().map(|bucket| (Place { pattern, key, bucket }, true)));
+            self.judged_within(pattern, key, span, |place| {
+                places.entry(place).or_insert(false);
+            });
         }
         for (pattern, span) in std::mem::take(&mut self.dirty_groups) {
             let mut buckets = BTreeSet::new();
@@ -209,41 +240,84 @@ impl Windows {
                 });
             }
             places.extend(buckets.into_iter().map(|bucket| (Place { pattern, key: ALL_KEYS, bucket }, true)));
-            self.judged_within(pattern, ALL_KEYS, span, &mut places);
+            self.judged_within(pattern, ALL_KEYS, span, |place| {
+                places.entry(place).or_insert(false);
+            });
         }
         self.pass_clock(patterns, clock, &mut places);
         for (place, is_due) in places {
-            let ripe_at = patterns.ripe_at(place.pattern, place.bucket);
-            if ripe_at != i64::MIN && clock.is_none_or(|clock| ripe_at > clock) {
-                self.waiting.entry(ripe_at).or_default().insert(place);
-                continue;
+            if self.is_ripe(patterns, place, clock) {
+                self.judge_place(patterns, registry, place, is_due, &mut emit);
             }
-            self.judge_place(patterns, registry, place, is_due, &mut emit);
         }
     }
 
-    /// The places of a span: where the rule is to be judged now, and where it was.
-    fn spread(
-        &self,
+    /// Judges again what the changed buckets of the keys of this worker reach: key by key, so that all that its rules read is
+    /// found once.
+    fn judge_touched(
+        &mut self,
         patterns: &Patterns,
-        pattern: PatternIndex,
-        key: Key,
-        span: Span,
+        registry: &impl Registry,
+        clock: Option<i64>,
         last_day: i64,
-        places: &mut HashMap<Place, bool>,
+        emit: &mut impl FnMut(AlertRow),
     ) {
-        let windows = self.windows_of(pattern);
-        let to = if patterns.judged(pattern) == Some(Judged::EachDay) { span.to.min(last_day) } else { span.to };
-        let buckets = patterns.judged_buckets(pattern, key, span.from, to, windows);
-        places.extend(buckets.into_iter().map(|bucket| (Place { pattern, key, bucket }, true)));
-        self.judged_within(pattern, key, span, places);
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        for of_key in touched.chunk_by(|left, right| left.key == right.key) {
+            let place = of_key[0].key;
+            let key = self.keyed.key_at(place);
+            let was_judged = self.judged_keys.contains_key(&key);
+            for (pattern, span) in due(patterns, of_key) {
+                let to = self.last_bucket(patterns, pattern, span, last_day);
+                let mut buckets: SmallVec<[(i64, bool); 4]> = SmallVec::new();
+                if was_judged {
+                    self.judged_within(pattern, key, span, |place| buckets.push((place.bucket, false)));
+                }
+                for bucket in patterns.judged_buckets(pattern, key, span.from, to, &self.keyed.at(place)) {
+                    match buckets.iter_mut().find(|(known, _)| *known == bucket) {
+                        Some((_, is_due)) => *is_due = true,
+                        None => buckets.push((bucket, true)),
+                    }
+                }
+                for (bucket, is_due) in buckets {
+                    let named = Place { pattern, key, bucket };
+                    if !self.is_ripe(patterns, named, clock) {
+                        continue;
+                    }
+                    // What was judged and is not due any more: the day still stands there, but its facts are gone.
+                    let windows = self.keyed.at(place);
+                    let judgement = if is_due {
+                        patterns.judge(pattern, key, bucket, &windows, registry)
+                    } else {
+                        Judgement::default()
+                    };
+                    self.settle(named, judgement, emit);
+                }
+            }
+        }
+        touched.clear();
+        self.touched = touched;
     }
 
-    fn judged_within(&self, pattern: PatternIndex, key: Key, span: Span, places: &mut HashMap<Place, bool>) {
-        let (first, last) = (Place { pattern, key, bucket: span.from }, Place { pattern, key, bucket: span.to });
-        for place in self.judged_at.range(first..=last) {
-            places.entry(*place).or_insert(false);
+    /// Whether the clock has passed what a judgement waits for; if not, the place waits.
+    fn is_ripe(&mut self, patterns: &Patterns, place: Place, clock: Option<i64>) -> bool {
+        let ripe_at = patterns.ripe_at(place.pattern, place.bucket);
+        let is_ripe = ripe_at == i64::MIN || clock.is_some_and(|clock| ripe_at <= clock);
+        if !is_ripe {
+            self.waiting.entry(ripe_at).or_default().insert(place);
         }
+        is_ripe
+    }
+
+    /// Last bucket of a span at which a rule may be due.
+    fn last_bucket(&self, patterns: &Patterns, pattern: PatternIndex, span: Span, last_day: i64) -> i64 {
+        if patterns.judged(pattern) == Some(Judged::EachDay) { span.to.min(last_day) } else { span.to }
+    }
+
+    fn judged_within(&self, pattern: PatternIndex, key: Key, span: Span, mut each: impl FnMut(Place)) {
+        let (first, last) = (Place { pattern, key, bucket: span.from }, Place { pattern, key, bucket: span.to });
+        self.judged_at.range(first..=last).for_each(|place| each(*place));
     }
 
     /// True when the rule compares keys and is judged here.
@@ -303,9 +377,18 @@ impl Windows {
         } else {
             patterns.judge(pattern, key, bucket, windows, registry)
         };
+        self.settle(place, judgement, emit);
+    }
+
+    /// Puts a judgement in the place of the one before; the difference leaves.
+    fn settle(&mut self, place: Place, judgement: Judgement, emit: &mut impl FnMut(AlertRow)) {
         self.judged_total += 1;
         self.skipped_total += u64::from(judgement.skipped);
         let mut hits = judgement.hits;
+        let was_judged = self.judged_keys.contains_key(&place.key);
+        if hits.is_empty() && !was_judged {
+            return;
+        }
         hits.sort_unstable();
         let old = self.judgements.get(&place).map_or(&[][..], Vec::as_slice);
         if old == hits {
@@ -326,10 +409,19 @@ impl Windows {
     fn put_judgement(&mut self, place: Place, hits: Vec<Hit>) {
         if hits.is_empty() {
             self.judgements.remove(&place);
-            self.judged_at.remove(&place);
+            if self.judged_at.remove(&place)
+                && let Some(count) = self.judged_keys.get_mut(&place.key)
+            {
+                *count -= 1;
+                if *count == 0 {
+                    self.judged_keys.remove(&place.key);
+                }
+            }
         } else {
             self.judgements.insert(place, hits);
-            self.judged_at.insert(place);
+            if self.judged_at.insert(place) {
+                *self.judged_keys.entry(place.key).or_insert(0) += 1;
+            }
         }
     }
 
@@ -400,6 +492,25 @@ impl Windows {
             + waiting
             + self.keys_of_party.len() * 64
     }
+}
+
+/// Rules that read what changed of one key, each once, with the span of buckets that the changes reach. `touched` is sorted.
+fn due(patterns: &Patterns, touched: &[Touched]) -> Due {
+    let mut due = Due::new();
+    for buckets in touched.chunk_by(|left, right| left.feature == right.feature) {
+        let (first, last) = (buckets[0].bucket, buckets[buckets.len() - 1].bucket);
+        for reader in patterns.readers(buckets[0].feature) {
+            if reader.collective || reader.group {
+                continue;
+            }
+            let span = Span { from: first, to: reach(last, reader.reach) };
+            match due.iter_mut().find(|(known, _)| *known == reader.pattern) {
+                Some((_, known)) => known.widen(span),
+                None => due.push((reader.pattern, span)),
+            }
+        }
+    }
+    due
 }
 
 fn reach(bucket: i64, reach: Option<i64>) -> i64 {
