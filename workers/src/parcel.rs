@@ -119,36 +119,60 @@ fn encode<R: Serialize>(rows: &[R]) -> Vec<u8> {
     bytes
 }
 
-/// Rows on their way, by destination. Kept between epochs, so that its memory is.
+/// Rows on their way, by destination. They are cut into parcels as they come, so that no row is copied when they leave.
 pub struct Outbox<R> {
-    rows: Vec<Vec<R>>,
+    rows: Vec<Waiting<R>>,
     local: std::ops::Range<usize>,
+}
+
+/// Rows for one destination.
+struct Waiting<R> {
+    full: Vec<Vec<R>>,
+    open: Vec<R>,
+    /// Rows of the last shipment: about as many will come again.
+    expected: usize,
 }
 
 impl<R: Row> Outbox<R> {
     /// For `peers` workers, of which `local` are threads of this process.
     pub fn new(peers: usize, local: std::ops::Range<usize>) -> Self {
-        Outbox { rows: (0..peers).map(|_| Vec::new()).collect(), local }
+        let waiting = |_| Waiting { full: Vec::new(), open: Vec::new(), expected: 0 };
+        Outbox { rows: (0..peers).map(waiting).collect(), local }
     }
 
     /// Adds a row for a worker.
     #[inline]
     pub fn push(&mut self, to: usize, row: R) {
-        self.rows[to].push(row);
+        let waiting = &mut self.rows[to];
+        if waiting.open.len() == waiting.open.capacity() {
+            waiting.make_room();
+        }
+        waiting.open.push(row);
     }
 
     /// Packs everything and hands the parcels to `give`.
     pub fn ship(&mut self, mut give: impl FnMut(Parcel<R>)) {
-        for (to, rows) in self.rows.iter_mut().enumerate() {
-            let mut rows = std::mem::take(rows);
-            while !rows.is_empty() {
-                let rest = if rows.len() > PARCEL_ROWS { rows.split_off(PARCEL_ROWS) } else { Vec::new() };
+        for (to, waiting) in self.rows.iter_mut().enumerate() {
+            waiting.expected = waiting.full.len() * PARCEL_ROWS + waiting.open.len();
+            let open = std::mem::take(&mut waiting.open);
+            for rows in waiting.full.drain(..).chain((!open.is_empty()).then_some(open)) {
                 let count = rows.len() as u32;
                 let body = if self.local.contains(&to) { Body::Rows(rows) } else { Body::Encoded(encode(&rows)) };
                 give(Parcel { to: to as u32, count, body });
-                rows = rest;
             }
         }
+    }
+}
+
+impl<R> Waiting<R> {
+    #[cold]
+    fn make_room(&mut self) {
+        if self.open.len() >= PARCEL_ROWS {
+            self.full.push(std::mem::take(&mut self.open));
+        }
+        let behind = self.expected.saturating_sub(self.full.len() * PARCEL_ROWS);
+        let wanted = behind.max(self.open.len() * 2).clamp(64, PARCEL_ROWS);
+        self.open.reserve_exact(wanted - self.open.len());
     }
 }
 

@@ -13,6 +13,17 @@ use crate::{
 
 pub(super) const FILE: &str = "payloads.csv";
 
+/// Fields of the envelope that the in-memory form of a fact always has.
+pub const ALWAYS_PRESENT: [Field; 7] = [
+    Field::EventId,
+    Field::Behaviour,
+    Field::EventTime,
+    Field::BizDate,
+    Field::Source,
+    Field::SourceSeq,
+    Field::IngestTime,
+];
+
 /// What the absence of a field means.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Requirement {
@@ -63,7 +74,7 @@ pub struct Payload {
     pub refuses: Vec<Field>,
     /// Fields whose absence alerts, always or on a condition, in the order of the table.
     pub alerts: Vec<(Field, Option<Presence>)>,
-    /// Of those the ones without a condition, as a set.
+    /// Of those the ones without a condition, as a set, but for [`ALWAYS_PRESENT`].
     pub always_alerts: FieldSet,
     /// And the ones with one, in the order of the table.
     pub alerts_if: Vec<(Field, Presence)>,
@@ -102,7 +113,9 @@ impl Payloads {
                 Requirement::Refuses => payload.refuses.push(field),
                 Requirement::Alerts => {
                     payload.alerts.push((field, None));
-                    payload.always_alerts.insert(field);
+                    if !ALWAYS_PRESENT.contains(&field) {
+                        payload.always_alerts.insert(field);
+                    }
                 }
                 Requirement::AlertsIf(condition) => {
                     payload.alerts.push((field, Some(condition.clone())));

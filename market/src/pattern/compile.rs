@@ -15,8 +15,8 @@ use super::{
     parser::{Names, ParseError, parse},
     rule_text::{FeatureText, FileText, RuleText, ScopeText, SideText},
     rules::{
-        BillKey, BillRule, Compiled, Emit, Feature, Judged, KeyForm, KeyedRule, MAX_TIMERS, MAX_WINDOWS, PeerRule,
-        Rule, Scope, TimerRule, TimerSide, WindowSpec,
+        BillKey, BillRule, Compiled, Emit, Feature, Judged, KeyForm, KeyedRule, MAX_TIMERS, MAX_WINDOWS, Only,
+        PeerRule, Rule, Scope, TimerRule, TimerSide, WindowSpec,
     },
     vocabulary::{Role, Variable, Window},
     windows::{BucketWidth, FeatureIndex},
@@ -214,6 +214,7 @@ fn compile_rule(
             any_effect: text.any_effect,
             for_each: text.for_each.iter().map(|role| named_role(&text.id, role)).collect::<Result<_, _>>()?,
             key: bill_key(text)?,
+            only: when.as_ref().filter(|_| warn.is_none()).map_or(Only::Any, Only::of),
         }),
         ScopeText::Keyed => Scope::Keyed(keyed()?),
         ScopeText::Peer => {

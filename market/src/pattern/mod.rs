@@ -33,6 +33,7 @@
 
 mod adapter;
 pub mod alert;
+mod at_fact;
 mod bill_scope;
 mod compile;
 pub mod evidence;
@@ -58,8 +59,6 @@ mod vocabulary;
 mod whole;
 mod windows;
 
-use smallvec::SmallVec;
-
 pub use self::{
     adapter::{MarketRegistry, Seen},
     alert::{AlertId, AlertKey, AlertSet, Hit, HitCount, Key, LEVELS, Level, PatternIndex},
@@ -74,16 +73,13 @@ pub use self::{
     windows::{BucketWidth, Cell, FeatureDelta, FeatureIndex, Member, PlainWindows, Windows, largest_of},
 };
 use self::{
-    bill_scope::BillScope,
-    expression::Node,
     features::EmitIndex,
-    rules::{BillKey, BillRule, Compiled, KeyedRule, Rule, Scope, TimerRule, TimerSide, by_behaviour},
-    timer::Waiting,
+    rules::{Compiled, KeyedRule, Rule, Scope, TimerRule, by_behaviour},
 };
 use crate::{
     catalogue::Catalogue,
     fact::{Fact, Field},
-    ids::{Day, PartyId},
+    ids::Day,
 };
 
 /// The table of meanings, as embedded.
@@ -213,114 +209,6 @@ impl Patterns {
     /// Bucket width of a feature.
     pub fn width(&self, feature: FeatureIndex) -> BucketWidth {
         self.compiled.features[usize::from(feature.0)].width
-    }
-
-    /// Judges one folded fact (bill scope) and says what it adds to features. With weight −1 the same is taken away.
-    ///
-    /// Reference facts (no bill) go through here too. Where they are replicated, only one worker may keep their output.
-    pub fn observe(&self, sight: &impl Sight, registry: &impl Registry, weight: i32, out: &mut Output) {
-        let behaviour = usize::from(sight.fact().behaviour.0);
-        let counts = sight.outcome().effect.counts();
-        for place in &self.bill_rules[behaviour] {
-            let index = PatternIndex(*place);
-            if let Scope::Bill(bill) = &self.rule(index).scope
-                && (counts || bill.any_effect)
-            {
-                self.judge_fact(index, bill, sight, registry, weight, out);
-            }
-        }
-        if !counts {
-            return;
-        }
-        self.emits.observe(&self.compiled.features, sight, registry, i64::from(weight), &mut out.deltas);
-    }
-
-    fn judge_fact(
-        &self,
-        index: PatternIndex,
-        bill: &BillRule,
-        sight: &impl Sight,
-        registry: &impl Registry,
-        weight: i32,
-        out: &mut Output,
-    ) {
-        let rule = self.rule(index);
-        if bill.for_each.is_empty() {
-            return self.judge_party(index, rule, bill, BillScope::of_rule(sight, registry, rule, None), weight, out);
-        }
-        let mut parties: SmallVec<[PartyId; 4]> = SmallVec::new();
-        for role in &bill.for_each {
-            let Some(party) = sight.role(*role) else { continue };
-            if !parties.contains(&party) {
-                parties.push(party);
-                let scope = BillScope::of_rule(sight, registry, rule, Some(party));
-                self.judge_party(index, rule, bill, scope, weight, out);
-            }
-        }
-    }
-
-    fn judge_party<S: Sight, R: Registry>(
-        &self,
-        index: PatternIndex,
-        rule: &Rule,
-        bill: &BillRule,
-        scope: BillScope<'_, S, R>,
-        weight: i32,
-        out: &mut Output,
-    ) {
-        let truth = |node: &Option<Node>| node.as_ref().and_then(|node| node.truth(&scope));
-        let alert = truth(&rule.when);
-        let level = match alert {
-            Some(true) => rule.level,
-            _ if rule.warn.is_some() && truth(&rule.warn) == Some(true) => rule.level.lower(),
-            Some(false) => return,
-            None => return out.skipped.push((index, weight)),
-        };
-        if let Some(key) = alert_key(bill.key, &scope) {
-            let date = scope.sight.fact().biz_date;
-            out.hits.push((Hit { pattern: index, key, date, level }, weight));
-        }
-    }
-
-    /// Extends the timers of a bill by one folded fact; facts come in the order of the fold. On a refold begin with an empty
-    /// [`BillTimers`].
-    pub fn time(&self, sight: &impl Sight, registry: &impl Registry, timers: &mut BillTimers) {
-        let fact = sight.fact();
-        if self.orphan.is_some() {
-            timers.learn(fact.event_id);
-            if let Some(wanted) = fact.id(Field::RefEventId) {
-                timers.want(Waiting { event: fact.event_id, wanted, at: fact.event_time });
-            }
-        }
-        if !sight.outcome().effect.counts() {
-            return;
-        }
-        let behaviour = usize::from(fact.behaviour.0);
-        for number in &self.starts[behaviour] {
-            let (rule, timer) = self.timer(*number as u8);
-            let scope = BillScope::of_rule(sight, registry, rule, None);
-            if !applies(&timer.start, &scope) {
-                continue;
-            }
-            let Some(((limit, due), key)) = limit_of(timer, &scope).zip(alert_key(timer.key, &scope)) else { continue };
-            for range in acted_ranges(sight) {
-                let (timer, at) = (*number as u8, fact.event_time);
-                timers.started.push(Started { timer, range, at, limit, due, key: key.clone() });
-            }
-        }
-        let mut answered = 0u32;
-        for number in &self.answers[behaviour] {
-            let (rule, timer) = self.timer(*number as u8);
-            let scope = BillScope::of_rule(sight, registry, rule, None);
-            if applies(&timer.answers, &scope) {
-                answered |= 1 << number;
-            }
-        }
-        if answered != 0 {
-            for range in acted_ranges(sight) {
-                timers.answers.push(Answer { timers: answered, range, at: fact.event_time });
-            }
-        }
     }
 
     fn timer(&self, number: u8) -> (&Rule, &TimerRule) {
@@ -484,41 +372,4 @@ fn keyed_of(rule: &Rule) -> Option<&KeyedRule> {
         Scope::Peer(peer) => Some(&peer.keyed),
         _ => None,
     }
-}
-
-fn applies<S: Sight, R: Registry>(side: &TimerSide, scope: &BillScope<'_, S, R>) -> bool {
-    side.condition.as_ref().is_none_or(|condition| condition.truth(scope) == Some(true))
-}
-
-/// Day of a timer's limit, and the last instant for an answer.
-fn limit_of<S: Sight, R: Registry>(timer: &TimerRule, scope: &BillScope<'_, S, R>) -> Option<(Day, i64)> {
-    let day = Day(i32::try_from(timer.limit.value(scope)?.as_whole()?).ok()?);
-    let due = match &timer.limit_time {
-        Some(time) => day.start_ms().checked_add(i64::try_from(time.value(scope)?.as_whole()?).ok()?)?,
-        None => day.end_ms() - 1,
-    };
-    Some((day, due))
-}
-
-/// The ranges that a fact acted on: those of its lots, or its own when it has no state.
-fn acted_ranges(sight: &impl Sight) -> SmallVec<[crate::fact::Range; 2]> {
-    let mut ranges = SmallVec::new();
-    sight.lots_after(&mut |lot| ranges.push(lot.range));
-    if ranges.is_empty() {
-        ranges.push(sight.fact().range);
-    }
-    ranges
-}
-
-fn alert_key<S: Sight, R: Registry>(key: BillKey, scope: &BillScope<'_, S, R>) -> Option<AlertKey> {
-    let fact = scope.sight.fact();
-    Some(match key {
-        BillKey::Bill => AlertKey::Bill(fact.bill_id?),
-        BillKey::Event => AlertKey::Event(fact.event_id),
-        BillKey::Deal => match fact.text(Field::DealId) {
-            Some(deal) => AlertKey::Deal(deal.into()),
-            None => AlertKey::Event(fact.event_id),
-        },
-        BillKey::Party(role) => AlertKey::Party(scope.party(role)?),
-    })
 }

@@ -10,7 +10,7 @@ use super::{
     alert::{Level, PatternIndex},
     expression::Node,
     number::Number,
-    vocabulary::{Role, Window},
+    vocabulary::{History, Role, Window},
     windows::{BucketWidth, FeatureIndex},
 };
 use crate::fact::{BEHAVIOUR_CODES, Behaviour};
@@ -66,6 +66,41 @@ pub struct BillRule {
     pub for_each: Vec<Role>,
     /// Whom the alert is about.
     pub key: BillKey,
+    /// What a fact must be at least.
+    pub only: Only,
+}
+
+/// What a bill rule asks of a fact before anything else: nearly all facts are none of it, and nothing needs to be looked up
+/// to know that.
+#[derive(Clone, Debug)]
+pub enum Only {
+    /// Any fact.
+    Any,
+    /// One with such an effect; the texts stand as numbers.
+    Effects(Vec<Number>),
+    /// One whose id came with several contents.
+    Variants,
+}
+
+impl Only {
+    /// What a condition asks: what it is, or a side of its `&&`.
+    pub fn of(condition: &Node) -> Self {
+        match condition {
+            Node::History(History::Variants, ..) => Only::Variants,
+            Node::History(History::Effect, _, listed) => {
+                let known = listed.iter().map(|effect| match effect {
+                    Node::Constant(effect) => Some(*effect),
+                    _ => None,
+                });
+                known.collect::<Option<_>>().map_or(Only::Any, Only::Effects)
+            }
+            Node::And(left, right) => match Only::of(left) {
+                Only::Any => Only::of(right),
+                only => only,
+            },
+            _ => Only::Any,
+        }
+    }
 }
 
 /// A window of a keyed or peer rule.

@@ -3,7 +3,11 @@
 use smallvec::SmallVec;
 
 use crate::{
-    catalogue::{Catalogue, fields::FieldKind, payloads::Presence},
+    catalogue::{
+        Catalogue,
+        fields::FieldKind,
+        payloads::{ALWAYS_PRESENT, Presence},
+    },
     fact::{Fact, Field, Value},
     field_set::FieldSet,
     ids::{BillId, Code, Day, PartyKind},
@@ -35,47 +39,33 @@ pub fn missing_mandatory(fact: &Fact, bill: Option<BillMarks>, catalogue: &Catal
 pub fn misses_mandatory(fact: &Fact, bill: impl FnOnce() -> Option<BillMarks>, catalogue: &Catalogue) -> bool {
     let payloads = [catalogue.payloads.of(fact.behaviour), catalogue.payloads.common()];
     let mut present: FieldSet = fact.fields.iter().map(|(field, _)| *field).collect();
-    ENVELOPE.into_iter().filter(|field| is_present(fact, *field)).for_each(|field| {
-        present.insert(field);
-    });
+    for field in OFTEN_ABSENT {
+        if is_present(fact, field) {
+            present.insert(field);
+        }
+    }
     if payloads.iter().any(|payload| !present.contains_all(&payload.always_alerts)) {
         return true;
     }
-    let mut open =
-        payloads.iter().flat_map(|payload| &payload.alerts_if).filter(|(field, _)| !present.contains(*field));
+    let mut open = payloads
+        .iter()
+        .flat_map(|payload| &payload.alerts_if)
+        .filter(|(field, _)| !present.contains(*field) && !is_present(fact, *field));
     let Some(first) = open.next() else { return false };
     let bill = bill();
     std::iter::once(first).chain(open).any(|(_, condition)| holds(condition, fact, bill))
 }
 
-/// Fields that stand outside the list of fields of a fact.
-const ENVELOPE: [Field; 12] = [
-    Field::BillId,
-    Field::Correction,
-    Field::CorrectsEventId,
-    Field::EventId,
-    Field::Behaviour,
-    Field::EventTime,
-    Field::BizDate,
-    Field::Source,
-    Field::SourceSeq,
-    Field::IngestTime,
-    Field::SubStart,
-    Field::SubEnd,
-];
+/// Fields that stand outside the list of fields of a fact and may be absent.
+const OFTEN_ABSENT: [Field; 5] =
+    [Field::BillId, Field::Correction, Field::CorrectsEventId, Field::SubStart, Field::SubEnd];
 
 fn is_present(fact: &Fact, field: Field) -> bool {
     match field {
         Field::BillId => fact.bill_id.is_some(),
         Field::Correction | Field::CorrectsEventId => fact.correction.is_some(),
-        Field::EventId
-        | Field::Behaviour
-        | Field::EventTime
-        | Field::BizDate
-        | Field::Source
-        | Field::SourceSeq
-        | Field::IngestTime => true,
         Field::SubStart | Field::SubEnd => fact.range_given,
+        _ if ALWAYS_PRESENT.contains(&field) => true,
         _ => fact.get(field).is_some(),
     }
 }

@@ -15,6 +15,7 @@ pub mod cells;
 pub mod lives;
 mod series;
 pub mod series_store;
+mod touched;
 pub mod valuation;
 pub mod windows;
 

@@ -21,7 +21,8 @@ use smallvec::SmallVec;
 
 use super::{
     alerts::AlertRow,
-    series_store::{CellName, KeyPlace, SeriesStore},
+    series_store::{CellName, SeriesStore},
+    touched::{Span, Touched, due, reach},
 };
 
 /// What the windows operator is told.
@@ -47,31 +48,6 @@ pub struct Place {
 }
 
 const ALL_KEYS: Key = Key(0, 0);
-
-/// A span of buckets to judge again.
-#[derive(Clone, Copy)]
-struct Span {
-    from: i64,
-    to: i64,
-}
-
-impl Span {
-    fn widen(&mut self, other: Span) {
-        self.from = self.from.min(other.from);
-        self.to = self.to.max(other.to);
-    }
-}
-
-/// A changed bucket of a key of this worker.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Touched {
-    key: KeyPlace,
-    feature: FeatureIndex,
-    bucket: i64,
-}
-
-/// Rules to judge again for one key, each with its span.
-type Due = SmallVec<[(PatternIndex, Span); 16]>;
 
 /// Windows and judgements of one worker.
 pub struct Windows {
@@ -492,27 +468,4 @@ impl Windows {
             + waiting
             + self.keys_of_party.len() * 64
     }
-}
-
-/// Rules that read what changed of one key, each once, with the span of buckets that the changes reach. `touched` is sorted.
-fn due(patterns: &Patterns, touched: &[Touched]) -> Due {
-    let mut due = Due::new();
-    for buckets in touched.chunk_by(|left, right| left.feature == right.feature) {
-        let (first, last) = (buckets[0].bucket, buckets[buckets.len() - 1].bucket);
-        for reader in patterns.readers(buckets[0].feature) {
-            if reader.collective || reader.group {
-                continue;
-            }
-            let span = Span { from: first, to: reach(last, reader.reach) };
-            match due.iter_mut().find(|(known, _)| *known == reader.pattern) {
-                Some((_, known)) => known.widen(span),
-                None => due.push((reader.pattern, span)),
-            }
-        }
-    }
-    due
-}
-
-fn reach(bucket: i64, reach: Option<i64>) -> i64 {
-    reach.map_or(i64::MAX, |reach| bucket.saturating_add(reach))
 }
