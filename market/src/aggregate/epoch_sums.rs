@@ -15,21 +15,21 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::{
     Aggregates, CellKey, CellSink, Feed, FeedKind,
-    layout::{CellLayout, PlanLayout, Target},
+    layout::{CellLayout, LANES, PlanLayout, Target},
     profiles::Profiles,
     rows::{Batch, Batches, LARGEST},
     stock::Lots,
 };
 use crate::{ids::Day, items::Item, observe::Observation};
 
-/// The sums of the arrays stay below this.
-const BOUND: i64 = 1 << 60;
-/// Dates with an array of their own (about 0.7 MB each with the embedded catalogue); further dates are rare in one epoch.
-const DENSE_DAYS: usize = 16;
+/// The sums of an array stay below this: a few ten thousand facts of the largest kind.
+const BOUND: i64 = 1 << 62;
+/// Dates with an array of their own (about 1 MB each with the embedded catalogue); further dates are rare in one epoch.
+const DENSE_DAYS: usize = 24;
 /// What the rows of a batch add to the cells of a share.
 #[derive(Clone, Copy)]
 struct Parts<'a> {
@@ -47,6 +47,8 @@ impl<'a> Parts<'a> {
 /// The cells of one business date.
 struct DenseDay {
     date: Day,
+    /// No sum is larger.
+    bound: i64,
     /// For each cell, side by side for the cache: not 0 when it is in `changed`, and its sums.
     values: Box<[i64]>,
     changed: Vec<u32>,
@@ -69,8 +71,6 @@ struct Totals {
     days: Vec<DenseDay>,
     /// How many of `days` are in use in this epoch, from the front.
     open: usize,
-    /// No sum of the arrays is larger.
-    bound: i64,
     /// Start of the cell's sums in `sparse_values`.
     sparse: HashMap<CellKey, u32>,
     sparse_values: Vec<i128>,
@@ -92,7 +92,6 @@ impl EpochSums {
                 layout: layout.clone(),
                 days: Vec::new(),
                 open: 0,
-                bound: 0,
                 sparse: HashMap::new(),
                 sparse_values: Vec::new(),
                 spilled: false,
@@ -114,12 +113,12 @@ impl EpochSums {
             let batch = batches.find(number, seen.fact.biz_date, places).map(|place| batches.at(number, place));
             let row = batch.and_then(|batch| batch.rows.begin(fed.live, sums).map(|row| (batch, row)));
             if let Some((batch, row)) = row {
-                for ((role, mask), players) in places.roles.iter().zip(&mut batch.roles) {
-                    if mask & fed.live != 0 {
-                        aggregates.each_profile(*role, &fed, profiles, |profile| players.push((row, profile)));
+                for (role, players) in places.roles.iter().zip(&mut batch.roles) {
+                    if role.mask & fed.live != 0 {
+                        aggregates.each_profile(role.role, &fed, profiles, |player| players.push(row, player));
                     }
                 }
-                let wanted = |place: usize| places.feeds[place].profile.is_none();
+                let wanted = places.by_item.iter().copied();
                 aggregates.each_item(plan, &fed, wanted, |place, feed, item| {
                     if feed.kind != FeedKind::Constant || batch.feeds[place].is_empty() {
                         batch.put(row, place, places.feeds[place].items, item);
@@ -169,8 +168,13 @@ impl Totals {
     fn add_all(&mut self, sink: &CellSink) {
         for delta in sink.cells() {
             let sums = sink.part(delta.part);
-            let is_narrow = sums.iter().all(|sum| sum.unsigned_abs() <= LARGEST as u128);
-            let day = if is_narrow { self.day(delta.key.date, LARGEST) } else { None };
+            let largest = sums.iter().map(|sum| sum.unsigned_abs()).max().unwrap_or(0);
+            if largest > LARGEST as u128 {
+                self.spilled = true;
+                self.add_sparse(delta.key, sums);
+                continue;
+            }
+            let day = self.day(delta.key.date, largest as i64);
             self.add(day, delta.key, sums);
         }
     }
@@ -182,6 +186,7 @@ impl Totals {
         let day = self.day(*date, rows.bound);
         columns.iter_mut().for_each(|column| column.strange.sort_unstable());
         let mut parts = std::mem::take(&mut self.parts);
+        let layout = self.layout.clone();
         for (number, share) in places.shares.iter().enumerate() {
             let targets = share.time.first().or(share.targets.first().map(|(_, target)| target));
             let Some(stride) = targets.map(|target| target.stride as usize) else { continue };
@@ -196,7 +201,8 @@ impl Totals {
             }
             for (feed, target) in &share.targets {
                 let feed = usize::from(*feed);
-                let (column, layout) = (&columns[feed], self.layout.clone());
+                let column = &columns[feed];
+                let layout = &layout;
                 let item_of = |place: u32| layout.cell(target.first_cell + place).1;
                 if feeds[feed].kind == FeedKind::Constant {
                     let placed = column.placed.first().map(|(_, place)| item_of(*place));
@@ -213,7 +219,9 @@ impl Totals {
                 if let Some((role, attribute)) = places.feeds[feed].profile {
                     profiles.each_item(&roles[usize::from(role)], attribute, placed);
                 }
-                self.add_runs(day, *date, parts, *target, column.strange.iter().copied());
+                if !column.strange.is_empty() {
+                    self.add_runs(day, *date, parts, *target, column.strange.iter().copied());
+                }
             }
         }
         self.parts = parts;
@@ -228,7 +236,7 @@ impl Totals {
         target: Target,
         items: impl Iterator<Item = (Item, u32)>,
     ) {
-        let mut sums: SmallVec<[i128; 8]> = SmallVec::from_elem(0, parts.stride - 1);
+        let mut sums: SmallVec<[i128; 8]> = smallvec![0; usize::from(target.width)];
         let mut run: Option<Item> = None;
         for (item, row) in items {
             let [1, part @ ..] = parts.of(row) else { continue };
@@ -244,43 +252,43 @@ impl Totals {
         }
     }
 
-    /// The array of a date, to whose sums at most `more` is now added; `None` when all are taken by other dates.
+    /// The array of a date, to whose sums at most `more` is now added; `None` when all are taken by other dates, which they
+    /// then are until the epoch ends.
     fn day(&mut self, date: Day, more: i64) -> Option<usize> {
-        if self.bound > BOUND - more {
-            self.spill();
+        let known = self.days[..self.open].iter().position(|day| day.date == date);
+        let place = match known {
+            Some(place) => place,
+            None if self.open == DENSE_DAYS => return None,
+            None => {
+                if self.open == self.days.len() {
+                    self.days.push(DenseDay::new(date, self.layout.values()));
+                }
+                self.days[self.open].date = date;
+                self.open += 1;
+                self.open - 1
+            }
+        };
+        if self.days[place].bound > BOUND - more {
+            self.spill(place);
+            self.spilled = true;
         }
-        self.bound += more;
-        if let Some(day) = self.days[..self.open].iter().position(|day| day.date == date) {
-            return Some(day);
-        }
-        if self.open == DENSE_DAYS {
-            return None;
-        }
-        if self.open == self.days.len() {
-            self.days.push(DenseDay { date, values: vec![0; self.layout.values()].into(), changed: Vec::new() });
-        }
-        self.days[self.open].date = date;
-        self.open += 1;
-        Some(self.open - 1)
+        self.days[place].bound += more;
+        Some(place)
     }
 
-    /// Empties the arrays into the map.
-    fn spill(&mut self) {
+    /// Empties an array into the map.
+    fn spill(&mut self, place: usize) {
         let layout = self.layout.clone();
-        let mut days = std::mem::take(&mut self.days);
-        for day in &mut days[..self.open] {
-            day.drain(&layout, |key, sums| self.add_sparse(key, sums));
-        }
-        self.days = days;
-        self.bound = 0;
-        self.spilled = true;
+        let nothing = DenseDay::new(self.days[place].date, 0);
+        let mut day = std::mem::replace(&mut self.days[place], nothing);
+        day.drain(&layout, |key, sums| self.add_sparse(key, sums));
+        self.days[place] = day;
     }
 
     /// Adds to a cell: in the array when it has a place there.
     fn add(&mut self, day: Option<usize>, key: CellKey, sums: &[i128]) {
         let pair = self.layout.pair(key.pair);
         let (Some(place), Some(day)) = (pair.item(key.item), day) else {
-            self.spilled |= pair.item(key.item).is_some();
             return self.add_sparse(key, sums);
         };
         let day = &mut self.days[day];
@@ -308,12 +316,12 @@ impl Totals {
     fn drain(&mut self, mut each: impl FnMut(CellKey, &[i128])) {
         if self.spilled {
             // Some cells have a part here and a part there.
-            self.spill();
+            (0..self.open).for_each(|place| self.spill(place));
         }
         for day in &mut self.days[..self.open] {
             day.drain(&self.layout, &mut each);
         }
-        (self.open, self.bound, self.spilled) = (0, 0, false);
+        (self.open, self.spilled) = (0, false);
         for (key, first) in self.sparse.drain() {
             let width = usize::from(self.layout.pair(key.pair).width);
             let sums = &self.sparse_values[first as usize..first as usize + width];
@@ -333,6 +341,10 @@ impl Totals {
 }
 
 impl DenseDay {
+    fn new(date: Day, values: usize) -> Self {
+        DenseDay { date, bound: 0, values: vec![0; values].into(), changed: Vec::new() }
+    }
+
     /// Adds what a row adds to a cell of a target.
     #[inline]
     fn add_part(&mut self, part: &[i64], target: Target, place: u32) {
@@ -344,8 +356,11 @@ impl DenseDay {
         if cell[0] == 0 {
             self.changed.push(target.first_cell + place);
         }
-        // `bound` says that nothing is lost here.
-        cell.iter_mut().zip(part).for_each(|(sum, more)| *sum = sum.wrapping_add(*more));
+        let (sums, more) = (cell.as_chunks_mut::<LANES>().0, part.as_chunks::<LANES>().0);
+        for (sums, more) in sums.iter_mut().zip(more) {
+            // `bound` says that nothing is lost here.
+            (0..LANES).for_each(|lane| sums[lane] = sums[lane].wrapping_add(more[lane]));
+        }
     }
 
     /// Hands out every changed cell that is not nothing, and begins anew.
@@ -362,6 +377,7 @@ impl DenseDay {
             }
             values.fill(0);
         }
+        self.bound = 0;
     }
 }
 

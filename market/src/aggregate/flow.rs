@@ -110,21 +110,16 @@ impl Aggregates {
             push(sink, *pair, date, Item::ALL, parts[usize::from(*share)]);
         }
         let apart = sink.keeps_members();
-        self.each_item(
-            plan,
-            fed,
-            |_| true,
-            |_, feed, item| {
-                // Who keeps members tells apart whose item it is.
-                let by_player = matches!(feed.kind, FeedKind::ByEnterprise | FeedKind::ByInstitution);
-                if apart && by_player && fed.players(feed.kind).len() != 1 {
-                    return;
-                }
-                for (pair, share) in &feed.targets {
-                    push(sink, *pair, date, item, parts[usize::from(*share)]);
-                }
-            },
-        );
+        self.each_item(plan, fed, 0..plan.feeds.len(), |_, feed, item| {
+            // Who keeps members tells apart whose item it is.
+            let by_player = matches!(feed.kind, FeedKind::ByEnterprise | FeedKind::ByInstitution);
+            if apart && by_player && fed.players(feed.kind).len() != 1 {
+                return;
+            }
+            for (pair, share) in &feed.targets {
+                push(sink, *pair, date, item, parts[usize::from(*share)]);
+            }
+        });
         if fed.several_lots {
             self.flow_by_lot(plan, fed, weight, sink);
         }
@@ -182,15 +177,16 @@ impl Aggregates {
         &self,
         plan: &'p BehaviourPlan,
         fed: &Fed<'_, '_>,
-        wanted: impl Fn(usize) -> bool,
+        wanted: impl Iterator<Item = usize>,
         mut take: impl FnMut(usize, &'p Feed, Item),
     ) {
         let seen = fed.seen;
         let as_of = seen.as_of();
         // What a role is asked for stands together: who plays it is found once.
         let mut asked: Option<(Role, Played, Known<'_>)> = None;
-        for (place, feed) in plan.feeds.iter().enumerate() {
-            if feed.mask & fed.live == 0 || !wanted(place) {
+        for place in wanted {
+            let feed = &plan.feeds[place];
+            if feed.mask & fed.live == 0 {
                 continue;
             }
             match (feed.kind, feed.name) {

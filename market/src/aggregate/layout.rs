@@ -16,6 +16,8 @@ use crate::{
 
 /// Items before the codes of an enumeration: the specials, whose bits are below this.
 const SPECIALS: u32 = 5;
+/// Numbers that are added at once.
+pub(super) const LANES: usize = 4;
 /// Bits of an item's code below its enumeration.
 const ROW_BITS: u32 = u16::BITS;
 
@@ -34,6 +36,8 @@ pub(super) struct PairPlace {
     items: ItemPlaces,
     /// Number of slots.
     pub width: u16,
+    /// Numbers of a cell in the array: a mark, its slots, and nothing up to a whole number of [`LANES`].
+    stride: u16,
     pub first_cell: u32,
     first_value: u32,
 }
@@ -77,10 +81,22 @@ pub(super) struct PlanLayout {
     /// The sums that a row carries.
     pub slots: Vec<Slot>,
     pub shares: Vec<ShareLayout>,
-    /// Roles whose players a row names by their profiles: with the shares that wait for them, one bit each.
-    pub roles: Vec<(Role, u32)>,
+    /// Roles whose players a row names by their profiles.
+    pub roles: Vec<RoleLayout>,
     /// As the feeds of the plan.
     pub feeds: Vec<FeedLayout>,
+    /// Feeds that are not read off profiles.
+    pub by_item: Vec<usize>,
+}
+
+/// A role whose players a row names.
+#[derive(Debug)]
+pub(super) struct RoleLayout {
+    pub role: Role,
+    /// The shares that wait for it, one bit each.
+    pub mask: u32,
+    /// Its feeds: (number, attribute of a profile).
+    pub feeds: Vec<(usize, u8)>,
 }
 
 /// Where the sums of a share go.
@@ -106,8 +122,10 @@ pub(super) struct FeedLayout {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
     pub pair: u16,
-    /// Values of a cell: a mark, then its slots.
+    /// Numbers of a cell in the array.
     pub stride: u32,
+    /// Number of slots.
+    pub width: u16,
     pub first_cell: u32,
     pub first_value: u32,
 }
@@ -122,6 +140,7 @@ impl CellLayout {
             let place = PairPlace {
                 items: ItemPlaces::new(aggregates.meanings().vocabulary(), pair.enumeration),
                 width: width as u16,
+                stride: (1 + width).next_multiple_of(LANES) as u16,
                 first_cell: layout.cells.len() as u32,
                 first_value: layout.values as u32,
             };
@@ -131,7 +150,7 @@ impl CellLayout {
                 let codes = place.items.count - SPECIALS;
                 layout.cells.extend((0..codes as u16).map(|row| (number, Item::code(enumeration, row))));
             }
-            layout.values += place.items.count as usize * (1 + width);
+            layout.values += place.items.count as usize * usize::from(place.stride);
         }
         layout.plans = aggregates.plans.iter().map(|plan| layout.plan_of_behaviour(aggregates, plan)).collect();
         let lots = layout.plan_of_lots(aggregates);
@@ -182,10 +201,13 @@ impl CellLayout {
         for (number, feed) in feeds.iter().enumerate() {
             let profile = match feed.name {
                 Name::Of(role, attribute) if feed.enumeration == attribute.enumeration(&vocabulary.known) => {
-                    coded(attribute).map(|attribute| (layout.role(role, feed.mask), attribute))
+                    coded(attribute).map(|attribute| (layout.role(role, feed.mask, number, attribute), attribute))
                 }
                 _ => None,
             };
+            if profile.is_none() {
+                layout.by_item.push(number);
+            }
             layout.feeds.push(FeedLayout { items: ItemPlaces::new(vocabulary, feed.enumeration), profile });
             for (pair, share) in &feed.targets {
                 layout.shares[usize::from(*share)].targets.push((number as u16, self.target(*pair)));
@@ -198,7 +220,8 @@ impl CellLayout {
         let place = self.pairs[usize::from(pair)];
         Target {
             pair,
-            stride: 1 + u32::from(place.width),
+            stride: u32::from(place.stride),
+            width: place.width,
             first_cell: place.first_cell,
             first_value: place.first_value,
         }
@@ -235,13 +258,14 @@ impl CellLayout {
 }
 
 impl PlanLayout {
-    /// The place of a role, for which further shares wait.
-    fn role(&mut self, role: Role, mask: u32) -> u8 {
-        let place = self.roles.iter().position(|(known, _)| *known == role).unwrap_or_else(|| {
-            self.roles.push((role, 0));
+    /// The place of a role, for which a further feed waits.
+    fn role(&mut self, role: Role, mask: u32, feed: usize, attribute: u8) -> u8 {
+        let place = self.roles.iter().position(|known| known.role == role).unwrap_or_else(|| {
+            self.roles.push(RoleLayout { role, mask: 0, feeds: Vec::new() });
             self.roles.len() - 1
         });
-        self.roles[place].1 |= mask;
+        self.roles[place].mask |= mask;
+        self.roles[place].feeds.push((feed, attribute));
         place as u8
     }
 }
@@ -264,11 +288,10 @@ impl PairPlace {
         self.items.of(item)
     }
 
-    /// Where a cell's values lie: a mark that it was changed in this epoch, then its sums.
+    /// Where a cell's mark and sums lie.
     #[inline]
     pub fn values(&self, place: u32) -> Range<usize> {
-        let length = 1 + usize::from(self.width);
-        let first = self.first_value as usize + place as usize * length;
-        first..first + length
+        let first = self.first_value as usize + place as usize * usize::from(self.stride);
+        first..first + 1 + usize::from(self.width)
     }
 }

@@ -10,7 +10,7 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::layout::ItemPlaces;
+use super::{layout::ItemPlaces, rows::Players};
 use crate::{
     ids::{InstId, PartyId},
     items::{Item, Vocabulary},
@@ -164,16 +164,19 @@ impl Profiles {
         self.several.get(&(profile.0, attribute)).map_or(&[], |items| items)
     }
 
-    /// Hands over the places of an attribute's items for (row, player): each place once a row. The players of a row stand
-    /// together.
+    /// Hands over (row, place) of an attribute's items for the players of some rows: each place once a row.
     #[inline]
-    pub fn each_item(&self, players: &[(u32, Profile)], attribute: u8, mut take: impl FnMut(u32, u32)) {
-        for (place, (row, profile)) in players.iter().enumerate() {
-            let before = || players[..place].iter().rev().take_while(|(other, _)| other == row);
-            let is_alone = before().next().is_none();
-            for item in self.items(*profile, attribute) {
-                if is_alone || !before().any(|(_, other)| self.items(*other, attribute).contains(item)) {
-                    take(*row, u32::from(*item));
+    pub fn each_item(&self, of: &Players, attribute: u8, mut take: impl FnMut(u32, u32)) {
+        for (number, player) in of.as_slice().iter().enumerate() {
+            let place = self.places[player.profile.0 as usize][usize::from(attribute)];
+            if place != SEVERAL && player.before == 0 {
+                take(player.row, u32::from(place));
+                continue;
+            }
+            let before = &of.as_slice()[number - player.before as usize..number];
+            for item in self.items(player.profile, attribute) {
+                if !before.iter().any(|other| self.items(other.profile, attribute).contains(item)) {
+                    take(player.row, u32::from(*item));
                 }
             }
         }

@@ -27,8 +27,8 @@ const MOST_DATES: usize = 16;
 pub(super) struct Batch {
     pub date: Day,
     pub rows: Rows,
-    /// As the roles of the plan: (row, who plays it).
-    pub roles: Vec<Vec<(u32, Profile)>>,
+    /// As the roles of the plan.
+    pub roles: Vec<Players>,
     /// As the feeds of the plan, for what profiles do not say.
     pub feeds: Vec<Column>,
 }
@@ -45,6 +45,36 @@ pub(super) struct Rows {
     pub any: u32,
     /// The largest sum of each row, added up: no cell gets more.
     pub bound: i64,
+}
+
+/// Who plays a role, row by row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Players(Vec<Placed>);
+
+/// A player of a row.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    pub row: u32,
+    pub profile: Profile,
+    /// How many players of the same row stand before this one.
+    pub before: u32,
+}
+
+impl Players {
+    /// A further player of the last row, or the first of a new one.
+    #[inline]
+    pub fn push(&mut self, row: u32, profile: Profile) {
+        let before = self.0.last().filter(|last| last.row == row).map_or(0, |last| last.before + 1);
+        self.0.push(Placed { row, profile, before });
+    }
+
+    pub fn as_slice(&self) -> &[Placed] {
+        &self.0
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
 }
 
 /// What came for one feed.
@@ -125,7 +155,7 @@ impl Batch {
 
     pub fn clear(&mut self) {
         self.rows.clear();
-        self.roles.iter_mut().for_each(Vec::clear);
+        self.roles.iter_mut().for_each(Players::clear);
         for feed in &mut self.feeds {
             feed.placed.clear();
             feed.strange.clear();
@@ -175,7 +205,7 @@ impl Batches {
             batches.push(Batch {
                 date,
                 rows: Rows::new(layout.slots.len()),
-                roles: vec![Vec::new(); layout.roles.len()],
+                roles: vec![Players::default(); layout.roles.len()],
                 feeds: vec![Column::default(); layout.feeds.len()],
             });
         }
@@ -217,7 +247,7 @@ impl Batches {
             |column: &Column| column.placed.capacity() * 8 + column.strange.capacity() * size_of::<(Item, u32)>();
         let batch = |batch: &Batch| {
             let columns: usize = batch.feeds.iter().map(column).sum();
-            let roles: usize = batch.roles.iter().map(|role| role.capacity() * 8).sum();
+            let roles: usize = batch.roles.iter().map(|role| role.0.capacity() * size_of::<Placed>()).sum();
             roles + columns + batch.feeds.capacity() * size_of::<Column>() + batch.rows.sums.capacity() * 8
         };
         self.plans.iter().flat_map(|plan| &plan.batches).map(batch).sum()

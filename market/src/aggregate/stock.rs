@@ -13,7 +13,7 @@ use super::{
     is_time,
     layout::CellLayout,
     measure::{SetKind, Slot},
-    profiles::{Profile, Profiles},
+    profiles::Profiles,
     rows::Batches,
     rules::StockOf,
     sink::CellSink,
@@ -127,10 +127,11 @@ impl Aggregates {
     fn stock_change(&self, change: &Change<'_>, weight: i64, sink: &mut CellSink) {
         // Parts are written when the first cell needs them: (place of the move, stock, part).
         let mut parts: SmallVec<[(usize, u8, u32); 8]> = SmallVec::new();
+        let (mut old_items, mut new_items) = (Items::new(), Items::new());
         for feed in &self.stock.feeds {
-            let Some((old_items, new_items)) = change.items(feed) else { continue };
+            let Some(equal) = change.items(feed, &mut old_items, &mut new_items) else { continue };
             for (number, each) in change.moves.iter().enumerate() {
-                if each.steady && old_items == new_items {
+                if each.steady && equal {
                     continue;
                 }
                 for (pair, theme) in feed.targets.iter().filter(|(_, theme)| each.live >> theme & 1 == 1) {
@@ -141,7 +142,7 @@ impl Aggregates {
                         parts.push((number, *theme, part));
                         part
                     });
-                    for item in if each.is_old { &old_items } else { &new_items } {
+                    for item in if each.is_old && !equal { &old_items } else { &new_items } {
                         sink.push(*pair, each.date, *item, part);
                     }
                 }
@@ -161,46 +162,40 @@ impl Aggregates {
             let sums = places.slots.iter().map(|slot| version.slot(*slot) * sign);
             rows.push((*each, batch, batches.at(plan, batch).rows.begin(each.live, sums)?));
         }
-        let mut players: SmallVec<[(Profile, Profile); 8]> = SmallVec::new();
-        for (place, (role, stocks)) in places.roles.iter().enumerate() {
-            if stocks & change.any == 0 {
-                players.push((Profile::NOBODY, Profile::NOBODY));
-                continue;
-            }
+        for (place, role) in places.roles.iter().enumerate().filter(|(_, role)| role.mask & change.any != 0) {
             let mut of = |version: Version<'_>| {
-                let (played, known) = version.played(*role);
-                profiles.of(version.as_of, *role, played, |_| known)
+                let (played, known) = version.played(role.role);
+                profiles.of(version.as_of, role.role, played, |_| known)
             };
             let new = of(change.new);
             let old = change.old.map_or(new, of);
-            players.push((old, new));
-            for (each, batch, row) in rows.iter().filter(|(each, ..)| !each.steady && each.live & stocks != 0) {
-                batches.at(plan, *batch).roles[place].push((*row, if each.is_old { old } else { new }));
+            let side = |each: &Move| if each.is_old { old } else { new };
+            for (each, batch, row) in rows.iter().filter(|(each, ..)| each.live & role.mask != 0) {
+                let batch = batches.at(plan, *batch);
+                if !each.steady {
+                    batch.roles[place].push(*row, side(each));
+                } else if old != new {
+                    // Where the lot stays, only what differs moves.
+                    for (feed, attribute) in &role.feeds {
+                        if profiles.items(old, *attribute) != profiles.items(new, *attribute) {
+                            let items = profiles.items(side(each), *attribute);
+                            batch.feeds[*feed].placed.extend(items.iter().map(|item| (*row, u32::from(*item))));
+                        }
+                    }
+                }
             }
         }
-        for (place, (feed, to)) in self.stock.feeds.iter().zip(&places.feeds).enumerate() {
-            if let Some((role, attribute)) = to.profile {
-                // All that moves is said; here is what differs in the stocks where the lot stays.
-                let (old, new) = players[usize::from(role)];
-                if old == new || profiles.items(old, attribute) == profiles.items(new, attribute) {
-                    continue;
-                }
-                for (each, batch, row) in rows.iter().filter(|(each, ..)| each.steady && each.live & feed.mask != 0) {
-                    let items = profiles.items(if each.is_old { old } else { new }, attribute);
-                    let placed = items.iter().map(|item| (*row, u32::from(*item)));
-                    batches.at(plan, *batch).feeds[place].placed.extend(placed);
-                }
-                continue;
-            }
-            let Some((old_items, new_items)) = change.items(feed) else { continue };
-            let equal = old_items == new_items;
+        let (mut old_items, mut new_items) = (Items::new(), Items::new());
+        for place in &places.by_item {
+            let feed = &self.stock.feeds[*place];
+            let Some(equal) = change.items(feed, &mut old_items, &mut new_items) else { continue };
             for (each, batch, row) in rows.iter().filter(|(each, ..)| each.live & feed.mask != 0) {
                 if each.steady && equal {
                     continue;
                 }
                 let batch = batches.at(plan, *batch);
-                for item in if each.is_old { &old_items } else { &new_items } {
-                    batch.put(*row, place, to.items, *item);
+                for item in if each.is_old && !equal { &old_items } else { &new_items } {
+                    batch.put(*row, *place, places.feeds[*place].items, *item);
                 }
             }
         }
@@ -261,22 +256,23 @@ impl<'a> Change<'a> {
         self.old.filter(|_| each.is_old).unwrap_or(self.new)
     }
 
-    /// The items of a feed before and after; `None` when it is surely still or no stock of it moves.
-    fn items(&self, feed: &Feed) -> Option<(Items, Items)> {
+    /// Finds the items of a feed before and after, and whether they are equal: then only the new ones are written. `None`
+    /// when no stock of the feed moves.
+    fn items(&self, feed: &Feed, old_items: &mut Items, new_items: &mut Items) -> Option<bool> {
         let still = self.unchanged.as_ref().is_some_and(|unchanged| unchanged.holds(feed.name));
         if feed.mask & if still { self.moving } else { self.any } == 0 {
             return None;
         }
-        let mut new_items = Items::new();
+        new_items.clear();
         self.new.each_item(feed.name, |item| new_items.push(item));
-        if still {
-            return Some((new_items.clone(), new_items));
+        match self.old {
+            Some(old) if !still => {
+                old_items.clear();
+                old.each_item(feed.name, |item| old_items.push(item));
+                Some(old_items == new_items)
+            }
+            _ => Some(true),
         }
-        let mut old_items = Items::new();
-        if let Some(old) = self.old {
-            old.each_item(feed.name, |item| old_items.push(item));
-        }
-        Some((old_items, new_items))
     }
 }
 
