@@ -61,6 +61,10 @@ fn evidence_alone_gives_every_patterns_alert_again() {
         .filter(|label| label.positive)
         .map(|label| (label.pattern.to_owned(), label.key.clone(), label.biz_date.0))
         .collect();
+    for miss in market.labels.iter().filter(|label| !label.positive) {
+        let name = (miss.pattern.to_owned(), miss.key.clone(), miss.biz_date.0);
+        assert!(!standing.0.contains_key(&name), "{miss:?} is a near miss and alerted");
+    }
     let mut tried: BTreeMap<&str, usize> = BTreeMap::new();
     let mut failed = Vec::new();
     let others = standing.0.keys().filter(|name| !labelled.contains(name));

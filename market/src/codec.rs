@@ -317,7 +317,7 @@ impl<'a> Input<'a> {
             stamp: Stamp { ingest_time, source_watermark },
             bill_id,
             range,
-            range_given: flags & NO_RANGE == 0,
+            range_given: flags & NO_RANGE == 0 || range != Range::WHOLE,
             correction,
             fields: self.fields(fields)?,
         })

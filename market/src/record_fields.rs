@@ -1,7 +1,7 @@
 //! A record as the sequence of its fields, by number: what printing, columns and exports go through.
 
 use crate::{
-    fact::{Control, ControlKind, CorrectionKind, EventId, Fact, Field, Record, Value},
+    fact::{Control, ControlKind, CorrectionKind, EventId, Fact, Field, Range, Record, Value},
     ids::{BillId, Code, Day, InstId, PartyId, PartyKind},
 };
 
@@ -90,8 +90,9 @@ fn of_fact<'a>(fact: &'a Fact, give: &mut impl FnMut(Field, Part<'a>)) {
     envelope(Field::Correction, kind, give);
     envelope(Field::CorrectsEventId, fact.correction.map(|(_, target)| Part::Id(target)), give);
     envelope(Field::BillId, fact.bill_id.map(Part::Bill), give);
-    envelope(Field::SubStart, fact.range_given.then_some(Part::Unsigned(fact.range.start)), give);
-    envelope(Field::SubEnd, fact.range_given.then_some(Part::Unsigned(fact.range.end)), give);
+    let has_range = fact.range_given || fact.range != Range::WHOLE;
+    envelope(Field::SubStart, has_range.then_some(Part::Unsigned(fact.range.start)), give);
+    envelope(Field::SubEnd, has_range.then_some(Part::Unsigned(fact.range.end)), give);
     for (field, value) in rest {
         give(*field, value.into());
     }

@@ -14,6 +14,9 @@ use super::world::Who;
 /// How far a clean price may lie from the curve, rate_e4 (15 bp; P132 alerts above 50, P165 above 30).
 const PRICE_NOISE: i64 = 1_500;
 
+/// Last time of day for a quote between banks, ms since midnight: 15:59.
+const LAST_QUOTE_MS: i64 = (15 * 60 + 59) * 60_000;
+
 impl Trade {
     /// An instant of the trading hours 9:00-12:00 and 13:30-16:30.
     pub(super) fn trading_time(&mut self, day: Day) -> i64 {
@@ -255,8 +258,17 @@ impl Trade {
     }
 
     pub(super) fn quote(&mut self, at: i64, lot: &mut Lot) -> Next {
-        lot.trades -= 1;
         let today = Day::of_time(at);
+        let next = self.calendar.after(today, 1);
+        // From quote to cash an hour passes at the most, and cash must move by 17:00 (P127).
+        let is_late = at >= today.start_ms() + LAST_QUOTE_MS;
+        if is_late && next.plus(QUIET_DAYS) <= self.bills.get(lot.bill).bill.due {
+            return Some((self.trading_time(next), Step::Quote));
+        }
+        lot.trades -= 1;
+        if is_late {
+            return self.plan(at, lot);
+        }
         // Never back to a bank that had it: that would be an interbank round trip.
         let buyer = (0..4).map(|_| self.world.bank(&mut self.dice)).find(|bank| !lot.had(*bank));
         let Some(buyer) = buyer.filter(|_| lot.can_move()) else { return self.plan(at, lot) };

@@ -94,7 +94,7 @@ impl Trade {
             .code(Field::GoodsCategory, &goods)
             .done();
         fact.bill_id = Some(id);
-        fact.range = whole;
+        (fact.range, fact.range_given) = (whole, true);
         self.out.push(fact);
     }
 
