@@ -210,6 +210,11 @@ impl BillId {
         fits.then_some(BillId { digits, length })
     }
 
+    /// Digits 2-13 of a number of 30 digits: the bank number of the drawer's branch (domain.md 2.1).
+    pub fn bank_number(self) -> Option<u64> {
+        (self.length == 30).then(|| (self.digits / 10u128.pow(17) % 10u128.pow(12)) as u64)
+    }
+
     /// First digit: the kind of bill and system (domain.md 2.1).
     pub fn kind_digit(self) -> u8 {
         (self.digits / 10u128.pow(u32::from(self.length) - 1)) as u8

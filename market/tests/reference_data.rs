@@ -230,6 +230,35 @@ fn lists_hold_from_their_first_to_their_last_day_unless_removed() {
 }
 
 #[test]
+fn bank_numbers_are_known_while_a_branch_has_them() {
+    let branch = |number, day, bank_no: &str| {
+        let code = (Field::ParticipantCode, Value::Inst(InstId(100_101_001)));
+        fact(number, "MST.ISN", day, &[code, (Field::LegalInstId, Value::Party(BANK)), (Field::BankNo, text(bank_no))])
+    };
+    let renumbered = fact(
+        2,
+        "MST.ISC",
+        5,
+        &[
+            (Field::ParticipantCode, Value::Inst(InstId(100_101_001))),
+            (Field::FieldName, text("bank_no")),
+            (Field::NewValue, text("313331000025")),
+        ],
+    );
+    let mut known = reference(&[branch(1, 1, "313331000017")]);
+    let knows = |known: &Reference, number, day| known.knows_bank_number(number, noon(day));
+    assert!(!knows(&known, 313_331_000_017, 0) && knows(&known, 313_331_000_017, 9));
+    let touched = known.insert(renumbered.clone()).subjects;
+    for number in [313_331_000_017, 313_331_000_025] {
+        assert!(touched.iter().any(|(subject, _)| *subject == Subject::BankNumber(number)), "{touched:?}");
+    }
+    assert!(knows(&known, 313_331_000_017, 4) && !knows(&known, 313_331_000_017, 6));
+    assert!(!knows(&known, 313_331_000_025, 4) && knows(&known, 313_331_000_025, 6));
+    known.remove(&renumbered);
+    assert!(knows(&known, 313_331_000_017, 6) && !knows(&known, 313_331_000_025, 6));
+}
+
+#[test]
 fn a_list_entry_without_enterprise_and_code_is_about_its_counterparty() {
     let entry = |fields: &[(Field, Value)]| {
         let common = [(Field::ListType, code("WL06")), (Field::ListAction, code("ADD"))];

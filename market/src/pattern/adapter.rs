@@ -244,11 +244,10 @@ impl Registry for MarketRegistry<'_> {
     }
 
     fn has_bad_bill_number(&self, fact: &Fact, check_digit: bool) -> bool {
-        // Bank numbers that are not registered give no alert, as any party without registration (facts.md 7): whether one
-        // is known may change without any party of the bill changing.
         let issued: Option<Day> = fact.date(Field::IssueDate);
+        let is_known_bank = |number| self.reference.knows_bank_number(number, fact.event_time);
         fact.bill_id
-            .is_some_and(|bill| !bill_number_faults(bill, issued, |_| true, &KIND_DIGITS, check_digit).is_empty())
+            .is_some_and(|bill| !bill_number_faults(bill, issued, is_known_bank, &KIND_DIGITS, check_digit).is_empty())
     }
 
     fn has_bad_credit_code(&self, fact: &Fact) -> bool {

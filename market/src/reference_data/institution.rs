@@ -2,6 +2,7 @@
 //! (derived.csv `inst_attr`, `tier`).
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use crate::{
     fact::{FIELDS, Fact, Field, behaviour},
@@ -55,6 +56,8 @@ pub(super) struct Institutions {
     /// Branches ever created under a legal institution, ascending: the first that is known is the head office.
     of_legal: HashMap<PartyId, Vec<InstId>>,
     successors: HashMap<InstId, Timeline<InstId>>,
+    /// Branches that ever had a bank number.
+    of_bank_number: HashMap<u64, SmallVec<[InstId; 1]>>,
 }
 
 impl Institutions {
@@ -97,9 +100,19 @@ impl Institutions {
         }
     }
 
-    /// Puts or takes one fact; returns the legal institutions that it is about.
-    pub fn put(&mut self, fact: &Fact, from: i64, present: bool, vocabulary: &Vocabulary) -> Vec<PartyId> {
-        let Some(code) = fact.inst(Field::ParticipantCode) else { return Vec::new() };
+    /// True when some branch has this bank number at the instant.
+    pub fn knows_bank_number(&self, number: u64, at: i64) -> bool {
+        let has_it = |branch: &InstId| {
+            let known = self.branches.get(branch).and_then(|history| version(&history.versions, at));
+            known.is_some_and(|known| known.bank_number() == Some(number))
+        };
+        self.of_bank_number.get(&number).is_some_and(|branches| branches.iter().any(has_it))
+    }
+
+    /// Puts or takes one fact; returns the legal institutions and bank numbers that it is about.
+    pub fn put(&mut self, fact: &Fact, from: i64, present: bool, vocabulary: &Vocabulary) -> (Vec<PartyId>, Vec<u64>) {
+        let Some(code) = fact.inst(Field::ParticipantCode) else { return Default::default() };
+        let mut numbers: Vec<u64> = self.bank_numbers(code).collect();
         let mut legals: Vec<PartyId> = fact.party(Field::LegalInstId).into_iter().collect();
         if fact.behaviour == behaviour::MST_ISA {
             let timeline = self.successors.entry(code).or_default();
@@ -121,7 +134,23 @@ impl Institutions {
         legals.extend(history.into_iter().flat_map(|history| history.versions.iter().map(|(_, known)| known.legal)));
         legals.sort();
         legals.dedup();
-        legals
+        let now: Vec<u64> = self.bank_numbers(code).collect();
+        for number in &now {
+            let branches = self.of_bank_number.entry(*number).or_default();
+            if !branches.contains(&code) {
+                branches.push(code);
+            }
+        }
+        numbers.extend(now);
+        numbers.sort_unstable();
+        numbers.dedup();
+        (legals, numbers)
+    }
+
+    /// Bank numbers that a branch has or had.
+    fn bank_numbers(&self, branch: InstId) -> impl Iterator<Item = u64> {
+        let versions = self.branches.get(&branch).into_iter().flat_map(|history| &history.versions);
+        versions.filter_map(|(_, version)| version.bank_number())
     }
 }
 
@@ -187,6 +216,11 @@ fn created(fact: &Fact, vocabulary: &Vocabulary) -> Option<Institution> {
 }
 
 impl Institution {
+    /// The bank number as bill numbers write it.
+    fn bank_number(&self) -> Option<u64> {
+        self.bank_no.as_ref().and_then(|digits| digits.parse().ok())
+    }
+
     fn change(&mut self, field: Field, value: Option<&str>, vocabulary: &Vocabulary) {
         let known = &vocabulary.known;
         let row = |enumeration| value.map_or(Row::UNKNOWN, |text| vocabulary.row_of_text(enumeration, text));

@@ -69,6 +69,8 @@ pub enum Subject {
     Bill(BillId),
     /// A watch-list entry by credit code alone (hash).
     CreditCode(u64),
+    /// A bank number, which bill numbers contain.
+    BankNumber(u64),
 }
 
 /// Whose readings changed through one record, and from which instant on (ms). Sorted, each subject once.
@@ -257,8 +259,12 @@ impl Reference {
                 touched.add(Subject::Party(party), from);
             }
             behaviour::MST_ISN | behaviour::MST_ISC | behaviour::MST_ISA => {
-                for legal in self.institutions.put(fact, from, present, &vocabulary) {
+                let (legals, bank_numbers) = self.institutions.put(fact, from, present, &vocabulary);
+                for legal in legals {
                     touched.add(Subject::Party(legal), from);
+                }
+                for number in bank_numbers {
+                    touched.add(Subject::BankNumber(number), from);
                 }
             }
             behaviour::REF_CRV => {

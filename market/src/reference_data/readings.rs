@@ -133,6 +133,11 @@ impl Reference {
         })
     }
 
+    /// True when some branch has this bank number (12 digits) at the instant.
+    pub fn knows_bank_number(&self, number: u64, at: i64) -> bool {
+        self.institutions.knows_bank_number(number, at)
+    }
+
     /// The MST.BLK lists in force for a party: rows of watch_list_type, in the order in which it came onto them.
     pub fn block_lists(&self, party: PartyId, at: i64, date: Day) -> SmallVec<[Row; 2]> {
         let mut lists = SmallVec::new();

@@ -44,6 +44,7 @@ fn p176_bill_number() {
     for change in [
         |number: &str| number[..29].to_owned(),
         |number: &str| format!("3{}", &number[1..]),
+        |number: &str| format!("{}999999999999{}", &number[..1], &number[13..]),
         |number: &str| format!("{}20250304{}", &number[..13], &number[21..]),
     ] {
         let (market, bill) = case(change);

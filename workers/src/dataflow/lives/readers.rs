@@ -5,8 +5,8 @@
 //! data, put in under the new.
 
 use billwatch_market::{
-    fact::{Fact, Field, Value},
-    ids::{InstId, PartyId},
+    fact::{Fact, Field, Value, behaviour},
+    ids::{BillId, InstId, PartyId},
     reference_data::Subject as Read,
 };
 use hashbrown::{HashMap, HashSet};
@@ -77,14 +77,15 @@ impl List {
 impl Readers {
     /// Remembers whose reference data a fact of a life may read. `known`: what was remembered for the life.
     pub fn note<const INLINE: usize>(&mut self, dense: Dense, fact: &Fact, known: &mut SmallVec<[u32; INLINE]>) {
-        for (_, value) in &fact.fields {
-            let mark = match value {
-                Value::Party(party) if *party != PartyId::SYSTEM && *party != PartyId::MARKET => {
-                    party_mark(party.bits())
-                }
-                Value::Inst(branch) => party_mark(u64::from(branch.0)),
-                _ => continue,
-            };
+        let named = fact.fields.iter().filter_map(|(_, value)| match value {
+            Value::Party(party) if *party != PartyId::SYSTEM && *party != PartyId::MARKET => Some(party.bits()),
+            Value::Inst(branch) => Some(u64::from(branch.0)),
+            _ => None,
+        });
+        // P176 asks whether the bank number in the bill number is registered.
+        let tests_number = matches!(fact.behaviour, behaviour::ISS_REG | behaviour::PPR_ACC);
+        let bank_number = fact.bill_id.filter(|_| tests_number).and_then(BillId::bank_number);
+        for mark in named.chain(bank_number).map(party_mark) {
             if !known.contains(&mark) {
                 known.push(mark);
                 self.add(mark, dense);
@@ -97,7 +98,7 @@ impl Readers {
         self.lists.entry(mark).or_default().push(dense);
     }
 
-    /// Lives whose facts name a party (its bits) or a branch (its number).
+    /// Lives whose facts name a party (its bits), a branch or a bank (its number).
     pub fn of(&self, party: u64) -> impl Iterator<Item = Dense> {
         self.lists.get(&party_mark(party)).into_iter().flat_map(List::iter)
     }
@@ -146,6 +147,7 @@ impl Lives {
                     let of_party = self.branches.get(&party).map_or(&[][..], Vec::as_slice);
                     branches.extend(of_party.iter().map(|branch| (*branch, from)));
                 }
+                Read::BankNumber(number) => self.readers_since(number, from, &mut lives),
                 Read::Contract(drawer, _) => self.readers_since(drawer.bits(), from, &mut lives),
                 Read::Bill(bill) => {
                     lives.extend(self.find_bill(bill).filter(|dense| self.read_since(*dense, from)));
