@@ -29,14 +29,63 @@ pub struct Enumeration {
     pub name: Box<str>,
     /// Items in the order of the table.
     pub items: Vec<EnumItem>,
-    /// Items whose code fits a [`Code`], by its number, sorted. Names of groups and families are longer and never sent.
-    by_code: Vec<(u128, u16)>,
+    /// Items whose code fits a [`Code`]. Names of groups and families are longer and never sent.
+    by_code: CodeIndex,
+}
+
+/// Places of items by the number of their code. Each code of each fact is looked up here, so it is a table with open
+/// addresses, at most half full: mostly one comparison.
+#[derive(Clone, Default, Debug)]
+struct CodeIndex {
+    /// As many as a power of two; no code has the number 0.
+    slots: Box<[(u128, u16)]>,
+    items: usize,
+}
+
+impl CodeIndex {
+    /// Where the search for a code begins.
+    fn start(&self, code: u128) -> usize {
+        let hash = ((code >> 64) as u64 ^ code as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (hash >> 32) as usize & (self.slots.len() - 1)
+    }
+
+    fn find(&self, code: u128) -> Option<u16> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        let mut at = self.start(code);
+        loop {
+            match self.slots[at] {
+                (known, place) if known == code => return Some(place),
+                (0, _) => return None,
+                _ => at = (at + 1) & (self.slots.len() - 1),
+            }
+        }
+    }
+
+    fn insert(&mut self, code: u128, place: u16) {
+        if self.items * 2 >= self.slots.len() {
+            let larger = vec![(0, 0); (self.slots.len() * 2).max(8)].into_boxed_slice();
+            let old = std::mem::replace(&mut self.slots, larger);
+            old.iter().filter(|(known, _)| *known != 0).for_each(|(known, place)| self.put(*known, *place));
+        }
+        self.put(code, place);
+        self.items += 1;
+    }
+
+    fn put(&mut self, code: u128, place: u16) {
+        let mut at = self.start(code);
+        while self.slots[at].0 != 0 {
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        self.slots[at] = (code, place);
+    }
 }
 
 impl Enumeration {
     /// Index of the item of a code; `None` = an unknown code.
     pub fn item_index(&self, code: Code) -> Option<u16> {
-        self.by_code.binary_search_by_key(&code.number(), |(known, _)| *known).ok().map(|at| self.by_code[at].1)
+        self.by_code.find(code.number())
     }
 
     /// True when the code is an item.
@@ -68,11 +117,11 @@ impl Enums {
             let next = EnumId(enums.tables.len() as u16);
             let id = *enums.by_name.entry(name.into()).or_insert(next);
             if id == next {
-                enums.tables.push(Enumeration { name: name.into(), items: Vec::new(), by_code: Vec::new() });
+                enums.tables.push(Enumeration { name: name.into(), items: Vec::new(), by_code: CodeIndex::default() });
             }
             let table = &mut enums.tables[usize::from(id.0)];
             if let Some(short) = Code::parse(code) {
-                table.by_code.push((short.number(), table.items.len() as u16));
+                table.by_code.insert(short.number(), table.items.len() as u16);
             }
             table.items.push(EnumItem {
                 code: code.into(),
@@ -81,9 +130,6 @@ impl Enums {
             });
             Ok(())
         })?;
-        for table in &mut enums.tables {
-            table.by_code.sort_unstable();
-        }
         Ok(enums)
     }
 
@@ -125,6 +171,25 @@ impl Enums {
             Ok(())
         } else {
             Err(row.error_at(column, code, format!("write a code of enumeration {enumeration} (enums.csv)")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_found_and_no_other() {
+        let mut index = CodeIndex::default();
+        assert_eq!(index.find(1), None);
+        let code = |number: u128| number << 100 | number * 7;
+        for number in 1..1_000 {
+            index.insert(code(number), number as u16);
+        }
+        for number in 1..1_000 {
+            assert_eq!(index.find(code(number)), Some(number as u16));
+            assert_eq!(index.find(code(number) + 1), None);
         }
     }
 }

@@ -30,6 +30,11 @@ pub(super) struct BillScope<'a, S, R> {
     pub lot: Option<&'a Lot>,
 }
 
+/// A short text as the whole number that stands for it.
+fn text_whole(text: &str) -> i128 {
+    whole_of(Some(text_number(text)))
+}
+
 pub(super) fn party_number(party: PartyId) -> Number {
     Number::whole(party.bits().into())
 }
@@ -154,7 +159,7 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
         let mut found = 0;
         self.sight.lots_before(&mut |lot| {
             if found == 0 {
-                found = among(whole_of(Some(text_number(code_of(lot)))), codes, self);
+                found = among(text_whole(code_of(lot)), codes, self);
             }
         });
         found
@@ -340,6 +345,8 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
             Variable::Derived(Derived::IngestTime) => Some(self.sight.fact().stamp.ingest_time.into()),
             Variable::Derived(Derived::Amount) => self.sight.amount_fen().map(i128::from),
             Variable::Derived(Derived::LotFen) => self.lot_fen().map(i128::from),
+            Variable::Derived(Derived::Kind) => header().map(|header| text_whole(header.kind.code())),
+            Variable::Derived(Derived::LotStatus) => self.lot.map(|lot| text_whole(lot.status.code())),
             _ => return whole_of(self.variable(variable)),
         };
         whole.unwrap_or(UNKNOWN)
@@ -348,7 +355,7 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
     fn whole_history(&self, function: History, behaviours: &[Behaviour], arguments: &[Node]) -> i128 {
         match function {
             History::Effect => {
-                let name = whole_of(Some(text_number(self.sight.outcome().effect.name())));
+                let name = text_whole(self.sight.outcome().effect.name());
                 among(name, arguments, self)
             }
             History::Variants => self.sight.has_variants().into(),
