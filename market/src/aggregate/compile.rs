@@ -6,6 +6,7 @@ use super::{
     Aggregates, BehaviourPlan, DimensionPairs, Feed, FeedKind, Pair, Share, StockPlan, Theme, is_time, left_out,
     measure::{self, Form, Measure, SetKind, Slot},
     rules::{self, Counts, ThemeRule},
+    stock::reads,
 };
 use crate::{
     items::Enumeration,
@@ -65,6 +66,7 @@ impl Aggregates {
             feed(&mut plan.feeds, FeedKind::Plain, pair.name, pair, number, place);
         }
         plan.feeds.sort_by_key(|feed| feed.name);
+        plan.reads = plan.feeds.iter().map(|feed| reads(feed.name)).collect();
         plan
     }
 

@@ -41,6 +41,7 @@ use self::{
     compile::compile_theme,
     measure::{Measure, SetKind, Slot},
     rules::{Counts, StockOf, THEMES, ThemeRule},
+    stock::Reads,
 };
 pub use self::{
     epoch_sums::EpochSums,
@@ -143,11 +144,13 @@ struct BehaviourPlan {
     feeds: Vec<Feed>,
 }
 
-/// What lots feed: names by the role that they read, so that an unchanged party is looked at once.
+/// What lots feed.
 #[derive(Clone, Debug, Default)]
 struct StockPlan {
     themes: Vec<(u16, StockOf)>,
     feeds: Vec<Feed>,
+    /// As the feeds.
+    reads: Vec<Reads>,
 }
 
 /// All themes and dimensions, compiled.

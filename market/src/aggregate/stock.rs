@@ -77,7 +77,8 @@ struct Change<'a> {
     any: u32,
     /// The stocks of those that are not steady.
     moving: u32,
-    unchanged: Option<Unchanged>,
+    /// What surely reads the same in both versions, by [`Reads`].
+    still: [bool; READS],
 }
 
 /// Where rows of lots wait.
@@ -119,8 +120,8 @@ impl Aggregates {
             let stocks = |steady: bool| {
                 moves.iter().filter(|each| !each.steady || steady).fold(0, |stocks, each| stocks | each.live)
             };
-            let unchanged = old.map(|old| Unchanged::new(old, new));
-            each(&Change { old, new, any: stocks(true), moving: stocks(false), moves, unchanged });
+            let still = old.map_or([false; READS], |old| unchanged(old, new));
+            each(&Change { old, new, any: stocks(true), moving: stocks(false), moves, still });
         }
     }
 
@@ -128,8 +129,8 @@ impl Aggregates {
         // Parts are written when the first cell needs them: (place of the move, stock, part).
         let mut parts: SmallVec<[(usize, u8, u32); 8]> = SmallVec::new();
         let (mut old_items, mut new_items) = (Items::new(), Items::new());
-        for feed in &self.stock.feeds {
-            let Some(equal) = change.items(feed, &mut old_items, &mut new_items) else { continue };
+        for (feed, reads) in self.stock.feeds.iter().zip(&self.stock.reads) {
+            let Some(equal) = change.items(feed, *reads, &mut old_items, &mut new_items) else { continue };
             for (number, each) in change.moves.iter().enumerate() {
                 if each.steady && equal {
                     continue;
@@ -162,7 +163,15 @@ impl Aggregates {
             let sums = places.slots.iter().map(|slot| version.slot(*slot) * sign);
             rows.push((*each, batch, batches.at(plan, batch).rows.begin(each.live, sums)?));
         }
-        for (place, role) in places.roles.iter().enumerate().filter(|(_, role)| role.mask & change.any != 0) {
+        for (place, role) in places.roles.iter().enumerate() {
+            let player = match role.role {
+                Role::Holder | Role::HoldingInstitution => Reads::Holder,
+                _ => Reads::BillParties,
+            };
+            let still = change.still[player as usize];
+            if role.mask & if still { change.moving } else { change.any } == 0 {
+                continue;
+            }
             let mut of = |version: Version<'_>| {
                 let (played, known) = version.played(role.role);
                 profiles.of(version.as_of, role.role, played, |_| known)
@@ -187,8 +196,8 @@ impl Aggregates {
         }
         let (mut old_items, mut new_items) = (Items::new(), Items::new());
         for place in &places.by_item {
-            let feed = &self.stock.feeds[*place];
-            let Some(equal) = change.items(feed, &mut old_items, &mut new_items) else { continue };
+            let (feed, reads) = (&self.stock.feeds[*place], self.stock.reads[*place]);
+            let Some(equal) = change.items(feed, reads, &mut old_items, &mut new_items) else { continue };
             for (each, batch, row) in rows.iter().filter(|(each, ..)| each.live & feed.mask != 0) {
                 if each.steady && equal {
                     continue;
@@ -258,8 +267,9 @@ impl<'a> Change<'a> {
 
     /// Finds the items of a feed before and after, and whether they are equal: then only the new ones are written. `None`
     /// when no stock of the feed moves.
-    fn items(&self, feed: &Feed, old_items: &mut Items, new_items: &mut Items) -> Option<bool> {
-        let still = self.unchanged.as_ref().is_some_and(|unchanged| unchanged.holds(feed.name));
+    #[inline]
+    fn items(&self, feed: &Feed, reads: Reads, old_items: &mut Items, new_items: &mut Items) -> Option<bool> {
+        let still = self.still[reads as usize];
         if feed.mask & if still { self.moving } else { self.any } == 0 {
             return None;
         }
@@ -377,57 +387,65 @@ impl Margin {
     }
 }
 
-/// What surely reads the same in two versions of a lot.
-struct Unchanged {
-    bill_parties: bool,
-    /// Ages and lists move with the date even when nothing was said.
-    same_date: bool,
-    holder: bool,
-    since: bool,
-    state: bool,
-    /// What was said of the contract.
-    trade: bool,
-    /// No lot of the older system: without a status there.
-    no_ecds: bool,
+/// What a stock name reads: names that read the same are equal in two versions together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Reads {
+    /// Ages, groups and lists move with the instant even when nothing was said.
+    Moment,
+    Holder,
+    BillParties,
+    PriceClass,
+    Since,
+    OlderSystem,
+    Trade,
+    OverdueDays,
+    State,
+    /// The face and the length, which are compared with the sums.
+    Bill,
 }
 
-impl Unchanged {
-    fn new(old: Version<'_>, new: Version<'_>) -> Self {
-        let (before, after) = (old.parties, new.parties);
-        let (was, is) = (old.lot, new.lot);
-        Unchanged {
-            bill_parties: before.drawer.is_same(&after.drawer)
-                && before.acceptor.is_same(&after.acceptor)
-                && before.payee.is_same(&after.payee),
-            same_date: was.changed_on == is.changed_on,
-            holder: was.holder == is.holder
-                && was.holder_inst == is.holder_inst
-                && before.holder.is_same(&after.holder),
-            since: was.since == is.since,
-            state: (was.status, was.flag, was.risk, was.pay_state, was.hops, was.is_enhanced())
-                == (is.status, is.flag, is.risk, is.pay_state, is.hops, is.is_enhanced())
-                && was.overdue_since == is.overdue_since
-                && was.answer_due == is.answer_due,
-            trade: old.trade.map(std::ptr::from_ref) == new.trade.map(std::ptr::from_ref),
-            no_ecds: !has_ecds_status(new.header, was) && !has_ecds_status(new.header, is),
-        }
-    }
+/// Number of kinds of [`Reads`].
+const READS: usize = Reads::Bill as usize + 1;
 
-    fn holds(&self, name: Name) -> bool {
-        match name {
-            Name::Of(_, Attribute::Age | Attribute::WatchLists | Attribute::Group) => false,
-            Name::Of(Role::Holder | Role::HoldingInstitution, _) => self.holder,
-            Name::Of(..) => self.bill_parties,
-            Name::PriceClass => self.bill_parties && self.state,
-            Name::HoldingDays => self.since,
-            Name::EcdsStatus => self.no_ecds,
-            Name::ContractType | Name::GoodsCategory | Name::InvoiceType => self.trade,
-            Name::OverdueDays => self.state && self.same_date,
-            name if name.is_of_lot() => self.state,
-            // The face and the length are compared with the sums.
-            _ => true,
-        }
+/// What a stock name reads.
+pub(super) fn reads(name: Name) -> Reads {
+    match name {
+        Name::Of(_, Attribute::Age | Attribute::WatchLists | Attribute::Group) => Reads::Moment,
+        Name::Of(Role::Holder | Role::HoldingInstitution, _) => Reads::Holder,
+        Name::Of(..) => Reads::BillParties,
+        Name::PriceClass => Reads::PriceClass,
+        Name::HoldingDays => Reads::Since,
+        Name::EcdsStatus => Reads::OlderSystem,
+        Name::ContractType | Name::GoodsCategory | Name::InvoiceType => Reads::Trade,
+        Name::OverdueDays => Reads::OverdueDays,
+        name if name.is_of_lot() => Reads::State,
+        _ => Reads::Bill,
     }
+}
+
+/// What surely reads the same in two versions of a lot.
+fn unchanged(old: Version<'_>, new: Version<'_>) -> [bool; READS] {
+    let (before, after) = (old.parties, new.parties);
+    let (was, is) = (old.lot, new.lot);
+    let bill_parties = before.drawer.is_same(&after.drawer)
+        && before.acceptor.is_same(&after.acceptor)
+        && before.payee.is_same(&after.payee);
+    let state = (was.status, was.flag, was.risk, was.pay_state, was.hops, was.is_enhanced())
+        == (is.status, is.flag, is.risk, is.pay_state, is.hops, is.is_enhanced())
+        && was.overdue_since == is.overdue_since
+        && was.answer_due == is.answer_due;
+    let mut still = [false; READS];
+    still[Reads::Holder as usize] =
+        was.holder == is.holder && was.holder_inst == is.holder_inst && before.holder.is_same(&after.holder);
+    still[Reads::BillParties as usize] = bill_parties;
+    still[Reads::PriceClass as usize] = bill_parties && state;
+    still[Reads::Since as usize] = was.since == is.since;
+    still[Reads::OlderSystem as usize] = !has_ecds_status(new.header, was) && !has_ecds_status(new.header, is);
+    still[Reads::Trade as usize] = old.trade.map(std::ptr::from_ref) == new.trade.map(std::ptr::from_ref);
+    still[Reads::OverdueDays as usize] = state && was.changed_on == is.changed_on;
+    still[Reads::State as usize] = state;
+    still[Reads::Bill as usize] = true;
+    still
 }
 
 impl<'a> Version<'a> {
