@@ -378,8 +378,17 @@ impl<'a> Input<'a> {
         if number >> 60 != 0 { Err(CodecError::Malformed(what)) } else { Ok(number) }
     }
 
+    #[inline]
     fn code(&mut self, length: usize, what: &'static str) -> Result<Code, CodecError> {
-        Code::from_bytes(self.take(length)?).ok_or(CodecError::Malformed(what))
+        let code = match self.rest.first_chunk::<16>() {
+            // One load and a mask instead of a copy of unknown length.
+            Some(chunk) if (1..=16).contains(&length) => {
+                self.rest = &self.rest[length..];
+                Code::from_padded(*chunk, length)
+            }
+            _ => Code::from_bytes(self.take(length)?),
+        };
+        code.ok_or(CodecError::Malformed(what))
     }
 
     fn codes(&mut self, what: &'static str) -> Result<Box<[Code]>, CodecError> {

@@ -368,16 +368,21 @@ impl fmt::Debug for Day {
     }
 }
 
-/// `A-Z 0-9 + - . _`, as a table: codes are checked at every decoding.
-const IS_CODE_BYTE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = matches!(byte as u8, b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.' | b'_');
-        byte += 1;
+/// The high bit of each byte that is one of `A-Z 0-9 + - . _`, eight at a time: codes are checked at every decoding.
+const fn legal_code_bytes(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    // No borrow crosses a byte: its high bit is set first. The bit stays set where the byte is not below `least`.
+    const fn from(word: u64, least: u8) -> u64 {
+        (word | HIGH) - ONES * least as u64
     }
-    table
-};
+    const fn within(word: u64, first: u8, last: u8) -> u64 {
+        from(word, first) & !from(word, last + 1)
+    }
+    let letters = within(word, b'A', b'Z') | within(word, b'_', b'_');
+    let others = within(word, b'0', b'9') | within(word, b'-', b'.') | within(word, b'+', b'+');
+    (letters | others) & !word & HIGH
+}
 
 /// An enumeration code as sent: 1-16 ASCII characters, held inline. Unknown codes are kept as sent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -404,12 +409,22 @@ impl Code {
 
     /// As [`Code::parse`], from the bytes of the text.
     pub fn from_bytes(text: &[u8]) -> Option<Self> {
-        if text.is_empty() || text.len() > 16 || !text.iter().all(|byte| IS_CODE_BYTE[usize::from(*byte)]) {
+        if text.is_empty() || text.len() > 16 {
             return None;
         }
         let mut inline = [0; 16];
         inline[..text.len()].copy_from_slice(text);
-        Some(Code(inline))
+        Self::from_padded(inline, text.len())
+    }
+
+    /// The code in the first `length` (1-16) of these bytes; what follows is not read.
+    #[inline]
+    pub(crate) fn from_padded(bytes: [u8; 16], length: usize) -> Option<Self> {
+        const HIGH: u64 = 0x8080_8080_8080_8080;
+        let word = u128::from_le_bytes(bytes) & u128::MAX >> (8 * (16 - length));
+        let wanted = u128::from(HIGH) << 64 | u128::from(HIGH);
+        let legal = u128::from(legal_code_bytes((word >> 64) as u64)) << 64 | u128::from(legal_code_bytes(word as u64));
+        (legal == wanted & u128::MAX >> (8 * (16 - length))).then_some(Code(word.to_le_bytes()))
     }
 
     /// The code as a number: codes stand in the same order as their numbers. ASCII, so the top bit is never set.
@@ -439,6 +454,30 @@ impl fmt::Debug for Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_has_only_its_letters() {
+        let legal = |byte: u8| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.' | b'_');
+        for length in 1..=16 {
+            for place in 0..length {
+                for byte in 0..=255 {
+                    let mut text = [b'Z'; 16];
+                    text[place] = byte;
+                    assert_eq!(
+                        Code::from_bytes(&text[..length]).is_some(),
+                        legal(byte),
+                        "{byte} at {place} of {length}"
+                    );
+                    // What lies behind a code is none of its business.
+                    let mut padded = [byte; 16];
+                    padded[..length].fill(b'B');
+                    assert_eq!(Code::from_padded(padded, length), Code::from_bytes(&padded[..length]));
+                }
+            }
+        }
+        assert_eq!(Code::from_bytes(&[b'A'; 17]), None);
+        assert_eq!(Code::from_bytes(&[]), None);
+    }
 
     #[test]
     fn every_form_prints_as_it_was_written() {

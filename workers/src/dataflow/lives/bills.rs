@@ -63,14 +63,20 @@ impl BillLife {
 
     /// Most marks are of parties and branches that the state names already: a bit each says which. The others follow whole.
     fn pack_parties(&self, to: &mut Packer) {
+        let mut others = self.parties.clone();
         let named: SmallVec<[u32; 24]> = named_marks(to.parties(), to.branches());
         for marks in named.chunks(8) {
-            let bits = marks.iter().enumerate().filter(|(_, mark)| self.parties.contains(mark));
-            to.byte(bits.fold(0, |bits, (bit, _)| bits | 1 << bit));
+            let mut bits = 0u8;
+            for (bit, mark) in marks.iter().enumerate() {
+                if let Some(place) = others.iter().position(|other| other == mark) {
+                    others.swap_remove(place);
+                    bits |= 1 << bit;
+                }
+            }
+            to.byte(bits);
         }
-        let others = || self.parties.iter().filter(|mark| !named.contains(mark));
-        to.number(others().count() as u64);
-        others().for_each(|mark| to.half_word(*mark));
+        to.number(others.len() as u64);
+        others.iter().for_each(|mark| to.half_word(*mark));
     }
 
     fn unpack_parties(&mut self, from: &mut Unpacker<'_>) {
