@@ -88,7 +88,11 @@ pub fn encode_record(record: &Record, out: &mut Vec<u8>) {
 pub fn decode_record(bytes: &mut &[u8]) -> Result<Record, CodecError> {
     let mut input = Input { rest: bytes };
     let record = match input.head()? {
-        FACT => Record::Fact(input.fact(Vec::new())?),
+        FACT => {
+            let mut fact = blank();
+            input.fact(&mut fact)?;
+            Record::Fact(fact)
+        }
         kind => Record::Control(input.control(kind)?),
     };
     *bytes = input.rest;
@@ -146,18 +150,21 @@ pub fn encode_fact(fact: &Fact, out: &mut Vec<u8>) {
 
 /// Reads one fact from the front of `bytes`; a control record is [`CodecError::Kind`].
 pub fn decode_fact(bytes: &mut &[u8]) -> Result<Fact, CodecError> {
-    decode_fact_into(bytes, Vec::new())
+    let mut fact = blank();
+    decode_fact_over(bytes, &mut fact)?;
+    Ok(fact)
 }
 
-/// The same, with the memory of the fields of a fact that is no longer needed.
-pub fn decode_fact_into(bytes: &mut &[u8], fields: Vec<(Field, Value)>) -> Result<Fact, CodecError> {
+/// The same, over a fact that is no longer needed: its memory is used again. On an error `bytes` is left as it was and the fact
+/// says nothing.
+pub fn decode_fact_over(bytes: &mut &[u8], fact: &mut Fact) -> Result<(), CodecError> {
     let mut input = Input { rest: bytes };
-    let fact = match input.head()? {
-        FACT => input.fact(fields)?,
+    match input.head()? {
+        FACT => input.fact(fact)?,
         kind => return Err(CodecError::Kind(kind)),
-    };
+    }
     *bytes = input.rest;
-    Ok(fact)
+    Ok(())
 }
 
 fn encode_control(control: &Control, out: &mut Vec<u8>) {
@@ -282,48 +289,39 @@ impl<'a> Input<'a> {
         Ok(Range { start, end })
     }
 
-    fn fact(&mut self, fields: Vec<(Field, Value)>) -> Result<Fact, CodecError> {
+    /// Each part is written where it stays: a fact put together elsewhere would be copied before its parts have arrived.
+    fn fact(&mut self, fact: &mut Fact) -> Result<(), CodecError> {
         let flags = self.byte()?;
-        let source = self.source()?;
+        fact.source = self.source()?;
         let behaviour = self.varint("behaviour")?;
         if behaviour >= BEHAVIOUR_CODES.len() as u64 {
             return Err(CodecError::Malformed("behaviour"));
         }
-        let event_id = self.wide("event_id")?;
+        fact.behaviour = Behaviour(behaviour as u16);
+        fact.event_id = self.wide("event_id")?;
         let event_time = self.zigzag("event_time")?;
-        let biz_date = self.day("biz_date")?;
-        let source_seq = self.varint("source_seq")?;
-        let ingest_time = event_time.wrapping_add(self.zigzag("ingest_time")?);
-        let source_watermark = if flags & HAS_WATERMARK != 0 {
+        fact.event_time = event_time;
+        fact.biz_date = self.day("biz_date")?;
+        fact.source_seq = self.varint("source_seq")?;
+        fact.stamp.ingest_time = event_time.wrapping_add(self.zigzag("ingest_time")?);
+        fact.stamp.source_watermark = if flags & HAS_WATERMARK != 0 {
             event_time.wrapping_sub(self.zigzag("source_watermark")?)
         } else {
             i64::MIN
         };
-        let bill_id = if flags & HAS_BILL != 0 { Some(self.bill()?) } else { None };
-        let range = if flags & HAS_RANGE != 0 { self.range()? } else { Range::WHOLE };
-        let correction = if flags & HAS_CORRECTION != 0 {
+        fact.bill_id = if flags & HAS_BILL != 0 { Some(self.bill()?) } else { None };
+        fact.range = if flags & HAS_RANGE != 0 { self.range()? } else { Range::WHOLE };
+        fact.range_given = flags & NO_RANGE == 0 || fact.range != Range::WHOLE;
+        fact.correction = if flags & HAS_CORRECTION != 0 {
             let kind = if flags & IS_REPLACE != 0 { CorrectionKind::Replace } else { CorrectionKind::Revoke };
             Some((kind, self.wide("corrects_event_id")?))
         } else {
             None
         };
-        Ok(Fact {
-            event_id,
-            behaviour: Behaviour(behaviour as u16),
-            event_time,
-            biz_date,
-            source,
-            source_seq,
-            stamp: Stamp { ingest_time, source_watermark },
-            bill_id,
-            range,
-            range_given: flags & NO_RANGE == 0 || range != Range::WHOLE,
-            correction,
-            fields: self.fields(fields)?,
-        })
+        self.fields(&mut fact.fields)
     }
 
-    fn fields(&mut self, mut fields: Vec<(Field, Value)>) -> Result<Vec<(Field, Value)>, CodecError> {
+    fn fields(&mut self, fields: &mut Vec<(Field, Value)>) -> Result<(), CodecError> {
         let count = usize::from(self.byte()?);
         // A field takes two bytes at least: damaged counts reserve nothing large.
         if count * 2 > self.rest.len() {
@@ -331,45 +329,67 @@ impl<'a> Input<'a> {
         }
         fields.clear();
         fields.reserve_exact(count);
+        let mut before = None;
         for _ in 0..count {
             let number = self.byte()?;
             let field = *FIELDS.get(usize::from(number)).ok_or(CodecError::Malformed("field number"))?;
-            if fields.last().is_some_and(|(before, _)| *before >= field) {
+            if before.is_some_and(|before| before >= number) {
                 return Err(CodecError::Malformed("field order"));
             }
-            let value = self.value(field.name())?;
-            fields.push((field, value));
+            before = Some(number);
+            self.field(field, fields)?;
         }
-        Ok(fields)
+        Ok(())
     }
 
+    /// Reads a value. Every arm appends it itself, for the same reason as in [`Input::fact`].
     #[inline]
-    fn value(&mut self, what: &'static str) -> Result<Value, CodecError> {
+    fn field(&mut self, field: Field, fields: &mut Vec<(Field, Value)>) -> Result<(), CodecError> {
+        let what = field.name();
         let tag = self.byte()?;
         let low = tag & 0xf;
-        Ok(match tag >> 4 {
-            INT => Value::Int(self.short(low, what)?),
-            BOOL if low <= 1 => Value::Bool(low == 1),
-            DATE => Value::Date(day(self.short(low, what)?, what)?),
-            CODE => Value::Code(self.code(usize::from(low) + 1, what)?),
-            PARTY => Value::Party(party(u64::from(low) << 60 | self.number(what)?, what)?),
+        match tag >> 4 {
+            INT => {
+                let value = self.short(low, what)?;
+                fields.push((field, Value::Int(value)));
+            }
+            BOOL if low <= 1 => fields.push((field, Value::Bool(low == 1))),
+            DATE => {
+                let value = day(self.short(low, what)?, what)?;
+                fields.push((field, Value::Date(value)));
+            }
+            CODE => {
+                let value = self.code(usize::from(low) + 1, what)?;
+                fields.push((field, Value::Code(value)));
+            }
+            PARTY => {
+                let value = party(u64::from(low) << 60 | self.number(what)?, what)?;
+                fields.push((field, Value::Party(value)));
+            }
             INST if low == 0 => {
                 let number = u32::from_le_bytes(*self.rest.first_chunk().ok_or(CodecError::Truncated)?);
                 if number > 999_999_999 {
                     return Err(CodecError::Malformed(what));
                 }
                 self.rest = &self.rest[4..];
-                Value::Inst(InstId(number))
+                fields.push((field, Value::Inst(InstId(number))));
             }
-            ID if low == 0 => Value::Id(self.wide(what)?),
+            ID if low == 0 => {
+                let value = self.wide(what)?;
+                fields.push((field, Value::Id(value)));
+            }
             TEXT if low == 0 => {
                 let length = usize::try_from(self.varint(what)?).map_err(|_| CodecError::Malformed(what))?;
                 let text = std::str::from_utf8(self.take(length)?).map_err(|_| CodecError::Malformed(what))?;
-                Value::Text(text.into())
+                fields.push((field, Value::Text(text.into())));
             }
-            CODES if low == 0 => Value::Codes(self.codes(what)?),
+            CODES if low == 0 => {
+                let value = self.codes(what)?;
+                fields.push((field, Value::Codes(value)));
+            }
             _ => return Err(CodecError::Malformed(what)),
-        })
+        }
+        Ok(())
     }
 
     /// The number of a party, without its kind.
@@ -433,6 +453,24 @@ impl<'a> Input<'a> {
             },
         };
         Ok(Control { source, source_seq, kind })
+    }
+}
+
+/// A fact that says nothing: for [`decode_fact_over`].
+pub fn blank() -> Fact {
+    Fact {
+        event_id: 0,
+        behaviour: Behaviour(0),
+        event_time: 0,
+        biz_date: Day(0),
+        source: Source::Refd,
+        source_seq: 0,
+        stamp: Stamp::default(),
+        bill_id: None,
+        range: Range::WHOLE,
+        range_given: true,
+        correction: None,
+        fields: Vec::new(),
     }
 }
 

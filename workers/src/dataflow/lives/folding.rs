@@ -87,13 +87,13 @@ impl Lives {
         let dense = rows[0].dense;
         let life = self.bills.wake(dense)?;
         for row in rows {
-            self.readers.note(dense, &batch.facts[row.fact as usize], &mut life.parties);
+            self.readers.note(dense, batch.fact(row), &mut life.parties);
         }
         if touched || !is_in_order(life, rows, batch) {
             return Ok(false);
         }
         for row in rows {
-            let fact = &batch.facts[row.fact as usize];
+            let fact = batch.fact(row);
             let outcome = life.bill.apply(fact, &self.valuer.rules().laws);
             let valued = Valued { fact, outcome: &outcome, bill: Some(&life.bill), has_variants: false };
             self.valuer.value(valued, &self.reference, 1, Some(&mut life.timers), sink);
@@ -109,7 +109,7 @@ impl Lives {
     /// The fast path of a single: a record that nothing hangs together with. False as for bills.
     fn value_if_alone(&mut self, rows: &[BatchRow], batch: &Batch, touched: bool, sink: &mut Sink<'_>) -> bool {
         let dense = rows[0].dense;
-        let facts = || rows.iter().map(|row| &batch.facts[row.fact as usize]);
+        let facts = || rows.iter().map(|row| batch.fact(row));
         let single = self.singles.get_mut(dense);
         let is_first = single.last_time == i64::MIN;
         for fact in facts() {
@@ -185,7 +185,7 @@ impl Lives {
 
 /// True when new facts of a bill only go on from what was folded.
 fn is_in_order(life: &BillLife, rows: &[BatchRow], batch: &Batch) -> bool {
-    let facts = || rows.iter().map(|row| &batch.facts[row.fact as usize]);
+    let facts = || rows.iter().map(|row| batch.fact(row));
     // A known event id under another number is a variant; within the batch equal ids may lie apart.
     let is_new = |place: usize, fact: &Fact| {
         fact.correction.is_none()

@@ -274,18 +274,18 @@ impl Lives {
         while !bytes.is_empty() {
             let whole = bytes;
             let fact = batch.decode(&mut bytes).map_err(damaged)?;
-            let dense = self.life_of(&fact);
+            let dense = self.life_of(fact);
             self.history.add(dense, input.epoch, &whole[..whole.len() - bytes.len()]);
-            batch.push(dense, fact);
+            batch.accept(dense);
         }
         let mut bytes: &[u8] = if self.keeps_singles { &input.reference } else { &[] };
         while !bytes.is_empty() {
             let whole = bytes;
             let fact = batch.decode(&mut bytes).map_err(damaged)?;
-            if scope(&fact) == FactScope::Reference {
-                let dense = self.life_of(&fact);
+            if scope(fact) == FactScope::Reference {
+                let dense = self.life_of(fact);
                 self.history.add(dense, input.epoch, &whole[..whole.len() - bytes.len()]);
-                batch.push(dense, fact);
+                batch.accept(dense);
             }
         }
         Ok(())
