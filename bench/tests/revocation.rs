@@ -40,7 +40,7 @@ fn targets(market: &Market, seed: u64) -> Vec<Fact> {
     let mut draw = 0;
     while targets.len() < REVOCATIONS as usize {
         draw += 1;
-        let from = if targets.len() % 2 == 0 { &told } else { &all };
+        let from = if targets.len().is_multiple_of(2) { &told } else { &all };
         let id = from[(mix(seed << 32 | draw) % from.len() as u64) as usize];
         let (fact, times) = known[&id];
         if times == 1 && targets.iter().all(|known| known.event_id != id) {

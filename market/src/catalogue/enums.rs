@@ -183,7 +183,7 @@ mod tests {
     fn every_code_is_found_and_no_other() {
         let mut index = CodeIndex::default();
         assert_eq!(index.find(1), None);
-        let code = |number: u128| number << 100 | number * 7;
+        let code = |number: u128| (number << 100) | (number * 7);
         for number in 1..1_000 {
             index.insert(code(number), number as u16);
         }

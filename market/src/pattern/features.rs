@@ -56,12 +56,12 @@ impl EmitIndex {
         let key_of = |(feature, place): &(u16, u8)| {
             format!("{:?}", features[usize::from(*feature)].emits[usize::from(*place)].key)
         };
-        let of_behaviour = |list: &Box<[u16]>| {
+        let of_behaviour = |list: &[u16]| {
             let mut flows: Vec<(u16, u8)> = list.iter().map(|at| places[usize::from(*at)]).collect();
             flows.sort_by_cached_key(key_of);
             flows.into_boxed_slice()
         };
-        let flows = flows.iter().map(of_behaviour).collect();
+        let flows = flows.iter().map(|list| of_behaviour(list)).collect();
         EmitIndex { flows, stocks: stocks.into() }
     }
 

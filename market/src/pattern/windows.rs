@@ -57,7 +57,7 @@ impl BucketWidth {
 }
 
 /// A change of one cell. Packed, for many of them travel: 64 bytes instead of 80.
-#[repr(packed(8))]
+#[repr(Rust, packed(8))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct FeatureDelta {
     /// Which feature.
