@@ -124,6 +124,8 @@ pub struct History {
     open: Gathered,
     /// Handed to the writer, not yet in the store; all parts when there is no store.
     sealed: Vec<Arc<Gathered>>,
+    /// Memory of a part that is in the store, for the next one: fresh pages cost more than the copying.
+    spare: Option<Gathered>,
     writer: Option<(mpsc::Sender<Job>, JoinHandle<()>)>,
     done: (mpsc::Sender<Written>, mpsc::Receiver<Written>),
 }
@@ -135,7 +137,7 @@ impl History {
             let (jobs, inbox) = mpsc::channel::<Job>();
             (jobs, std::thread::spawn(move || write_jobs(&store, &inbox)))
         });
-        History { store, open: Gathered::default(), sealed: Vec::new(), writer, done: mpsc::channel() }
+        History { store, open: Gathered::default(), sealed: Vec::new(), spare: None, writer, done: mpsc::channel() }
     }
 
     /// Takes in one fact. `subject_of` of [`History::turn`] must know the dense number.
@@ -149,8 +151,7 @@ impl History {
     /// Called between epochs: hands a full part to the writer and learns of parts that are in the store.
     pub fn turn(&mut self, subject_of: impl Fn(u32) -> Subject) -> Result<(), StoreError> {
         while let Ok(done) = self.done.1.try_recv() {
-            let part = done?;
-            self.sealed.retain(|sealed| !Arc::ptr_eq(sealed, &part));
+            self.let_go(done?);
         }
         if self.open.bytes.len() >= GATHERED_BYTES_MAX {
             self.seal(&subject_of);
@@ -167,16 +168,27 @@ impl History {
         while !self.sealed.is_empty() {
             let part =
                 self.done.1.recv().map_err(|_| StoreError::Damaged { what: "the history writer ended".into() })??;
-            self.sealed.retain(|sealed| !Arc::ptr_eq(sealed, &part));
+            self.let_go(part);
         }
         Ok(())
+    }
+
+    /// A part is in the store.
+    fn let_go(&mut self, part: Arc<Gathered>) {
+        self.sealed.retain(|sealed| !Arc::ptr_eq(sealed, &part));
+        if let Some(mut part) = Arc::into_inner(part) {
+            part.bytes.clear();
+            part.rows.clear();
+            self.spare = Some(part);
+        }
     }
 
     fn seal(&mut self, subject_of: &impl Fn(u32) -> Subject) {
         if self.open.rows.is_empty() {
             return;
         }
-        let part = Arc::new(std::mem::take(&mut self.open));
+        let next = self.spare.take().unwrap_or_default();
+        let part = Arc::new(std::mem::replace(&mut self.open, next));
         self.sealed.push(part.clone());
         let Some((writer, _)) = &self.writer else { return };
         let rows = part
@@ -256,7 +268,7 @@ impl History {
 
     /// Bytes in memory.
     pub fn heap_bytes(&self) -> usize {
-        let parts = self.sealed.iter().map(Arc::as_ref).chain([&self.open]);
+        let parts = self.sealed.iter().map(Arc::as_ref).chain([&self.open]).chain(&self.spare);
         parts.map(|part| part.bytes.capacity() + part.rows.capacity() * size_of::<Row>()).sum()
     }
 }
