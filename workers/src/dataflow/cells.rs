@@ -1,8 +1,8 @@
-//! Totals of aggregate cells: gathered in an epoch on the shard, kept by the owner of the cell.
+//! Totals of aggregate cells, kept by the owner of the cell. Shards add up an epoch first (`aggregate::epoch_sums`) and ship
+//! only what changed.
 //!
-//! A [`CellTable`] is one map a (theme, dimension) from (date, item) to a place in an arena of sums. The shard fills one in
-//! an epoch and ships only what changed; the owner keeps another for ever. Sums are linear, so a cell that comes to nothing
-//! is no cell.
+//! A [`CellTable`] is one map a (theme, dimension) from (date, item) to a place in an arena of sums. Sums are linear, so a
+//! cell that comes to nothing is no cell.
 
 use billwatch_market::{aggregate::CellKey, ids::Day, items::Item};
 use hashbrown::{HashMap, HashSet};
@@ -80,17 +80,6 @@ impl CellTable {
         (0..self.places.len()).flat_map(|pair| self.of_pair(pair as u16))
     }
 
-    /// Hands every cell over and forgets it; the memory stays.
-    pub fn drain(&mut self, mut give: impl FnMut(CellKey, &[i128])) {
-        for (pair, places) in self.places.iter_mut().enumerate() {
-            let slots = usize::from(self.slots[pair]);
-            for ((date, item), place) in places.drain() {
-                give(CellKey { pair: pair as u16, date, item }, &self.sums[place as usize..place as usize + slots]);
-            }
-        }
-        self.sums.clear();
-    }
-
     /// Bytes held.
     pub fn heap_bytes(&self) -> usize {
         let maps: usize =
@@ -156,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_add_up_and_leave_with_the_epoch() {
+    fn sums_add_up_and_nothing_is_no_cell() {
         let key = |pair, day| CellKey { pair, date: Day(day), item: Item::ALL };
         let mut table = CellTable::default();
         table.add(key(3, 1), &[1, 10]);
@@ -166,11 +155,5 @@ mod tests {
         table.add(key(1, 2), &[-7]);
         assert_eq!(table.get(&key(3, 1)), Some(&[2, 15][..]));
         assert_eq!(table.iter().count(), 2, "a cell without sums is none");
-        let mut drained = Vec::new();
-        table.drain(|key, sums| drained.push((key, sums.to_vec())));
-        assert_eq!(drained.len(), 3);
-        assert_eq!(table.iter().count(), 0);
-        table.add(key(3, 1), &[4, 4]);
-        assert_eq!(table.get(&key(3, 1)), Some(&[4, 4][..]));
     }
 }
