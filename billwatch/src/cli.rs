@@ -173,6 +173,9 @@ pub struct WorkerArgs {
     /// Serve one generation of the mesh and end: for supervisors that start the process again
     #[arg(long)]
     pub one_generation: bool,
+    /// One line of JSON a second on standard output: what the compute process says to its agent
+    #[arg(long, hide = true)]
+    pub pulse: bool,
     /// End when standard input closes: for processes that another one starts
     #[arg(long, hide = true)]
     pub with_parent: bool,

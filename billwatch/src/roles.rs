@@ -10,7 +10,10 @@ use std::{
 
 use anyhow::Context as _;
 use billwatch_coordinator::CoordinatorConfig;
-use billwatch_workers::client::{self, WorkerConfig};
+use billwatch_workers::{
+    agent::pulse::PulseWriter,
+    client::{self, WorkerConfig},
+};
 
 use crate::{
     catalogue,
@@ -54,8 +57,9 @@ async fn compute(args: WorkerArgs) -> Outcome {
         data: args.data,
         catalogue: catalogue::load(args.catalogue.as_deref())?,
     };
+    let pulses = if args.pulse { PulseWriter::to(std::io::stdout())? } else { PulseWriter::silent() };
     tokio::select! {
-        ended = client::run(config) => match ended {
+        ended = client::run(config, pulses) => match ended {
             Ok(reason) => {
                 tracing::info!(reason, "the generation is over");
                 std::process::exit(0);

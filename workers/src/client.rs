@@ -23,6 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, transport::Endpoint};
 
 use crate::{
+    agent::pulse::PulseWriter,
     command::{Bytes, Command, EpochInput, Report},
     dataflow::valuation::Rules,
     engine::{Plan, Process},
@@ -57,11 +58,12 @@ pub struct WorkerConfig {
     pub catalogue: Arc<Catalogue>,
 }
 
-/// Serves one generation. Gives the reason for which it ended; the process must then exit, threads may still run.
+/// Serves one generation. Gives the reason for which it ended; the process must then exit, threads may still run. How it
+/// stands is told to `pulses`.
 ///
 /// # Errors
 /// The coordinator cannot be reached or refuses the registration, the data directory cannot be used, or a thread failed.
-pub async fn run(config: WorkerConfig) -> anyhow::Result<String> {
+pub async fn run(config: WorkerConfig, pulses: PulseWriter) -> anyhow::Result<String> {
     let rules = Arc::new(Rules::new(&config.catalogue).context("catalogue")?);
     let listener = TcpListener::bind(config.mesh).with_context(|| format!("mesh address {}", config.mesh))?;
     let mesh_address = match &config.advertise {
@@ -87,6 +89,7 @@ pub async fn run(config: WorkerConfig) -> anyhow::Result<String> {
         None => return Ok("the coordinator closed the stream before the generation began".to_owned()),
     };
     let generation = start.generation;
+    pulses.tell_now(|pulse| (pulse.generation, pulse.epoch) = (generation, start.restore_epoch));
     let (reports, mut heard) = mpsc::unbounded_channel();
     let process = begin(&config, rules, listener, start, reports).await?;
     let mut joiner = Joiner::new(config.threads as usize);
@@ -99,7 +102,10 @@ pub async fn run(config: WorkerConfig) -> anyhow::Result<String> {
                 Err(error) => break Err(error),
             },
             Some((thread, report)) = heard.recv() => match joiner.join(thread, report, generation) {
-                Ok(Some(saying)) => if let Err(error) = send(&say, saying).await { break Err(error) },
+                Ok(Some(saying)) => {
+                    show(&pulses, &saying);
+                    if let Err(error) = send(&say, saying).await { break Err(error) }
+                }
                 Ok(None) => {}
                 Err(error) => break Err(error),
             },
@@ -108,6 +114,18 @@ pub async fn run(config: WorkerConfig) -> anyhow::Result<String> {
     // Threads of a mesh end together or not at all; the process ends instead.
     std::mem::forget(process);
     result
+}
+
+/// What the coordinator is told, the agent sees too.
+fn show(pulses: &PulseWriter, saying: &Say) {
+    match saying {
+        Say::Ready(_) => pulses.tell_now(|pulse| pulse.ready = true),
+        Say::EpochDone(done) => pulses.tell(|pulse| {
+            pulse.epoch = done.epoch;
+            pulse.counters.extend(done.counters.iter().map(|counter| (counter.name.clone(), counter.value)));
+        }),
+        _ => {}
+    }
 }
 
 /// Epochs of checkpoints that this build can read.

@@ -8,6 +8,7 @@
 //! Begin at [`engine`] (a worker thread and its life), then [`dataflow`] (what happens in an epoch), [`store`] (what is on
 //! disk) and [`client`] (the stream from the coordinator). [`harness`] runs all of it in one process, for tests and benches.
 
+pub mod agent;
 pub mod answers;
 pub mod client;
 pub mod command;

@@ -64,3 +64,10 @@ pub const SAYINGS_QUEUE: usize = 256;
 
 /// Largest message of the stream: an epoch with a large load of reference data.
 pub const WORKER_MESSAGE_BYTES: usize = 256 << 20;
+
+/// Pause between two pulses of a compute child: often enough for a probe, cheap enough to forget.
+pub const PULSE_EVERY: Duration = Duration::from_secs(1);
+
+/// Silence after which a compute child is dead. Its pulses come from a thread that does nothing else, so ten missed ones mean
+/// that the process hangs, not that it is busy.
+pub const CHILD_SILENT_MOST: Duration = Duration::from_secs(10);
