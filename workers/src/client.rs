@@ -32,6 +32,7 @@ use crate::{
         WORKER_MESSAGE_BYTES,
     },
     mesh::{self, Hello, Mesh},
+    saving::SavePace,
     shard::Common,
     store::{Store, checkpoint},
 };
@@ -227,6 +228,7 @@ async fn begin(
             owners: start.key_group_owners.into(),
             store: Some(Arc::new(store)),
             awake_bills_min: AWAKE_BILLS_MIN,
+            save_pace: SavePace::default(),
             question_facts_max: QUESTION_FACTS_MAX,
         };
         let plan = Plan {

@@ -57,7 +57,7 @@ pub enum Report {
     },
     /// Part of an answer; the last one says so.
     Answer(Box<v1::ShardAnswer>),
-    /// This thread has written its state; whoever is last of its process cuts the checkpoint.
+    /// The checkpoint that this thread was told to take is cut, with the state of all threads of the process, or is not.
     CheckpointDone {
         /// The epoch.
         epoch: u64,

@@ -24,7 +24,7 @@ pub enum Stage {
     Alerts,
     /// Answers to questions.
     Answers,
-    /// Writing state at a checkpoint: the loop stands still for it.
+    /// Encoding state for checkpoints, between epochs; it is written off the loop.
     Checkpoint,
 }
 
@@ -94,6 +94,8 @@ counts! {
     bytes_alerts,
     /// Bytes of facts not yet in the store (gauge).
     bytes_history,
+    /// Longest time that the loop was held up by saving, ns (gauge; summed over threads).
+    longest_save_ns,
     /// Lots that have not ended (gauge).
     live_lots,
     /// Bills (gauge).

@@ -3,7 +3,7 @@
 //! ```text
 //! feeder ── commands, in order ──► loop: epoch ─► dataflow until the probe has passed it ─► report
 //!                                        question ─► answer from the state of the last epoch
-//!                                        checkpoint ─► write what changed; the last thread cuts
+//!                                        checkpoint ─► send what changed; the writer writes and cuts
 //! ```
 //!
 //! Invariant: a command is carried out only when everything before it is complete on this thread, and no mate can be ahead
@@ -14,11 +14,10 @@ use std::{
     rc::Rc,
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
     },
     thread::Thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use timely::worker::Worker;
@@ -30,10 +29,12 @@ use crate::{
     dataflow,
     limits::{COMMANDS_IN_FLIGHT, COUNTERS_EVERY, PARK_MAX},
     mesh::{Guards, Mesh, MeshError},
+    saving::Saver,
     shard::{Common, Seat, Shard},
     store::{
         StoreError,
         checkpoint::{Manifest, STATE_VERSION},
+        writer::{Outlet, Writer},
     },
 };
 
@@ -54,10 +55,22 @@ pub struct Plan {
     pub restore_epoch: u64,
 }
 
+/// A process cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its threads do not run.
+    #[error(transparent)]
+    Mesh(#[from] MeshError),
+    /// Its store has no writer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// The running threads of one process.
 pub struct Process {
     feeders: Vec<Feeder>,
-    guards: Option<Guards<()>>,
+    guards: Guards<()>,
+    writer: Option<Writer>,
 }
 
 /// The way to one worker thread.
@@ -103,43 +116,68 @@ impl Feeder {
     }
 }
 
-/// What threads of a process do together at a checkpoint: the last to have written its state cuts.
-struct Cutting {
-    written: AtomicUsize,
-    bytes: Mutex<u64>,
+impl Plan {
+    /// The manifest of checkpoints of this process, but for epoch and clock.
+    fn manifest(&self) -> Manifest {
+        Manifest {
+            state_version: STATE_VERSION,
+            epoch: 0,
+            clock: None,
+            generation: self.generation,
+            catalogue_fingerprint: self.common.catalogue.fingerprint(),
+            rules_fingerprint: self.common.rules.fingerprint(),
+            key_group_owners: self.common.owners.to_vec(),
+            process: self.process as u32,
+            threads: self.threads as u32,
+        }
+    }
+}
+
+/// What a thread takes with it when it starts.
+struct Kit {
+    inbox: Receiver<Command>,
+    outlet: Option<Outlet>,
 }
 
 impl Process {
     /// Starts the worker threads of a process over a mesh. Every thread reports `Ready` once its state is loaded.
-    pub fn start(mesh: Mesh, plan: Plan, sink: ReportSink) -> Result<Self, MeshError> {
+    pub fn start(mesh: Mesh, plan: Plan, sink: ReportSink) -> Result<Self, StartError> {
         let threads = plan.threads;
         let mut feeders = Vec::with_capacity(threads);
-        let mut inboxes = Vec::with_capacity(threads);
+        let (writer, outlets) = match &plan.common.store {
+            Some(store) => {
+                let sink = sink.clone();
+                let told = move |thread, epoch, result| sink(thread, Report::CheckpointDone { epoch, result });
+                let (writer, outlets) = Writer::start(store.clone(), plan.manifest(), Box::new(told))?;
+                (Some(writer), outlets)
+            }
+            None => (None, Vec::new()),
+        };
+        let mut outlets = outlets.into_iter();
+        let mut kits = Vec::with_capacity(threads);
         for _ in 0..threads {
             let (commands, inbox) = sync_channel(COMMANDS_IN_FLIGHT);
             feeders.push(Feeder { commands, thread: Arc::default() });
-            inboxes.push(Some(inbox));
+            kits.push(Some(Kit { inbox, outlet: outlets.next() }));
         }
-        let inboxes = Mutex::new(inboxes);
+        let kits = Mutex::new(kits);
         let names: Vec<_> = feeders.iter().map(|feeder| feeder.thread.clone()).collect();
         let plan = Arc::new(plan);
-        let cutting = Arc::new(Cutting { written: AtomicUsize::new(0), bytes: Mutex::new(0) });
         let guards = mesh.start(move |worker: &mut Worker| {
             let thread = worker.index() - plan.process * plan.threads;
             // Set before the first look into the inbox: a command is either seen there or wakes the thread.
             let _ = names[thread].set(std::thread::current());
-            let inbox =
-                inboxes.lock().expect("no thread fails while it holds this").get_mut(thread).and_then(Option::take);
+            let kit = kits.lock().expect("no thread fails while it holds this").get_mut(thread).and_then(Option::take);
             let mut alarm = Alarm { thread, sink: sink.clone(), quiet: false };
-            if let Some(inbox) = inbox {
-                let mut seat = Loop { thread, plan: &plan, cutting: &cutting, sink: &sink };
-                if let Err(error) = seat.run(worker, &inbox) {
+            if let Some(kit) = kit {
+                let mut seat = Loop { thread, plan: &plan, sink: &sink };
+                if let Err(error) = seat.run(worker, kit) {
                     sink(thread, Report::Failed { error });
                 }
             }
             alarm.quiet = true;
         })?;
-        Ok(Process { feeders, guards: Some(guards) })
+        Ok(Process { feeders, guards, writer })
     }
 
     /// One feeder a thread.
@@ -147,17 +185,19 @@ impl Process {
         &self.feeders
     }
 
-    /// Stops the threads and waits for them. In a mesh of several processes all must stop.
-    pub fn stop(mut self) {
+    /// Stops the threads and waits for them, and for what they have sent to the disk: the data directory can be opened
+    /// again. In a mesh of several processes all must stop.
+    pub fn stop(self) {
         for feeder in &self.feeders {
             let _ = feeder.send(Command::Stop);
         }
-        if let Some(guards) = self.guards.take() {
-            for result in guards.join() {
-                if let Err(error) = result {
-                    tracing::error!(%error, "a worker thread ended badly");
-                }
+        for result in self.guards.join() {
+            if let Err(error) = result {
+                tracing::error!(%error, "a worker thread ended badly");
             }
+        }
+        if let Some(writer) = self.writer {
+            writer.join();
         }
     }
 }
@@ -182,15 +222,17 @@ impl Drop for Alarm {
 struct Loop<'a> {
     thread: usize,
     plan: &'a Plan,
-    cutting: &'a Cutting,
     sink: &'a ReportSink,
 }
 
 impl Loop<'_> {
-    fn run(&mut self, worker: &mut Worker, inbox: &Receiver<Command>) -> Result<(), String> {
+    fn run(&mut self, worker: &mut Worker, kit: Kit) -> Result<(), String> {
+        let Kit { inbox, outlet } = kit;
         let plan = self.plan;
         let seat = Seat { process: plan.process, threads: plan.threads, thread: self.thread };
-        let shard = Rc::new(Shard::new(seat, plan.common.clone()));
+        let outlet = outlet.map(Rc::new);
+        let mut saver = outlet.clone().map(|outlet| Saver::new(outlet, plan.common.save_pace));
+        let shard = Rc::new(Shard::new(seat, plan.common.clone(), outlet.clone()));
         let (mut input, probe) = dataflow::build(worker, &shard);
         if plan.restore_epoch > 0 {
             shard.restore(plan.restore_epoch).map_err(|error| error.to_string())?;
@@ -199,6 +241,9 @@ impl Loop<'_> {
         (self.sink)(self.thread, Report::Ready);
         let mut counters_sent = Instant::now();
         loop {
+            if let Some(outlet) = &outlet {
+                outlet.check().map_err(|error| error.to_string())?;
+            }
             let command = match inbox.try_recv() {
                 Ok(command) => command,
                 Err(TryRecvError::Empty) => {
@@ -211,9 +256,13 @@ impl Loop<'_> {
                 Command::Epoch(epoch) => {
                     self.epoch(worker, &shard, &mut input, &probe, epoch)?;
                     let due = counters_sent.elapsed() >= COUNTERS_EVERY;
-                    self.report_epoch(&shard, due).map_err(|error| error.to_string())?;
+                    self.report_epoch(&shard, due);
                     if due {
                         counters_sent = Instant::now();
+                    }
+                    shard.lives.borrow_mut().turn_history().map_err(|error| error.to_string())?;
+                    if let Some(saver) = &mut saver {
+                        saver.step(&shard).map_err(|error| error.to_string())?;
                     }
                 }
                 Command::Baseline(lines) => {
@@ -224,17 +273,12 @@ impl Loop<'_> {
                     answers::answer(&shard, &question, |part| (self.sink)(self.thread, Report::Answer(Box::new(part))));
                     shard.spent(Stage::Answers, started);
                 }
-                Command::Checkpoint => {
-                    let started = Instant::now();
-                    self.checkpoint(&shard);
-                    shard.spent(Stage::Checkpoint, started);
-                }
+                Command::Checkpoint => self.checkpoint(&shard, &mut saver)?,
                 Command::Committed { epoch } => {
                     if self.thread == 0
-                        && let Some(store) = &plan.common.store
-                        && let Err(error) = store.forget_before(epoch)
+                        && let Some(outlet) = &outlet
                     {
-                        tracing::warn!(%error, "old checkpoints stay");
+                        outlet.forget_before(epoch).map_err(|error| error.to_string())?;
                     }
                 }
                 Command::Stop => return Ok(()),
@@ -268,8 +312,7 @@ impl Loop<'_> {
         shard.failure().map_or(Ok(()), Err)
     }
 
-    fn report_epoch(&self, shard: &Shard, with_counters: bool) -> Result<(), StoreError> {
-        shard.lives.borrow_mut().turn_history()?;
+    fn report_epoch(&self, shard: &Shard, with_counters: bool) {
         let alerts = shard.alerts.borrow_mut().close_epoch(shard.patterns());
         let watched = answers::watched(shard);
         let counters = if with_counters {
@@ -279,41 +322,19 @@ impl Loop<'_> {
             Vec::new()
         };
         (self.sink)(self.thread, Report::EpochDone { epoch: shard.epoch.get(), alerts, watched, counters });
-        Ok(())
     }
 
-    fn checkpoint(&self, shard: &Shard) {
+    /// Sends the state of the last epoch off; the writer reports on it later. What cannot be sent is said here.
+    fn checkpoint(&self, shard: &Shard, saver: &mut Option<Saver>) -> Result<(), String> {
         let epoch = shard.epoch.get();
-        let result = self.write_and_cut(shard, epoch).map_err(|error| error.to_string());
-        (self.sink)(self.thread, Report::CheckpointDone { epoch, result });
-    }
-
-    /// Bytes: of the thread's own state; for the thread that cut, of the whole checkpoint.
-    fn write_and_cut(&self, shard: &Shard, epoch: u64) -> Result<u64, StoreError> {
-        let Some(store) = &self.plan.common.store else {
-            return Err(StoreError::Damaged { what: "no data directory was given, so nothing can be kept".into() });
+        let refuse = |error: String| (self.sink)(self.thread, Report::CheckpointDone { epoch, result: Err(error) });
+        let Some(saver) = saver else {
+            refuse("no data directory was given, so nothing can be kept".to_owned());
+            return Ok(());
         };
-        let written = shard.save(store)?;
-        *self.cutting.bytes.lock().expect("no thread fails while it holds this") += written;
-        // All threads write the state of the same epoch before they go on: the last one cuts.
-        if self.cutting.written.fetch_add(1, Ordering::AcqRel) + 1 < self.plan.threads {
-            while self.cutting.written.load(Ordering::Acquire) != 0 {
-                std::thread::sleep(Duration::from_micros(200));
-            }
-            return Ok(written);
-        }
-        let result = store.cut(&Manifest {
-            state_version: STATE_VERSION,
-            epoch,
-            clock: shard.lives.borrow().clock(),
-            generation: self.plan.generation,
-            catalogue_fingerprint: self.plan.common.catalogue.fingerprint(),
-            rules_fingerprint: self.plan.common.rules.fingerprint(),
-            key_group_owners: self.plan.common.owners.to_vec(),
-            process: self.plan.process as u32,
-            threads: self.plan.threads as u32,
-        });
-        self.cutting.written.store(0, Ordering::Release);
-        result
+        saver.mark(shard).map_err(|error| {
+            refuse(error.to_string());
+            error.to_string()
+        })
     }
 }

@@ -4,9 +4,10 @@
 //! takes an epoch that was routed before, so that a bench measures the engine alone.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     path::Path,
     sync::{Arc, mpsc},
+    time::Duration,
 };
 
 use billwatch_market::{
@@ -26,6 +27,7 @@ use crate::{
     limits::{AWAKE_BILLS_MIN, QUESTION_FACTS_MAX},
     mesh::Mesh,
     ownership::{Owners, even_owners},
+    saving::SavePace,
     shard::Common,
     store::Store,
 };
@@ -46,6 +48,26 @@ pub struct EpochResult {
     pub watched: Vec<v1::WatchedCells>,
 }
 
+/// What tests make smaller or quicker.
+struct Bounds {
+    awake_bills_min: usize,
+    question_facts_max: usize,
+    save_pace: SavePace,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            awake_bills_min: AWAKE_BILLS_MIN,
+            question_facts_max: QUESTION_FACTS_MAX,
+            save_pace: SavePace::default(),
+        }
+    }
+}
+
+/// What threads report of a checkpoint: epoch, and bytes or what went wrong.
+type CheckpointResult = (u64, Result<u64, String>);
+
 /// The engine in one process.
 pub struct EngineHarness {
     process: Option<Process>,
@@ -55,6 +77,8 @@ pub struct EngineHarness {
     epoch: u64,
     question: u64,
     counters: Vec<BTreeMap<String, i64>>,
+    /// What threads have reported of checkpoints, and nobody has asked for yet.
+    checkpoints: VecDeque<CheckpointResult>,
     /// Facts by event id, for the copies of variants; `None`: not asked for.
     known: Option<HashMap<EventId, Vec<Fact>>>,
 }
@@ -68,7 +92,7 @@ impl EngineHarness {
         dir: Option<&Path>,
         restore_epoch: u64,
     ) -> anyhow::Result<Self> {
-        Self::start_within(catalogue, threads, dir, restore_epoch, (AWAKE_BILLS_MIN, QUESTION_FACTS_MAX))
+        Self::start_within(catalogue, threads, dir, restore_epoch, Bounds::default())
     }
 
     /// The same with room for few unpacked bills, so that small markets have bills at rest too.
@@ -79,7 +103,19 @@ impl EngineHarness {
         restore_epoch: u64,
         awake_bills_min: usize,
     ) -> anyhow::Result<Self> {
-        Self::start_within(catalogue, threads, dir, restore_epoch, (awake_bills_min, QUESTION_FACTS_MAX))
+        Self::start_within(catalogue, threads, dir, restore_epoch, Bounds { awake_bills_min, ..Bounds::default() })
+    }
+
+    /// The same with a step of early saves and a part of the history after every epoch, and room for one unpacked bill.
+    pub fn start_saving_always(
+        catalogue: &Arc<Catalogue>,
+        threads: usize,
+        dir: &Path,
+        restore_epoch: u64,
+    ) -> anyhow::Result<Self> {
+        let save_pace = SavePace { every: Duration::ZERO, step: Duration::ZERO, history_part_bytes: 1 };
+        let bounds = Bounds { awake_bills_min: 1, save_pace, ..Bounds::default() };
+        Self::start_within(catalogue, threads, Some(dir), restore_epoch, bounds)
     }
 
     /// The same with another limit of what a question may read again.
@@ -90,7 +126,7 @@ impl EngineHarness {
         restore_epoch: u64,
         question_facts_max: usize,
     ) -> anyhow::Result<Self> {
-        Self::start_within(catalogue, threads, dir, restore_epoch, (AWAKE_BILLS_MIN, question_facts_max))
+        Self::start_within(catalogue, threads, dir, restore_epoch, Bounds { question_facts_max, ..Bounds::default() })
     }
 
     fn start_within(
@@ -98,7 +134,7 @@ impl EngineHarness {
         threads: usize,
         dir: Option<&Path>,
         restore_epoch: u64,
-        (awake_bills_min, question_facts_max): (usize, usize),
+        Bounds { awake_bills_min, question_facts_max, save_pace }: Bounds,
     ) -> anyhow::Result<Self> {
         let owners = even_owners(threads);
         let store = dir.map(|dir| Store::open(dir, restore_epoch)).transpose()?.map(Arc::new);
@@ -108,6 +144,7 @@ impl EngineHarness {
             owners: owners.clone(),
             store,
             awake_bills_min,
+            save_pace,
             question_facts_max,
         };
         let plan = Plan { common, process: 0, threads, generation: 1, restore_epoch };
@@ -122,6 +159,7 @@ impl EngineHarness {
             epoch: restore_epoch,
             question: 0,
             counters: vec![BTreeMap::new(); threads],
+            checkpoints: VecDeque::new(),
             known: None,
         };
         harness.gather(|report| matches!(report, Report::Ready))?;
@@ -253,22 +291,50 @@ impl EngineHarness {
         Ok(rows)
     }
 
-    /// Takes a checkpoint of the last epoch and commits it. Bytes written.
+    /// Takes a checkpoint of the last epoch and commits it. Bytes that it refers to.
     pub fn checkpoint(&mut self) -> anyhow::Result<u64> {
+        self.begin_checkpoint()?;
+        let (epoch, bytes) = self.finish_checkpoint()?;
+        self.commit(epoch)?;
+        Ok(bytes)
+    }
+
+    /// Tells every thread to take a checkpoint of the last epoch; does not wait.
+    pub fn begin_checkpoint(&mut self) -> anyhow::Result<()> {
         for feeder in self.process()?.feeders() {
             feeder.send(Command::Checkpoint)?;
         }
-        let mut bytes = 0;
-        for report in self.gather(|report| matches!(report, Report::CheckpointDone { .. }))? {
-            if let Report::CheckpointDone { result, .. } = report {
-                bytes = bytes.max(result.map_err(anyhow::Error::msg)?);
-            }
+        Ok(())
+    }
+
+    /// True when every thread has reported on the oldest checkpoint under way, as far as reports were heard.
+    pub fn is_checkpoint_done(&self) -> bool {
+        self.checkpoints.len() >= self.threads
+    }
+
+    /// Waits for the oldest checkpoint under way: its epoch and bytes.
+    ///
+    /// # Errors
+    /// It could not be taken.
+    pub fn finish_checkpoint(&mut self) -> anyhow::Result<(u64, u64)> {
+        while !self.is_checkpoint_done() {
+            let (thread, report) = self.reports.recv()?;
+            self.keep(thread, report)?;
         }
-        let epoch = self.epoch;
+        let results: Vec<CheckpointResult> = self.checkpoints.drain(..self.threads).collect();
+        let mut whole = (0, 0);
+        for (epoch, result) in results {
+            whole = (epoch, result.map_err(anyhow::Error::msg)?);
+        }
+        Ok(whole)
+    }
+
+    /// Tells every thread that a checkpoint is complete everywhere.
+    pub fn commit(&mut self, epoch: u64) -> anyhow::Result<()> {
         for feeder in self.process()?.feeders() {
             feeder.send(Command::Committed { epoch })?;
         }
-        Ok(bytes)
+        Ok(())
     }
 
     /// Growing counters, summed over the threads, as of their last reports (one a second).
@@ -308,6 +374,7 @@ impl EngineHarness {
     fn keep(&mut self, thread: usize, report: Report) -> anyhow::Result<Option<Report>> {
         match &report {
             Report::Failed { error } => anyhow::bail!("worker thread {thread}: {error}"),
+            Report::CheckpointDone { epoch, result } => self.checkpoints.push_back((*epoch, result.clone())),
             Report::EpochDone { counters, .. } => {
                 for counter in counters {
                     self.counters[thread].insert(counter.name.clone(), counter.value);

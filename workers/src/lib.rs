@@ -20,6 +20,7 @@ pub mod limits;
 pub mod mesh;
 pub mod ownership;
 pub mod parcel;
-mod saving;
+mod restoring;
+pub mod saving;
 pub mod shard;
 pub mod store;

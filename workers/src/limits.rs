@@ -47,6 +47,37 @@ pub const EXPLAIN_FACTS_MAX: usize = 10_000;
 /// Checkpoints kept on disk: the last two committed ones (ARCHITECTURE.md).
 pub const CHECKPOINTS_KEPT: usize = 2;
 
+/// Jobs that may wait for the writer of a process: some tens of MiB of rows and history. A disk that is slower than the facts
+/// then slows the loop down, not the memory up.
+pub const WRITER_QUEUE: usize = 64;
+
+/// Bytes of rows that the writer gathers of one state table before it writes a table file: large files need little
+/// compaction, and of rows that change often only the last is written.
+pub const TABLE_GATHERED_BYTES: usize = 32 << 20;
+
+/// Bytes of rows that a thread gathers of one state table before it sends them: some thousand rows, so that sending costs
+/// nothing a row.
+pub const ROWS_SENT_BYTES: usize = 256 << 10;
+
+/// Bytes of history that a thread gathers before it sends them: large files, and a look-up scans at most a few of these.
+pub const HISTORY_PART_BYTES: usize = 8 << 20;
+
+/// Bytes of history of one thread that may wait for the disk: as much as comes in a second at full speed. Then the loop waits.
+pub const HISTORY_WAITING_BYTES: usize = 64 << 20;
+
+/// From the beginning of a sweep of early saves to that of the next: a tenth of what changed between two checkpoints is left
+/// for the loop to encode at the second, and rows that change all the time are encoded ten times as often, not a hundred.
+pub const SAVE_EVERY: Duration = Duration::from_secs(3);
+
+/// Early saves may take one part in so many of the loop's time.
+pub const SAVE_SHARE: u32 = 16;
+
+/// Shortest step of early saves, taken after an epoch: what an epoch of 20 ms does not feel.
+pub const SAVE_STEP: Duration = Duration::from_millis(1);
+
+/// Longest step of early saves, however long the epoch took: nobody who waits for an answer feels it.
+pub const SAVE_STEP_MAX: Duration = Duration::from_millis(20);
+
 /// Pause between two reports of counters: they are for people.
 pub const COUNTERS_EVERY: Duration = Duration::from_secs(1);
 

@@ -1,71 +1,176 @@
-//! The state of a shard on disk: what a checkpoint writes and a restore reads.
+//! The state of a shard on its way to disk: what a checkpoint holds.
 //!
-//! Only what changed since the last checkpoint is written, table by table, each row under its key group. What is a function
-//! of other state (timers, what waits for the clock, the index of readers) is not written but worked out again.
+//! Only what changed is sent, table by table, each row under its key group; [`crate::store::writer`] writes it, and the loop
+//! never waits for that. What is a function of other state is not saved (`restoring`).
 //!
-//! First form, named: rows are encoded and sorted on the loop, which stands still meanwhile (`stage_checkpoint_ns_total`);
-//! a restore needs the assignment of key groups under which the checkpoint was taken. Rows are laid out by group, so that a
-//! rescale needs no rewrite, except for the windows of rules that compare keys: those are to be gathered from the keyed ones.
+//! Rows leave in two ways. Between checkpoints, after the report of an epoch, a [`Saver`] takes a short step of a *sweep*
+//! over everything that changed: so little is left to encode when a checkpoint is wanted. Then everything that is left is
+//! encoded between two epochs, and the thread says its mark. This last step is what a checkpoint costs the loop
+//! (`stage_checkpoint_ns_total` with the steps, `longest_save_ns` alone).
+//!
+//! Invariant: a row that changed stands on a list of its view until it is encoded, and a row that is encoded is sent or the
+//! thread ends with an error. So the rows before a mark, the last of each key, are the state at the mark.
+//!
+//! First form, named: a restore needs the assignment of key groups under which the checkpoint was taken. Rows are laid out
+//! by group, so that a rescale needs no rewrite, except for the windows of rules that compare keys: those are to be gathered
+//! from the keyed ones.
+
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use billwatch_market::{
-    aggregate::CellKey,
-    codec::{decode_fact, encode_fact},
-    ids::Day,
-    items::Item,
-    pattern::{AlertId, Cell, FeatureIndex, Hit, HitCount, Key, Member},
+    codec::encode_fact,
+    pattern::{AlertId, HitCount},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    dataflow::{
-        alerts::{AlertName, alert_group},
-        cells::cell_group,
-        lives::SavedRow,
-        valuation::Effects,
-        windows::Place,
-    },
+    counters::Stage,
+    dataflow::{alerts::alert_group, cells::cell_group},
+    limits::{HISTORY_PART_BYTES, ROWS_SENT_BYTES, SAVE_EVERY, SAVE_SHARE, SAVE_STEP, SAVE_STEP_MAX},
     ownership::{group_of_rule, group_of_words},
     shard::Shard,
-    store::{Store, StoreError, Table, checkpoint::manifest, history::Subject},
+    store::{StoreError, Table, rows::Bundle, writer::Outlet},
 };
 
-/// A row to write; `None` removes it.
-type Row = (Vec<u8>, Option<Vec<u8>>);
-
 /// Group of rows that every thread of a process reads.
-const EVERYBODY: u16 = 0;
+pub const EVERYBODY: u16 = 0;
 
-fn damaged(what: &str) -> StoreError {
-    StoreError::Damaged { what: format!("a row of a checkpoint: {what}") }
+/// Rows between two looks at the clock: some microseconds.
+const AT_ONCE: usize = 64;
+
+/// Appends the form of a value.
+pub fn append(to: &mut Vec<u8>, value: &impl Serialize) {
+    *to = postcard::to_extend(value, std::mem::take(to)).expect("memory takes every row");
 }
 
-fn encode(value: &impl Serialize) -> Vec<u8> {
-    postcard::to_stdvec(value).expect("memory takes every row")
+fn append_key(to: &mut Vec<u8>, group: u16, rest: &impl Serialize) {
+    to.extend_from_slice(&group.to_be_bytes());
+    append(to, rest);
 }
 
-fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
-    postcard::from_bytes(bytes).map_err(|error| damaged(&error.to_string()))
+/// How much is saved between checkpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct SavePace {
+    /// From the beginning of a sweep to that of the next.
+    pub every: Duration,
+    /// Shortest step; a longer one in long epochs.
+    pub step: Duration,
+    /// Bytes of history that a thread gathers before it sends them.
+    pub history_part_bytes: usize,
 }
 
-fn keyed(group: u16, rest: &impl Serialize) -> Vec<u8> {
-    let mut key = group.to_be_bytes().to_vec();
-    key = postcard::to_extend(rest, key).expect("memory takes every key");
-    key
+impl Default for SavePace {
+    fn default() -> Self {
+        SavePace { every: SAVE_EVERY, step: SAVE_STEP, history_part_bytes: HISTORY_PART_BYTES }
+    }
 }
 
-fn unkeyed<'a, T: Deserialize<'a>>(key: &'a [u8]) -> Result<T, StoreError> {
-    decode(key.get(2..).ok_or_else(|| damaged("a short key"))?)
+/// What is saved on its own.
+#[derive(Clone, Copy)]
+enum View {
+    Reference,
+    Lives,
+    Cells,
+    Keyed,
+    Collective,
+    Judgements,
+    Alerts,
 }
 
-fn write(store: &Store, table: Table, mut rows: Vec<Row>) -> Result<u64, StoreError> {
-    rows.sort_unstable_by(|left, right| left.0.cmp(&right.0));
-    rows.dedup_by(|later, first| later.0 == first.0);
-    store.write_sorted(table, rows)
+const VIEWS: [View; 7] =
+    [View::Reference, View::Lives, View::Cells, View::Keyed, View::Collective, View::Judgements, View::Alerts];
+
+/// Saves the state of one worker thread.
+pub struct Saver {
+    outlet: Rc<Outlet>,
+    pace: SavePace,
+    /// Place in [`VIEWS`] at which the sweep is; their number when none is under way.
+    view: usize,
+    sweep_begun: Instant,
+    last_step: Instant,
+    bundle: Bundle,
 }
 
-fn present(rows: Vec<SavedRow>) -> Vec<Row> {
-    rows.into_iter().map(|(key, value)| (key, Some(value))).collect()
+impl Saver {
+    /// Nothing was sent yet.
+    pub fn new(outlet: Rc<Outlet>, pace: SavePace) -> Self {
+        let now = Instant::now();
+        Saver { outlet, pace, view: VIEWS.len(), sweep_begun: now, last_step: now, bundle: Bundle::default() }
+    }
+
+    /// Between two epochs: a short step of a sweep, when one is due and the writer has room.
+    ///
+    /// # Errors
+    /// The writer has failed.
+    pub fn step(&mut self, shard: &Shard) -> Result<(), StoreError> {
+        self.outlet.check()?;
+        let started = Instant::now();
+        let since = started - self.last_step;
+        self.last_step = started;
+        if !self.outlet.has_room() {
+            return Ok(());
+        }
+        if self.view == VIEWS.len() {
+            if started - self.sweep_begun < self.pace.every {
+                return Ok(());
+            }
+            self.sweep_begun = started;
+            self.view = 0;
+            shard.begin_sweep();
+        }
+        let until = started + (since / SAVE_SHARE).clamp(self.pace.step, SAVE_STEP_MAX.max(self.pace.step));
+        while self.view < VIEWS.len() {
+            if !shard.save_some(VIEWS[self.view], &mut self.bundle) {
+                self.view += 1;
+            }
+            if Instant::now() >= until {
+                break;
+            }
+        }
+        let sent = self.send(ROWS_SENT_BYTES);
+        shard.spent_saving(started);
+        sent
+    }
+
+    /// Answers the order to take a checkpoint of the last epoch. The writer reports on it.
+    ///
+    /// # Errors
+    /// The writer has failed, so nobody reports.
+    pub fn mark(&mut self, shard: &Shard) -> Result<(), StoreError> {
+        let epoch = shard.epoch.get();
+        if self.outlet.is_cutting() {
+            return self.outlet.decline(epoch);
+        }
+        let started = Instant::now();
+        shard.lives.borrow_mut().seal_history()?;
+        shard.begin_sweep();
+        for view in VIEWS {
+            while shard.save_some(view, &mut self.bundle) {
+                self.send(ROWS_SENT_BYTES)?;
+            }
+        }
+        let effects = shard.lives.borrow().effects();
+        let totals = self.bundle.of(Table::Totals);
+        totals.put(|to| append_key(to, shard.first_group(), &()), |to| append(to, &effects));
+        self.send(0)?;
+        self.view = VIEWS.len();
+        let clock = shard.lives.borrow().clock();
+        self.outlet.mark(epoch, clock)?;
+        shard.spent_saving(started);
+        Ok(())
+    }
+
+    /// Sends the rows of each table of at least this weight.
+    fn send(&mut self, weight: usize) -> Result<(), StoreError> {
+        while let Some((table, rows)) = self.bundle.take_heavy(weight) {
+            self.outlet.send_rows(table, rows)?;
+        }
+        Ok(())
+    }
 }
 
 impl Shard {
@@ -76,145 +181,124 @@ impl Shard {
         self.alerts.borrow_mut().keep_dirty = true;
     }
 
-    /// Writes what changed since the last checkpoint. Bytes written.
-    pub fn save(&self, store: &Store) -> Result<u64, StoreError> {
-        let mut lives = self.lives.borrow_mut();
-        lives.flush_history()?;
-        let (bills, singles) = lives.take_dirty();
-        let mut bytes = write(store, Table::Bills, present(bills))?;
-        bytes += write(store, Table::Singles, present(singles))?;
-        let reference = lives.take_unsaved_reference().into_iter().map(|record| {
-            let mut value = Vec::new();
-            encode_fact(&record, &mut value);
-            (keyed(EVERYBODY, &(record.event_id.to_be_bytes(), xxh3_64(&value))), Some(value))
-        });
-        bytes += write(store, Table::Reference, reference.collect())?;
-        let totals = (keyed(self.first_group(), &()), Some(encode(&lives.effects())));
-        bytes += write(store, Table::Totals, vec![totals])?;
-        drop(lives);
-        bytes += self.save_cells(store)?;
-        bytes += self.save_windows(store)?;
-        let alerts = self.alerts.borrow_mut().take_dirty().into_iter().map(|(name, count)| {
-            let id = AlertId::of(self.patterns().id(name.0), &name.1, name.2);
-            let key = keyed(alert_group(id), &id.0.to_be_bytes());
-            (key, (count != HitCount::default()).then(|| encode(&(name, count))))
-        });
-        bytes += write(store, Table::Alerts, alerts.collect())?;
-        Ok(bytes)
+    fn begin_sweep(&self) {
+        self.lives.borrow_mut().begin_sweep();
+        self.cells.borrow_mut().begin_sweep();
+        self.windows.borrow_mut().begin_sweep();
+        self.alerts.borrow_mut().begin_sweep();
     }
 
-    fn save_cells(&self, store: &Store) -> Result<u64, StoreError> {
+    fn spent_saving(&self, started: Instant) {
+        self.spent(Stage::Checkpoint, started);
+        let longest = &self.counts.longest_save_ns;
+        longest.set(longest.get().max(started.elapsed().as_nanos() as u64));
+    }
+
+    /// Encodes some rows of the sweep over a view. False at its end.
+    fn save_some(&self, view: View, to: &mut Bundle) -> bool {
+        match view {
+            View::Reference => (0..AT_ONCE).all(|_| self.save_reference(to)),
+            View::Lives => {
+                let mut lives = self.lives.borrow_mut();
+                (0..AT_ONCE).all(|_| lives.save_next(to))
+            }
+            View::Cells => self.save_cells(to),
+            View::Keyed => self.save_keyed(to),
+            View::Collective => self.save_collective(to),
+            View::Judgements => self.save_judgements(to),
+            View::Alerts => self.save_alerts(to),
+        }
+    }
+
+    fn save_reference(&self, to: &mut Bundle) -> bool {
+        let Some(record) = self.lives.borrow_mut().take_unsaved_reference() else { return false };
+        let mut value = Vec::new();
+        encode_fact(&record, &mut value);
+        to.of(Table::Reference).put(
+            |to| append_key(to, EVERYBODY, &(record.event_id.to_be_bytes(), xxh3_64(&value))),
+            |to| to.extend_from_slice(&value),
+        );
+        true
+    }
+
+    fn save_cells(&self, to: &mut Bundle) -> bool {
         let mut cells = self.cells.borrow_mut();
-        let dirty = cells.take_dirty();
-        let rows = dirty.into_iter().map(|key| {
-            let sums = cells.table().get(&key).filter(|sums| sums.iter().any(|sum| *sum != 0));
-            (keyed(cell_group(&key), &(key.pair, key.date, key.item)), sums.map(|sums| encode(&sums)))
-        });
-        write(store, Table::Cells, rows.collect())
+        let rows = to.of(Table::Cells);
+        (0..AT_ONCE).all(|_| {
+            let Some((key, sums)) = cells.take_unsaved() else { return false };
+            let name = |to: &mut Vec<u8>| append_key(to, cell_group(&key), &(key.pair, key.date, key.item));
+            if sums.iter().any(|sum| *sum != 0) {
+                rows.put(name, |to| append(to, &sums))
+            } else {
+                rows.remove(name)
+            }
+            true
+        })
     }
 
-    fn save_windows(&self, store: &Store) -> Result<u64, StoreError> {
+    fn save_keyed(&self, to: &mut Bundle) -> bool {
+        let mut windows = self.windows.borrow_mut();
+        let rows = to.of(Table::Windows);
+        (0..AT_ONCE).all(|_| {
+            windows.keyed.take_unsaved(|name, cells| {
+                let key = |to: &mut Vec<u8>| append_key(to, group_of_words([name.1.0, name.1.1, 0]), &(false, name));
+                if cells.is_empty() { rows.remove(key) } else { rows.put(key, |to| append(to, &cells)) }
+            })
+        })
+    }
+
+    fn save_collective(&self, to: &mut Bundle) -> bool {
         let patterns = self.patterns();
         let mut windows = self.windows.borrow_mut();
-        let mut rows: Vec<Row> = Vec::new();
-        let mut put = |group, collective: bool, name: (FeatureIndex, Key, i64), cells: Vec<(Member, Cell)>| {
-            rows.push((keyed(group, &(collective, name)), (!cells.is_empty()).then(|| encode(&cells))));
-        };
-        for (name, cells) in windows.keyed.take_dirty() {
-            put(group_of_words([name.1.0, name.1.1, 0]), false, name, cells);
-        }
-        for (name, cells) in windows.collective.take_dirty() {
-            // Under the group of the first own rule that reads the feature.
-            let rules = patterns.readers(name.0).iter().map(|reader| reader.pattern);
-            let groups = rules.filter(|rule| windows.owns(*rule)).map(|rule| group_of_rule(patterns.id(rule)));
-            put(groups.min().unwrap_or(EVERYBODY), true, name, cells);
-        }
-        let mut bytes = write(store, Table::Windows, rows)?;
-        let judgements = windows.take_dirty_judgements().into_iter().map(|(place, hits)| {
+        let (collective, own_rules) = windows.collective_and_own_rules();
+        let rows = to.of(Table::Windows);
+        (0..AT_ONCE).all(|_| {
+            collective.take_unsaved(|name, cells| {
+                // Under the group of the first own rule that reads the feature.
+                let rules = patterns.readers(name.0).iter().map(|reader| reader.pattern);
+                let groups =
+                    rules.filter(|rule| own_rules[usize::from(rule.0)]).map(|rule| group_of_rule(patterns.id(rule)));
+                let group = groups.min().unwrap_or(EVERYBODY);
+                let key = |to: &mut Vec<u8>| append_key(to, group, &(true, name));
+                if cells.is_empty() { rows.remove(key) } else { rows.put(key, |to| append(to, &cells)) }
+            })
+        })
+    }
+
+    fn save_judgements(&self, to: &mut Bundle) -> bool {
+        let patterns = self.patterns();
+        let mut windows = self.windows.borrow_mut();
+        let rows = to.of(Table::Judgements);
+        (0..AT_ONCE).all(|_| {
+            let Some((place, hits)) = windows.take_unsaved_judgement() else { return false };
             let group = if patterns.compares(place.pattern) {
                 group_of_rule(patterns.id(place.pattern))
             } else {
                 group_of_words([place.key.0, place.key.1, 0])
             };
-            (keyed(group, &place), (!hits.is_empty()).then(|| encode(&hits)))
-        });
-        bytes += write(store, Table::Judgements, judgements.collect())?;
-        Ok(bytes)
+            let key = |to: &mut Vec<u8>| append_key(to, group, &place);
+            if hits.is_empty() {
+                rows.remove(key)
+            } else {
+                rows.put(key, |to| append(to, &hits))
+            }
+            true
+        })
     }
 
-    /// Loads the checkpoint at which the store was opened.
-    pub fn restore(&self, epoch: u64) -> Result<(), StoreError> {
-        let Some(store) = &self.common.store else {
-            return Err(StoreError::Damaged { what: "no data directory was given, so there is no checkpoint".into() });
-        };
-        let manifest = manifest(store.dir(), epoch)?;
-        if manifest.key_group_owners != *self.common.owners {
-            return Err(StoreError::Damaged {
-                what: format!("checkpoint {epoch} was taken under another assignment of key groups"),
-            });
-        }
-        if manifest.rules_fingerprint != self.common.rules.fingerprint() {
-            return Err(StoreError::Damaged {
-                what: format!("checkpoint {epoch} was taken under other pattern rules"),
-            });
-        }
-        let mut lives = self.lives.borrow_mut();
-        store.scan_group(Table::Reference, EVERYBODY, |_, value| {
-            let record = decode_fact(&mut &*value).map_err(|error| damaged(&error.to_string()))?;
-            lives.restore_reference(record);
-            Ok(())
-        })?;
-        let mut effects = Effects::default();
-        let index = self.seat.index() as u32;
-        let own = self.common.owners.iter().enumerate().filter(|(_, owner)| **owner == index);
-        for group in own.map(|(group, _)| group as u16) {
-            for table in [Table::Bills, Table::Singles] {
-                store.scan_group(table, group, |key, value| match Subject::of_key(key) {
-                    Some(Subject::Bill(bill)) => lives.restore_bill(bill, value),
-                    Some(Subject::Single { is_reference, event }) => lives.restore_single(is_reference, event, value),
-                    None => Err(damaged("the key of a life")),
-                })?;
-            }
-            store.scan_group(Table::Totals, group, |_, value| {
-                effects = decode(value)?;
-                Ok(())
-            })?;
-            self.restore_group(store, group)?;
-        }
-        lives.resume(manifest.clock, effects);
-        self.windows.borrow_mut().resume(self.patterns(), manifest.clock);
-        self.epoch.set(epoch);
-        Ok(())
-    }
-
-    fn restore_group(&self, store: &Store, group: u16) -> Result<(), StoreError> {
-        let mut cells = self.cells.borrow_mut();
-        store.scan_group(Table::Cells, group, |key, value| {
-            let (pair, date, item): (u16, Day, Item) = unkeyed(key)?;
-            let sums: Vec<i128> = decode(value)?;
-            cells.restore(CellKey { pair, date, item }, &sums);
-            Ok(())
-        })?;
-        let mut windows = self.windows.borrow_mut();
-        store.scan_group(Table::Windows, group, |key, value| {
-            let (collective, (feature, of, bucket)): (bool, (FeatureIndex, Key, i64)) = unkeyed(key)?;
-            let cells: Vec<(Member, Cell)> = decode(value)?;
-            for (member, cell) in cells {
-                windows.restore_cell(collective, (feature, of, bucket, member), cell);
-            }
-            Ok(())
-        })?;
-        store.scan_group(Table::Judgements, group, |key, value| {
-            let place: Place = unkeyed(key)?;
-            let hits: Vec<Hit> = decode(value)?;
-            windows.restore_judgement(place, hits);
-            Ok(())
-        })?;
+    fn save_alerts(&self, to: &mut Bundle) -> bool {
         let mut alerts = self.alerts.borrow_mut();
-        store.scan_group(Table::Alerts, group, |_, value| {
-            let (name, count): (AlertName, HitCount) = decode(value)?;
-            alerts.restore(name, count);
-            Ok(())
+        let rows = to.of(Table::Alerts);
+        (0..AT_ONCE).all(|_| {
+            let Some((name, count)) = alerts.take_unsaved() else { return false };
+            let id = AlertId::of(self.patterns().id(name.0), &name.1, name.2);
+            let key = |to: &mut Vec<u8>| append_key(to, alert_group(id), &id.0.to_be_bytes());
+            if count == HitCount::default() {
+                rows.remove(key)
+            } else {
+                rows.put(key, |to| append(to, &(name, count)))
+            }
+            true
         })
     }
 

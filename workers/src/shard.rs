@@ -5,6 +5,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    rc::Rc,
     sync::Arc,
     time::Instant,
 };
@@ -23,7 +24,8 @@ use crate::{
     },
     ownership::{Owners, group_of_rule},
     parcel::Parcel,
-    store::Store,
+    saving::SavePace,
+    store::{Store, writer::Outlet},
 };
 
 /// Where a worker thread sits in the mesh.
@@ -57,6 +59,8 @@ pub struct Common {
     pub store: Option<Arc<Store>>,
     /// Bills that a thread may keep unpacked, whatever their number: [`crate::limits::AWAKE_BILLS_MIN`], fewer in tests.
     pub awake_bills_min: usize,
+    /// What is saved between checkpoints: more in tests.
+    pub save_pace: SavePace,
     /// Facts that a question may read again: `limits::QUESTION_FACTS_MAX`, less in tests.
     pub question_facts_max: usize,
 }
@@ -86,15 +90,15 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Without facts.
-    pub fn new(seat: Seat, common: Common) -> Self {
+    /// Without facts. `outlet`: its way to the writer, where the process has a store.
+    pub fn new(seat: Seat, common: Common, outlet: Option<Rc<Outlet>>) -> Self {
         let index = seat.index() as u32;
         let patterns = &common.rules.patterns;
         let is_own =
             |rule| patterns.compares(rule) && common.owners[usize::from(group_of_rule(patterns.id(rule)))] == index;
         let shard = Shard {
             seat,
-            lives: RefCell::new(Lives::new(&common, seat)),
+            lives: RefCell::new(Lives::new(&common, seat, outlet.clone())),
             cells: RefCell::new(Cells::default()),
             windows: RefCell::new(Windows::new(patterns, is_own)),
             alerts: RefCell::new(Alerts::default()),
@@ -104,7 +108,7 @@ impl Shard {
             failure: RefCell::new(None),
             common,
         };
-        if shard.common.store.is_some() {
+        if outlet.is_some() {
             shard.keep_dirty();
         }
         shard

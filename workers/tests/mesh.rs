@@ -18,6 +18,7 @@ use billwatch_workers::{
     harness::route,
     mesh::{Hello, Mesh, connect},
     ownership::even_owners,
+    saving::SavePace,
     shard::Common,
 };
 use common::{Dice, corrected, examples, expected, multiplied};
@@ -46,6 +47,7 @@ fn two_processes_over_tcp_agree_with_the_evaluator() {
                 owners: owners.clone(),
                 store: None,
                 awake_bills_min: 2,
+                save_pace: SavePace::default(),
                 question_facts_max: 1_000,
             };
             thread::spawn(move || {

@@ -11,6 +11,8 @@ use billwatch_proto::v1::AlertChange;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
+use super::unsaved::UnsavedSet;
+
 /// A hit on its way to the owner of its alert.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct AlertRow {
@@ -34,8 +36,7 @@ pub struct Alerts {
     set: AlertSet,
     /// Hits before the open epoch, of alerts that it touched.
     before: HashMap<AlertName, HitCount>,
-    /// Touched since the last checkpoint.
-    dirty: hashbrown::HashSet<AlertName>,
+    unsaved: UnsavedSet<AlertName>,
     /// True when checkpoints can be taken.
     pub keep_dirty: bool,
 }
@@ -59,7 +60,7 @@ impl Alerts {
             if now != before {
                 changes.push(change(patterns, &name, now));
                 if self.keep_dirty {
-                    self.dirty.insert(name);
+                    self.unsaved.insert(name);
                 }
             }
         }
@@ -72,12 +73,16 @@ impl Alerts {
         &self.set
     }
 
-    /// Alerts touched since the last call, with their hits now; for a checkpoint.
-    pub fn take_dirty(&mut self) -> Vec<(AlertName, HitCount)> {
-        let count = |name: &AlertName| self.set.get(name.0, &name.1, name.2).copied().unwrap_or_default();
-        let rows = self.dirty.iter().map(|name| (name.clone(), count(name))).collect();
-        self.dirty.clear();
-        rows
+    /// Begins a sweep over what is not saved.
+    pub fn begin_sweep(&mut self) {
+        self.unsaved.begin();
+    }
+
+    /// The next alert of the sweep, with its hits now.
+    pub fn take_unsaved(&mut self) -> Option<(AlertName, HitCount)> {
+        let name = self.unsaved.pop()?;
+        let count = self.set.get(name.0, &name.1, name.2).copied().unwrap_or_default();
+        Some((name, count))
     }
 
     /// Puts an alert of a checkpoint back.

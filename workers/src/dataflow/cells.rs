@@ -5,10 +5,11 @@
 //! cell that comes to nothing is no cell.
 
 use billwatch_market::{aggregate::CellKey, ids::Day, items::Item};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::unsaved::{Marks, Sweep};
 use crate::ownership::group_of_words;
 
 /// A changed cell on its way to its owner: what is added to its sums.
@@ -26,20 +27,23 @@ pub fn cell_group(key: &CellKey) -> u16 {
     group_of_words([u64::from(key.pair) << 32 | u64::from(key.date.0 as u32), key.item.bits(), 0])
 }
 
+/// Place of a cell: of its first sum.
+type CellPlace = u32;
+
 /// Sums by cell.
 #[derive(Default)]
 pub struct CellTable {
     /// By pair: place of the first sum.
-    places: Vec<HashMap<(Day, Item), u32>>,
+    places: Vec<HashMap<(Day, Item), CellPlace>>,
     /// By pair: number of slots.
     slots: Vec<u8>,
     sums: Vec<i128>,
 }
 
 impl CellTable {
-    /// Adds to a cell.
+    /// Adds to a cell. Its place.
     #[inline]
-    pub fn add(&mut self, key: CellKey, more: &[i128]) {
+    pub fn add(&mut self, key: CellKey, more: &[i128]) -> CellPlace {
         let pair = usize::from(key.pair);
         if self.places.len() <= pair {
             self.places.resize_with(pair + 1, HashMap::new);
@@ -55,13 +59,19 @@ impl CellTable {
                 *sum += more;
             }
         }
+        place as CellPlace
+    }
+
+    /// The sums of a cell of a pair, by its place.
+    fn at(&self, pair: u16, place: CellPlace) -> &[i128] {
+        &self.sums[place as usize..place as usize + usize::from(self.slots[usize::from(pair)])]
     }
 
     /// The sums of a cell; `None` when it never was.
     pub fn get(&self, key: &CellKey) -> Option<&[i128]> {
         let pair = usize::from(key.pair);
-        let place = *self.places.get(pair)?.get(&(key.date, key.item))? as usize;
-        Some(&self.sums[place..place + usize::from(self.slots[pair])])
+        let place = *self.places.get(pair)?.get(&(key.date, key.item))?;
+        Some(self.at(key.pair, place))
     }
 
     /// Cells of a pair whose sums are not all zero, in no order.
@@ -96,7 +106,9 @@ pub struct Cells {
     changed: Vec<CellRow>,
     /// True while somebody subscribes.
     pub keep_changed: bool,
-    dirty: HashSet<CellKey>,
+    /// Changed and not saved, each once: its place is marked.
+    unsaved: Sweep<(CellKey, CellPlace)>,
+    marks: Marks,
     /// True when checkpoints can be taken.
     pub keep_dirty: bool,
 }
@@ -105,9 +117,9 @@ impl Cells {
     /// Adds a change.
     #[inline]
     pub fn add(&mut self, row: CellRow) {
-        self.table.add(row.key, &row.sums);
-        if self.keep_dirty {
-            self.dirty.insert(row.key);
+        let place = self.table.add(row.key, &row.sums);
+        if self.keep_dirty && self.marks.set(place as usize) {
+            self.unsaved.push((row.key, place));
         }
         if self.keep_changed {
             self.changed.push(row);
@@ -124,9 +136,16 @@ impl Cells {
         std::mem::take(&mut self.changed)
     }
 
-    /// Cells changed since the last call, for a checkpoint.
-    pub fn take_dirty(&mut self) -> HashSet<CellKey> {
-        std::mem::take(&mut self.dirty)
+    /// Begins a sweep over what is not saved.
+    pub fn begin_sweep(&mut self) {
+        self.unsaved.begin();
+    }
+
+    /// The next cell of the sweep, with its sums now.
+    pub fn take_unsaved(&mut self) -> Option<(CellKey, &[i128])> {
+        let (key, place) = self.unsaved.pop()?;
+        self.marks.clear(place as usize);
+        Some((key, self.table.at(key.pair, place)))
     }
 
     /// Puts a cell of a checkpoint back.
@@ -136,7 +155,7 @@ impl Cells {
 
     /// Bytes held, estimated.
     pub fn heap_bytes(&self) -> usize {
-        self.table.heap_bytes() + self.dirty.capacity() * (size_of::<CellKey>() + 1)
+        self.table.heap_bytes() + self.unsaved.heap_bytes() + self.marks.heap_bytes()
     }
 }
 

@@ -16,6 +16,7 @@ pub mod lives;
 mod series;
 pub mod series_store;
 mod touched;
+mod unsaved;
 pub mod valuation;
 pub mod windows;
 

@@ -10,7 +10,7 @@ use billwatch_market::pattern::{Cell, FeatureDelta, FeatureIndex, Key, Member, W
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 use smallvec::SmallVec;
 
-use super::series::Series;
+use super::{series::Series, unsaved::Sweep};
 
 /// A cell by its name.
 pub type CellName = (FeatureIndex, Key, i64, Member);
@@ -33,7 +33,7 @@ pub struct SeriesStore {
     buckets: Option<Vec<BTreeMap<i64, u32>>>,
     cells: usize,
     /// Keys with buckets that are not saved.
-    unsaved: Vec<KeyPlace>,
+    unsaved: Sweep<KeyPlace>,
     /// True when checkpoints can be taken.
     pub keep_dirty: bool,
 }
@@ -42,7 +42,7 @@ pub struct SeriesStore {
 struct KeySeries {
     key: Key,
     series: SmallVec<[(FeatureIndex, Series); 1]>,
-    /// Buckets touched since the last checkpoint.
+    /// Buckets that are not saved.
     unsaved: Vec<(FeatureIndex, i64)>,
 }
 
@@ -183,26 +183,32 @@ impl SeriesStore {
         }
     }
 
-    /// Buckets touched since the last call, with all their cells now; for a checkpoint.
-    pub fn take_dirty(&mut self) -> Vec<(BucketName, Vec<(Member, Cell)>)> {
-        let mut found = Vec::new();
-        for place in std::mem::take(&mut self.unsaved) {
-            let own = &mut self.keys[place as usize];
-            for (feature, bucket) in std::mem::take(&mut own.unsaved) {
-                let mut cells = Vec::new();
-                if let Some(series) = own.series(feature) {
-                    series.cells(bucket, bucket, &mut |_, member, cell| cells.push((member, cell)));
-                }
-                found.push(((feature, own.key, bucket), cells));
+    /// Begins a sweep over what is not saved.
+    pub fn begin_sweep(&mut self) {
+        self.unsaved.begin();
+    }
+
+    /// Takes the next key of the sweep: hands each of its buckets that is not saved over, with all cells that it has now.
+    /// False at the end of the sweep.
+    pub fn take_unsaved(&mut self, mut each: impl FnMut(BucketName, &[(Member, Cell)])) -> bool {
+        let Some(place) = self.unsaved.pop() else { return false };
+        let own = &mut self.keys[place as usize];
+        let mut cells = Vec::new();
+        for (feature, bucket) in std::mem::take(&mut own.unsaved) {
+            cells.clear();
+            if let Some(series) = own.series(feature) {
+                series.cells(bucket, bucket, &mut |_, member, cell| cells.push((member, cell)));
             }
+            each((feature, own.key, bucket), &cells);
         }
-        found
+        true
     }
 
     /// Bytes held, estimated.
     pub fn heap_bytes(&self) -> usize {
         let listed: usize = self.keys_of.iter().map(|keys| keys.capacity() * size_of::<KeyPlace>()).sum();
-        let unsaved: usize = self.unsaved.iter().map(|place| self.keys[*place as usize].unsaved.capacity() * 16).sum();
+        let unsaved: usize =
+            self.keys.iter().map(|own| own.unsaved.capacity() * size_of::<(FeatureIndex, i64)>()).sum();
         let spilled = self.keys.iter().filter(|own| own.series.spilled()).map(|own| own.series.capacity());
         // A single cell lies in its series; more of them cost their entry and half as much for room to grow.
         self.keys.capacity() * (size_of::<KeySeries>() + size_of::<KeyPlace>() + 1)
@@ -210,6 +216,7 @@ impl SeriesStore {
             + self.cells * 72
             + listed
             + unsaved
+            + self.unsaved.heap_bytes()
     }
 
     fn find(&self, key: Key) -> Option<&KeySeries> {

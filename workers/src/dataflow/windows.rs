@@ -23,6 +23,7 @@ use super::{
     alerts::AlertRow,
     series_store::{CellName, SeriesStore},
     touched::{Span, Touched, due, reach},
+    unsaved::UnsavedSet,
 };
 
 /// What the windows operator is told.
@@ -78,7 +79,7 @@ pub struct Windows {
     /// Rules that compare keys and are judged here.
     own_rules: Vec<bool>,
     clock: Option<i64>,
-    dirty_judgements: HashSet<Place>,
+    unsaved_judgements: UnsavedSet<Place>,
     /// Judgements made.
     pub judged_total: u64,
     /// Judgements left out for want of reference data, by the rules of the catalogue.
@@ -119,7 +120,7 @@ impl Windows {
                 .collect(),
             own_rules: rules().map(&owns).collect(),
             clock: None,
-            dirty_judgements: HashSet::new(),
+            unsaved_judgements: UnsavedSet::default(),
             judged_total: 0,
             skipped_total: 0,
         }
@@ -301,6 +302,11 @@ impl Windows {
         self.own_rules[usize::from(pattern.0)]
     }
 
+    /// The store of rules that compare keys, and by rule: it is judged here.
+    pub fn collective_and_own_rules(&mut self) -> (&mut SeriesStore, &[bool]) {
+        (&mut self.collective, &self.own_rules)
+    }
+
     /// A rule that compares keys reads the store of its owner.
     pub fn windows_of(&self, pattern: PatternIndex) -> &SeriesStore {
         if self.own_rules[usize::from(pattern.0)] { &self.collective } else { &self.keyed }
@@ -377,7 +383,7 @@ impl Windows {
             emit(AlertRow { hit: hit.clone(), weight: 1 });
         }
         if self.keyed.keep_dirty {
-            self.dirty_judgements.insert(place);
+            self.unsaved_judgements.insert(place);
         }
         self.put_judgement(place, hits);
     }
@@ -401,10 +407,17 @@ impl Windows {
         }
     }
 
-    /// Judgements changed since the last call, with their hits now; for a checkpoint.
-    pub fn take_dirty_judgements(&mut self) -> Vec<(Place, Vec<Hit>)> {
-        let places = std::mem::take(&mut self.dirty_judgements);
-        places.into_iter().map(|place| (place, self.judgements.get(&place).cloned().unwrap_or_default())).collect()
+    /// Begins a sweep over what is not saved.
+    pub fn begin_sweep(&mut self) {
+        self.keyed.begin_sweep();
+        self.collective.begin_sweep();
+        self.unsaved_judgements.begin();
+    }
+
+    /// The next judgement of the sweep, with its hits now.
+    pub fn take_unsaved_judgement(&mut self) -> Option<(Place, &[Hit])> {
+        let place = self.unsaved_judgements.pop()?;
+        Some((place, self.judgements.get(&place).map_or(&[][..], Vec::as_slice)))
     }
 
     /// Puts a judgement of a checkpoint back.

@@ -165,11 +165,11 @@ pub(super) fn link_back(dir: &Path, epoch: u64, live: &Path) -> Result<(), Store
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::store::Table;
 
-    fn manifest_of(epoch: u64) -> Manifest {
+    pub(in crate::store) fn manifest_of(epoch: u64) -> Manifest {
         Manifest {
             state_version: STATE_VERSION,
             epoch,

@@ -1,15 +1,17 @@
 //! History: every accepted fact, by subject.
 //!
 //! Facts are gathered in memory as they come (their bytes are copied once), and written as one sorted table file when there
-//! are enough of them, by a thread of the process, off the loop. Until the file is ingested the gathered part stays
-//! readable, so that a look-up always sees every fact of the subject.
+//! are enough of them, by the writer of the process ([`super::writer`]), off the loop. Until the file is ingested the
+//! gathered part stays readable, so that a look-up always sees every fact of the subject. Parts are cut between epochs, and
+//! none between the mark and the cut of a checkpoint: so a checkpoint holds the history up to its epoch and no further.
 //!
 //! Key: `key group (2) | kind (1) | id length (1) | id (16) | epoch (8) | index (4)`, big-endian; value: the fact as
 //! `market::codec` writes it.
 
 use std::{
+    rc::Rc,
     sync::{Arc, mpsc},
-    thread::JoinHandle,
+    time::Duration,
 };
 
 use billwatch_market::{
@@ -19,7 +21,8 @@ use billwatch_market::{
     key_group::{key_group_of_bill, key_group_of_party},
 };
 
-use super::{Store, StoreError, Table};
+use super::{Store, StoreError, Table, writer::Outlet};
+use crate::limits::HISTORY_WAITING_BYTES;
 
 /// Whose fact it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -106,38 +109,55 @@ impl Gathered {
     }
 }
 
-/// Bytes gathered before they are written: large files, and a look-up scans at most a few of these.
-const GATHERED_BYTES_MAX: usize = 8 << 20;
+/// Pause between two looks at whether a checkpoint is cut, while memory is full.
+const FULL_PAUSE: Duration = Duration::from_millis(1);
 
-struct Job {
+/// A part of the history on its way to the writer.
+pub(super) struct Part {
     rows: Vec<([u8; KEY_BYTES], u32, u32)>,
-    part: Arc<Gathered>,
-    done: mpsc::Sender<Written>,
+    gathered: Arc<Gathered>,
+    /// Takes the part back once it is in the store.
+    done: mpsc::Sender<Arc<Gathered>>,
 }
 
-/// What the writer reports of a part: it is in the store, or why not.
-type Written = Result<Arc<Gathered>, StoreError>;
+impl Part {
+    /// Writes it; whoever sent it learns that it is there.
+    pub(super) fn write(mut self, store: &Store) -> Result<(), StoreError> {
+        self.rows.sort_unstable_by(|(left, ..), (right, ..)| left.as_slice().cmp(right.as_slice()));
+        let bytes = &self.gathered.bytes;
+        let rows = self.rows.iter().map(|(key, at, length)| (key, Some(&bytes[*at as usize..(at + length) as usize])));
+        store.write_sorted(Table::History, rows)?;
+        // The thread may have ended.
+        let _ = self.done.send(self.gathered);
+        Ok(())
+    }
+}
 
 /// The history of one worker thread.
 pub struct History {
-    store: Option<Arc<Store>>,
+    outlet: Option<Rc<Outlet>>,
+    /// Bytes of a part.
+    part_bytes: usize,
     open: Gathered,
     /// Handed to the writer, not yet in the store; all parts when there is no store.
     sealed: Vec<Arc<Gathered>>,
     /// Memory of a part that is in the store, for the next one: fresh pages cost more than the copying.
     spare: Option<Gathered>,
-    writer: Option<(mpsc::Sender<Job>, JoinHandle<()>)>,
-    done: (mpsc::Sender<Written>, mpsc::Receiver<Written>),
+    done: (mpsc::Sender<Arc<Gathered>>, mpsc::Receiver<Arc<Gathered>>),
 }
 
 impl History {
-    /// With a store: writes there, through a thread of its own. Without: keeps everything in memory (tests, benches).
-    pub fn new(store: Option<Arc<Store>>) -> Self {
-        let writer = store.clone().map(|store| {
-            let (jobs, inbox) = mpsc::channel::<Job>();
-            (jobs, std::thread::spawn(move || write_jobs(&store, &inbox)))
-        });
-        History { store, open: Gathered::default(), sealed: Vec::new(), spare: None, writer, done: mpsc::channel() }
+    /// With a way to the writer: keeps facts in its store. Without: keeps everything in memory (tests, benches).
+    /// `part_bytes`: what is gathered before it is handed over.
+    pub fn new(outlet: Option<Rc<Outlet>>, part_bytes: usize) -> Self {
+        History {
+            outlet,
+            part_bytes,
+            open: Gathered::default(),
+            sealed: Vec::new(),
+            spare: None,
+            done: mpsc::channel(),
+        }
     }
 
     /// Takes in one fact. `subject_of` of [`History::turn`] must know the dense number.
@@ -148,29 +168,31 @@ impl History {
         self.open.rows.push(Row { dense, epoch, at, length: fact_bytes.len() as u32 });
     }
 
-    /// Called between epochs: hands a full part to the writer and learns of parts that are in the store.
+    /// Called between epochs: hands a full part to the writer and learns of parts that are in the store. Waits while too
+    /// much is not.
+    ///
+    /// # Errors
+    /// The writer has failed.
     pub fn turn(&mut self, subject_of: impl Fn(u32) -> Subject) -> Result<(), StoreError> {
-        while let Ok(done) = self.done.1.try_recv() {
-            self.let_go(done?);
+        loop {
+            while let Ok(part) = self.done.1.try_recv() {
+                self.let_go(part);
+            }
+            if let Some(outlet) = &self.outlet {
+                outlet.check()?;
+            }
+            let may_seal = self.outlet.as_ref().is_none_or(|outlet| !outlet.is_cutting());
+            if may_seal && self.open.bytes.len() >= self.part_bytes {
+                self.seal(&subject_of)?;
+            }
+            let waiting: usize = self.sealed.iter().map(|part| part.bytes.len()).sum();
+            if self.outlet.is_none() || waiting + self.open.bytes.len() < HISTORY_WAITING_BYTES {
+                return Ok(());
+            }
+            if let Ok(part) = self.done.1.recv_timeout(FULL_PAUSE) {
+                self.let_go(part);
+            }
         }
-        if self.open.bytes.len() >= GATHERED_BYTES_MAX {
-            self.seal(&subject_of);
-        }
-        Ok(())
-    }
-
-    /// Writes everything and waits until it is in the store. Without a store it does nothing.
-    pub fn flush(&mut self, subject_of: impl Fn(u32) -> Subject) -> Result<(), StoreError> {
-        if self.store.is_none() {
-            return Ok(());
-        }
-        self.seal(&subject_of);
-        while !self.sealed.is_empty() {
-            let part =
-                self.done.1.recv().map_err(|_| StoreError::Damaged { what: "the history writer ended".into() })??;
-            self.let_go(part);
-        }
-        Ok(())
     }
 
     /// A part is in the store.
@@ -183,14 +205,18 @@ impl History {
         }
     }
 
-    fn seal(&mut self, subject_of: &impl Fn(u32) -> Subject) {
+    /// Hands the open part to the writer: all facts so far are then in the store or on their way. Between epochs only.
+    ///
+    /// # Errors
+    /// The writer has failed.
+    pub fn seal(&mut self, subject_of: impl Fn(u32) -> Subject) -> Result<(), StoreError> {
         if self.open.rows.is_empty() {
-            return;
+            return Ok(());
         }
         let next = self.spare.take().unwrap_or_default();
         let part = Arc::new(std::mem::replace(&mut self.open, next));
         self.sealed.push(part.clone());
-        let Some((writer, _)) = &self.writer else { return };
+        let Some(outlet) = &self.outlet else { return Ok(()) };
         let rows = part
             .rows
             .iter()
@@ -203,8 +229,7 @@ impl History {
                 (key, row.at, row.length)
             })
             .collect();
-        // A writer that has ended shows at the next flush.
-        let _ = writer.send(Job { rows, part, done: self.done.0.clone() });
+        outlet.send_part(Part { rows, gathered: part, done: self.done.0.clone() })
     }
 
     /// Facts of the wanted subjects, per subject in order of arrival. `wanted(dense)` gives the place of a subject in the
@@ -217,8 +242,8 @@ impl History {
         let mut pasts: Vec<Vec<Past>> = Vec::with_capacity(subjects.len());
         for subject in subjects {
             let mut past = Vec::new();
-            if let Some(store) = &self.store {
-                read_stored(store, *subject, self.first_gathered_epoch(), &mut past)?;
+            if let Some(outlet) = &self.outlet {
+                read_stored(outlet.store(), *subject, self.first_gathered_epoch(), &mut past)?;
             }
             pasts.push(past);
         }
@@ -247,9 +272,9 @@ impl History {
         mut take: impl FnMut(Subject, Past),
     ) -> Result<(), StoreError> {
         let first = self.first_gathered_epoch();
-        if let Some(store) = &self.store {
+        if let Some(outlet) = &self.outlet {
             for group in groups {
-                store.scan_group(Table::History, *group, |key, value| {
+                outlet.store().scan_group(Table::History, *group, |key, value| {
                     let (epoch, subject) = parse_key(key)?;
                     if epoch < first {
                         take(subject, past_of(epoch, value)?);
@@ -273,16 +298,6 @@ impl History {
     }
 }
 
-/// The writer lets go of the store before the history is gone: the directory can then be opened again.
-impl Drop for History {
-    fn drop(&mut self) {
-        if let Some((jobs, writer)) = self.writer.take() {
-            drop(jobs);
-            let _ = writer.join();
-        }
-    }
-}
-
 fn read_stored(store: &Store, subject: Subject, before: u64, past: &mut Vec<Past>) -> Result<(), StoreError> {
     let prefix = subject.key();
     let (mut from, mut to) = ([0; KEY_BYTES], [0; KEY_BYTES]);
@@ -295,18 +310,6 @@ fn read_stored(store: &Store, subject: Subject, before: u64, past: &mut Vec<Past
         result.is_ok()
     })?;
     result
-}
-
-fn write_jobs(store: &Store, inbox: &mpsc::Receiver<Job>) {
-    while let Ok(mut job) = inbox.recv() {
-        job.rows.sort_unstable_by(|(left, ..), (right, ..)| left.as_slice().cmp(right.as_slice()));
-        let bytes = &job.part.bytes;
-        let rows = job.rows.iter().map(|(key, at, length)| (key, Some(&bytes[*at as usize..(at + length) as usize])));
-        let written = store.write_sorted(Table::History, rows);
-        if job.done.send(written.map(|_| job.part)).is_err() {
-            return;
-        }
-    }
 }
 
 fn parse_key(key: &[u8]) -> Result<(u64, Subject), StoreError> {
@@ -333,7 +336,13 @@ mod tests {
         ids::Day,
     };
 
-    use super::*;
+    use super::{
+        super::{
+            checkpoint::tests::manifest_of,
+            writer::{Told, Writer},
+        },
+        *,
+    };
 
     fn subject(dense: u32) -> Subject {
         Subject::Bill(BillId { digits: u128::from(dense) + 7, length: 30 })
@@ -359,6 +368,13 @@ mod tests {
         history.add(dense, epoch, &bytes);
     }
 
+    fn flush(history: &mut History) {
+        history.seal(subject).unwrap();
+        while !history.sealed.is_empty() {
+            history.turn(subject).unwrap();
+        }
+    }
+
     fn ids(history: &History, dense: u32) -> Vec<u128> {
         let pasts = history.read(&[subject(dense)], |other| (other == dense).then_some(0)).unwrap();
         pasts[0].iter().map(|past| past.fact.event_id).collect()
@@ -368,26 +384,31 @@ mod tests {
     fn every_fact_is_seen_wherever_it_lies() {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Store::open(dir.path(), 0).unwrap());
-        let mut history = History::new(Some(store.clone()));
+        let told: Told = Box::new(|_, _, _| {});
+        let (writer, mut outlets) = Writer::start(store, manifest_of(0), told).unwrap();
+        let outlet = Rc::new(outlets.pop().unwrap());
+        let mut history = History::new(Some(outlet.clone()), 1 << 20);
         for epoch in 1..=3 {
             for dense in 0..50 {
                 add(&mut history, dense, epoch, u128::from(epoch * 1_000) + u128::from(dense));
             }
             match epoch {
-                1 => history.flush(subject).unwrap(),
-                2 => history.seal(&subject),
+                1 => flush(&mut history),
+                2 => history.seal(subject).unwrap(),
                 _ => {}
             }
             assert_eq!(ids(&history, 7), (1..=epoch).map(|epoch| u128::from(epoch * 1_000 + 7)).collect::<Vec<_>>());
         }
-        history.flush(subject).unwrap();
+        flush(&mut history);
         assert_eq!(ids(&history, 7), [1_007, 2_007, 3_007]);
         let mut seen = 0;
         let groups: Vec<u16> = (0..1024).collect();
         history.scan(&groups, subject, |_, _| seen += 1).unwrap();
         assert_eq!(seen, 150);
-        let again = History::new(Some(store));
+        let again = History::new(Some(outlet.clone()), 1 << 20);
         assert_eq!(ids(&again, 49), [1_049, 2_049, 3_049]);
+        drop((history, again, outlet));
+        writer.join();
     }
 
     #[test]

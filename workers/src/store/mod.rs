@@ -15,10 +15,15 @@
 //! * Every value of a state table begins with the version of its form.
 //! * A checkpoint without a whole manifest is no checkpoint; it is removed at start.
 //!
-//! Begin with [`Store::open`]; `history` writes and reads facts, `checkpoint` cuts, restores and removes.
+//! * Worker threads read; the writer of the process alone writes, once it runs.
+//!
+//! Begin with [`Store::open`]; `history` gathers and reads facts, `rows` gathers rows of state, `writer` writes both and cuts
+//! checkpoints, `checkpoint` says what a cut is, and restores and removes.
 
 pub mod checkpoint;
 pub mod history;
+pub mod rows;
+pub mod writer;
 
 use std::{
     fs, io,
@@ -99,6 +104,9 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// The writer of the process has failed; what it said.
+    #[error("{0}")]
+    Writer(String),
     /// A checkpoint or row that was damaged, or written by another version.
     #[error(
         "store: {what}; restore from an earlier checkpoint, or remove the data directory of this worker to replay the log"
@@ -190,7 +198,7 @@ impl Store {
         let bytes = writer.file_size();
         let mut how = IngestExternalFileOptions::default();
         how.set_move_files(true);
-        // Nobody holds snapshots, and readers of a group are the thread that writes it.
+        // Nobody holds snapshots. What is still in the memory of a thread is not read from here (`history`).
         how.set_snapshot_consistency(false);
         self.db.ingest_external_file_cf_opts(self.family(table), &how, vec![path])?;
         Ok(bytes)

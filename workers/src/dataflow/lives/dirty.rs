@@ -1,44 +1,46 @@
-//! Lives that changed since the last checkpoint, each once.
+//! Lives that are not saved as they are, each once.
 
 use super::{Dense, SINGLE, single_place};
+use crate::dataflow::unsaved::{Marks, Sweep};
 
 /// A list, and one bit a life that says who stands in it.
 #[derive(Default)]
 pub struct Dirty {
-    list: Vec<Dense>,
-    bills: Vec<u64>,
-    singles: Vec<u64>,
+    list: Sweep<Dense>,
+    bills: Marks,
+    singles: Marks,
 }
 
 impl Dirty {
     /// Notes that a life changed.
     #[inline]
     pub fn mark(&mut self, dense: Dense) {
-        let (bits, place) = if dense & SINGLE == 0 {
-            (&mut self.bills, dense as usize)
-        } else {
-            (&mut self.singles, single_place(dense))
-        };
-        let (word, bit) = (place / 64, 1u64 << (place % 64));
-        if word >= bits.len() {
-            bits.resize(word + 1, 0);
-        }
-        if bits[word] & bit == 0 {
-            bits[word] |= bit;
+        let is_new =
+            if dense & SINGLE == 0 { self.bills.set(dense as usize) } else { self.singles.set(single_place(dense)) };
+        if is_new {
             self.list.push(dense);
         }
     }
 
-    /// Everybody who changed; from now on nobody has.
-    pub fn take(&mut self) -> Vec<Dense> {
-        self.bills.fill(0);
-        self.singles.fill(0);
-        std::mem::take(&mut self.list)
+    /// Begins a sweep over everybody who changed.
+    pub fn begin_sweep(&mut self) {
+        self.list.begin();
+    }
+
+    /// The next of the sweep, to be saved now.
+    pub fn take(&mut self) -> Option<Dense> {
+        let dense = self.list.pop()?;
+        if dense & SINGLE == 0 {
+            self.bills.clear(dense as usize);
+        } else {
+            self.singles.clear(single_place(dense));
+        }
+        Some(dense)
     }
 
     /// Bytes held.
     pub fn heap_bytes(&self) -> usize {
-        self.list.capacity() * size_of::<Dense>() + (self.bills.capacity() + self.singles.capacity()) * size_of::<u64>()
+        self.list.heap_bytes() + self.bills.heap_bytes() + self.singles.heap_bytes()
     }
 }
 
@@ -52,9 +54,12 @@ mod tests {
         for dense in [3, 700, 3, 3 | SINGLE, 700, 3 | SINGLE] {
             dirty.mark(dense);
         }
-        assert_eq!(dirty.take(), [3, 700, 3 | SINGLE]);
-        assert!(dirty.take().is_empty());
+        dirty.begin_sweep();
+        let mut taken: Vec<_> = std::iter::from_fn(|| dirty.take()).collect();
+        taken.sort_unstable();
+        assert_eq!(taken, [3, 700, 3 | SINGLE]);
         dirty.mark(700);
-        assert_eq!(dirty.take(), [700]);
+        dirty.begin_sweep();
+        assert_eq!((dirty.take(), dirty.take()), (Some(700), None));
     }
 }

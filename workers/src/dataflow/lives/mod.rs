@@ -3,7 +3,7 @@
 //! An epoch comes in as a [`batch`]; [`folding`] takes each of its lives the fast or the slow way; [`bills`] keeps the folded
 //! bills, nearly all of them packed; [`singles`] keeps the facts without a bill; [`strangers`] takes in copies of variants
 //! that belong elsewhere; [`readers`] finds the lives that late reference data touches; [`saved`] writes and reads
-//! checkpoints, [`dirty`] says which rows changed.
+//! checkpoints, [`dirty`] says which rows are not saved.
 //! Begin with [`Lives::apply`].
 //!
 //! Invariant: what this worker has emitted so far is the sum, over its lives, of the value of their facts under the reference
@@ -19,7 +19,7 @@ mod saved;
 mod singles;
 mod strangers;
 
-use std::{collections::BTreeMap, ops::ControlFlow, time::Instant};
+use std::{collections::BTreeMap, ops::ControlFlow, rc::Rc, time::Instant};
 
 use billwatch_market::{
     bill::Bill,
@@ -33,7 +33,6 @@ use billwatch_market::{
 };
 use hashbrown::{HashMap, HashSet};
 
-pub use self::saved::SavedRow;
 use self::{batch::Batch, bills::Bills, dirty::Dirty, readers::Readers, singles::Singles};
 use super::{
     alerts::AlertRow,
@@ -49,6 +48,7 @@ use crate::{
     store::{
         StoreError,
         history::{History, Past, Subject},
+        writer::Outlet,
     },
 };
 
@@ -114,23 +114,24 @@ pub struct Lives {
 }
 
 impl Lives {
-    /// Without facts.
-    pub fn new(common: &Common, seat: Seat) -> Self {
+    /// Without facts. `outlet`: the way to the disk, where there is one.
+    pub fn new(common: &Common, seat: Seat, outlet: Option<Rc<Outlet>>) -> Self {
         // All facts without a bill have one home (market::fact_scope).
         let home = common.owners[usize::from(key_group_of_party(PartyId::SYSTEM))];
+        let saves_reference = seat.thread == 0 && outlet.is_some();
         Lives {
             bills: Bills::new(common.awake_bills_min),
             singles: Singles::default(),
             reference: Reference::new(common.rules.meanings.vocabulary().clone()),
             readers: Readers::default(),
             branches: HashMap::new(),
-            history: History::new(common.store.clone()),
+            history: History::new(outlet, common.save_pace.history_part_bytes),
             valuer: Valuer::new(common),
             timers: BTreeMap::new(),
             clock: None,
             reference_changes: Vec::new(),
             keeps_singles: home == seat.index() as u32,
-            saves_reference: seat.thread == 0 && common.store.is_some(),
+            saves_reference,
             unsaved_reference: Vec::new(),
             unjoined: Vec::new(),
             unsettled: Vec::new(),
@@ -321,10 +322,10 @@ impl Lives {
         subject_of(&self.bills, &self.singles, dense)
     }
 
-    /// Writes all facts to the disk and waits for it.
-    pub fn flush_history(&mut self) -> Result<(), StoreError> {
+    /// Sends all facts so far to the disk.
+    pub fn seal_history(&mut self) -> Result<(), StoreError> {
         let Lives { history, bills, singles, .. } = self;
-        history.flush(|dense| subject_of(bills, singles, dense))
+        history.seal(|dense| subject_of(bills, singles, dense))
     }
 
     /// Between epochs: full parts of the history go to the disk.

@@ -9,38 +9,49 @@ use billwatch_market::{
     pattern::Hit,
 };
 use hashbrown::HashMap;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use smallvec::SmallVec;
 
 use super::{Dense, Lives, SINGLE};
-use crate::{dataflow::valuation::Effects, store::StoreError};
-
-/// A row of a state table: key and value.
-pub type SavedRow = (Vec<u8>, Vec<u8>);
+use crate::{
+    dataflow::valuation::Effects,
+    saving::append,
+    store::{StoreError, Table, rows::Bundle},
+};
 
 impl Lives {
-    /// Rows of bills and singles that changed since the last call.
-    pub fn take_dirty(&mut self) -> (Vec<SavedRow>, Vec<SavedRow>) {
-        let (mut bills, mut singles) = (Vec::new(), Vec::new());
-        for dense in self.dirty.take() {
-            let key = self.subject(dense).key().to_vec();
-            if dense & SINGLE == 0 {
-                let mut row = Vec::new();
-                self.bills.save(dense, &mut row);
-                bills.push((key, row));
-            } else {
-                let single = self.singles.get(dense);
-                let joined: Vec<EventId> = single.joined().iter().map(|part| self.singles.get(*part).root()).collect();
-                let row = (single.events(), joined, single.due(), single.last_time, &single.parties);
-                singles.push((key, encode(&row)));
-            }
-        }
-        (bills, singles)
+    /// Begins a sweep over lives that are not saved.
+    pub fn begin_sweep(&mut self) {
+        self.dirty.begin_sweep();
     }
 
-    /// Reference records since the last call, where this thread writes them for its process.
-    pub fn take_unsaved_reference(&mut self) -> Vec<Fact> {
-        std::mem::take(&mut self.unsaved_reference)
+    /// Adds the row of the next life of the sweep. False at its end.
+    pub fn save_next(&mut self, rows: &mut Bundle) -> bool {
+        let Some(dense) = self.dirty.take() else { return false };
+        let key = self.subject(dense).key();
+        let table = if dense & SINGLE == 0 { Table::Bills } else { Table::Singles };
+        rows.of(table).put(
+            |to| to.extend_from_slice(&key),
+            |to| {
+                if dense & SINGLE == 0 {
+                    self.bills.save(dense, to);
+                } else {
+                    self.save_single(dense, to);
+                }
+            },
+        );
+        true
+    }
+
+    fn save_single(&self, dense: Dense, to: &mut Vec<u8>) {
+        let single = self.singles.get(dense);
+        let joined: Vec<EventId> = single.joined().iter().map(|part| self.singles.get(*part).root()).collect();
+        append(to, &(single.events(), joined, single.due(), single.last_time, &single.parties));
+    }
+
+    /// A reference record that is not saved, where this thread saves them for its process.
+    pub fn take_unsaved_reference(&mut self) -> Option<Fact> {
+        self.unsaved_reference.pop()
     }
 
     /// Puts a reference record of a checkpoint back.
@@ -97,10 +108,6 @@ impl Lives {
             }
         }
     }
-}
-
-fn encode(row: &impl Serialize) -> Vec<u8> {
-    postcard::to_stdvec(row).expect("memory takes every row")
 }
 
 fn decode_row<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
