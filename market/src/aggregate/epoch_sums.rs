@@ -19,9 +19,9 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{
     Aggregates, CellKey, CellSink, Feed, FeedKind,
-    layout::{CellLayout, LANES, PlanLayout, Target},
+    layout::{Block, CellLayout, LANES, PlanLayout, Target},
     profiles::Profiles,
-    rows::{Batch, Batches, LARGEST},
+    rows::{Batch, Batches, Column, LARGEST, Players},
     stock::Lots,
 };
 use crate::{ids::Day, items::Item, observe::Observation};
@@ -33,14 +33,49 @@ const DENSE_DAYS: usize = 24;
 /// What the rows of a batch add to the cells of a share.
 #[derive(Clone, Copy)]
 struct Parts<'a> {
-    stride: usize,
-    parts: &'a [i64],
+    /// Blocks of a row.
+    blocks: usize,
+    parts: &'a [Block],
 }
 
 impl<'a> Parts<'a> {
     #[inline]
-    fn of(self, row: u32) -> &'a [i64] {
-        &self.parts[row as usize * self.stride..][..self.stride]
+    fn of(self, row: u32) -> &'a [Block] {
+        &self.parts[row as usize * self.blocks..][..self.blocks]
+    }
+
+    /// All rows together. `Rows::bound` says that nothing is lost.
+    fn total(self) -> SmallVec<[Block; 4]> {
+        let mut total: SmallVec<[Block; 4]> = smallvec![[0; LANES]; self.blocks];
+        self.parts.chunks_exact(self.blocks).for_each(|part| add_blocks(&mut total, part));
+        total
+    }
+}
+
+#[inline]
+fn add_blocks(sums: &mut [Block], more: &[Block]) {
+    for (sums, more) in sums.iter_mut().zip(more) {
+        (0..LANES).for_each(|lane| sums[lane] = sums[lane].wrapping_add(more[lane]));
+    }
+}
+
+/// What rows name for one feed: items of their own, and those of profiles.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    column: &'a Column,
+    /// Who plays the role, and the attribute that is asked for.
+    of_players: Option<(&'a Players, u8)>,
+    profiles: &'a Profiles,
+}
+
+impl Named<'_> {
+    /// Hands over (row, place of an item).
+    #[inline]
+    fn each_place(self, mut take: impl FnMut(u32, u32)) {
+        self.column.placed.iter().for_each(|(row, place)| take(*row, *place));
+        if let Some((players, attribute)) = self.of_players {
+            self.profiles.each_item(players, attribute, take);
+        }
     }
 }
 
@@ -50,7 +85,7 @@ struct DenseDay {
     /// No sum is larger.
     bound: i64,
     /// For each cell, side by side for the cache: not 0 when it is in `changed`, and its sums.
-    values: Box<[i64]>,
+    blocks: Box<[Block]>,
     changed: Vec<u32>,
 }
 
@@ -77,7 +112,7 @@ struct Totals {
     /// Some cells with a place have a part in `sparse`.
     spilled: bool,
     /// Kept for its memory.
-    parts: Vec<i64>,
+    parts: Vec<Block>,
 }
 
 impl EpochSums {
@@ -171,7 +206,7 @@ impl Totals {
             let largest = sums.iter().map(|sum| sum.unsigned_abs()).max().unwrap_or(0);
             if largest > LARGEST as u128 {
                 self.spilled = true;
-                self.add_sparse(delta.key, sums);
+                self.add_sparse(delta.key, sums.iter().copied());
                 continue;
             }
             let day = self.day(delta.key.date, largest as i64);
@@ -188,68 +223,72 @@ impl Totals {
         let mut parts = std::mem::take(&mut self.parts);
         let layout = self.layout.clone();
         for (number, share) in places.shares.iter().enumerate() {
-            let targets = share.time.first().or(share.targets.first().map(|(_, target)| target));
-            let Some(stride) = targets.map(|target| target.stride as usize) else { continue };
+            let target = share.time.first().or(share.targets.first().map(|(_, target)| target));
+            let Some(blocks) = target.map(|target| target.blocks) else { continue };
             if rows.any >> number & 1 == 0 {
                 continue;
             }
-            rows.parts(share, number, stride, &mut parts);
-            let parts = Parts { stride, parts: &parts };
-            let everything = |item| (0..rows.len() as u32).map(move |row| (item, row));
+            rows.parts(share, number, blocks, &mut parts);
+            let parts = Parts { blocks, parts: &parts };
+            let total = parts.total();
             for target in &share.time {
-                self.add_runs(day, *date, parts, *target, everything(Item::ALL));
+                self.add_blocks_to(day, CellKey { pair: target.pair, date: *date, item: Item::ALL }, &total);
             }
             for (feed, target) in &share.targets {
                 let feed = usize::from(*feed);
                 let column = &columns[feed];
-                let layout = &layout;
                 let item_of = |place: u32| layout.cell(target.first_cell + place).1;
                 if feeds[feed].kind == FeedKind::Constant {
                     let placed = column.placed.first().map(|(_, place)| item_of(*place));
                     if let Some(item) = placed.or(column.strange.first().map(|(item, _)| *item)) {
-                        self.add_runs(day, *date, parts, *target, everything(item));
+                        self.add_blocks_to(day, CellKey { pair: target.pair, date: *date, item }, &total);
                     }
                     continue;
                 }
-                let mut placed = |row: u32, place: u32| match day {
-                    Some(day) => self.days[day].add_part(parts.of(row), *target, place),
-                    None => self.add_runs(None, *date, parts, *target, [(item_of(place), row)].into_iter()),
-                };
-                column.placed.iter().for_each(|(row, place)| placed(*row, *place));
-                if let Some((role, attribute)) = places.feeds[feed].profile {
-                    profiles.each_item(&roles[usize::from(role)], attribute, placed);
+                let of_players =
+                    places.feeds[feed].profile.map(|(role, attribute)| (&roles[usize::from(role)], attribute));
+                let named = Named { column, of_players, profiles };
+                match day {
+                    Some(day) => self.days[day].add_column(parts, *target, named),
+                    None => named.each_place(|row, place| {
+                        let key = CellKey { pair: target.pair, date: *date, item: item_of(place) };
+                        self.add_blocks_to(None, key, parts.of(row));
+                    }),
                 }
-                if !column.strange.is_empty() {
-                    self.add_runs(day, *date, parts, *target, column.strange.iter().copied());
+                for run in column.strange.chunk_by(|(left, _), (right, _)| left == right) {
+                    self.add_run(day, CellKey { pair: target.pair, date: *date, item: run[0].0 }, parts, run);
                 }
             }
         }
         self.parts = parts;
     }
 
-    /// Adds items, those that follow each other and are equal at once.
-    fn add_runs(
-        &mut self,
-        day: Option<usize>,
-        date: Day,
-        parts: Parts<'_>,
-        target: Target,
-        items: impl Iterator<Item = (Item, u32)>,
-    ) {
-        let mut sums: SmallVec<[i128; 8]> = smallvec![0; usize::from(target.width)];
-        let mut run: Option<Item> = None;
-        for (item, row) in items {
-            let [1, part @ ..] = parts.of(row) else { continue };
-            if let Some(before) = run.filter(|run| *run != item) {
-                self.add(day, CellKey { pair: target.pair, date, item: before }, &sums);
-                sums.fill(0);
-            }
-            run = Some(item);
-            sums.iter_mut().zip(part).for_each(|(sum, more)| *sum += i128::from(*more));
+    /// Adds what some rows add to one cell.
+    fn add_run(&mut self, day: Option<usize>, key: CellKey, parts: Parts<'_>, run: &[(Item, u32)]) {
+        if let [(_, row)] = run {
+            return self.add_blocks_to(day, key, parts.of(*row));
         }
-        if let Some(item) = run {
-            self.add(day, CellKey { pair: target.pair, date, item }, &sums);
+        let mut total: SmallVec<[Block; 4]> = smallvec![[0; LANES]; parts.blocks];
+        run.iter().for_each(|(_, row)| add_blocks(&mut total, parts.of(*row)));
+        self.add_blocks_to(day, key, &total);
+    }
+
+    /// Adds blocks, marked when they add anything, to one cell.
+    fn add_blocks_to(&mut self, day: Option<usize>, key: CellKey, more: &[Block]) {
+        if more[0][0] == 0 {
+            return;
         }
+        let pair = self.layout.pair(key.pair);
+        let (Some(place), Some(day)) = (pair.item(key.item), day) else {
+            let sums = &more.as_flattened()[1..=usize::from(pair.width)];
+            return self.add_sparse(key, sums.iter().map(|sum| i128::from(*sum)));
+        };
+        let day = &mut self.days[day];
+        let cell = &mut day.blocks[pair.blocks(place)];
+        if cell[0][0] == 0 {
+            day.changed.push(pair.first_cell + place);
+        }
+        add_blocks(cell, more);
     }
 
     /// The array of a date, to whose sums at most `more` is now added; `None` when all are taken by other dates, which they
@@ -261,7 +300,7 @@ impl Totals {
             None if self.open == DENSE_DAYS => return None,
             None => {
                 if self.open == self.days.len() {
-                    self.days.push(DenseDay::new(date, self.layout.values()));
+                    self.days.push(DenseDay::new(date, self.layout.blocks()));
                 }
                 self.days[self.open].date = date;
                 self.open += 1;
@@ -281,7 +320,7 @@ impl Totals {
         let layout = self.layout.clone();
         let nothing = DenseDay::new(self.days[place].date, 0);
         let mut day = std::mem::replace(&mut self.days[place], nothing);
-        day.drain(&layout, |key, sums| self.add_sparse(key, sums));
+        day.drain(&layout, |key, sums| self.add_sparse(key, sums.iter().copied()));
         self.days[place] = day;
     }
 
@@ -289,10 +328,10 @@ impl Totals {
     fn add(&mut self, day: Option<usize>, key: CellKey, sums: &[i128]) {
         let pair = self.layout.pair(key.pair);
         let (Some(place), Some(day)) = (pair.item(key.item), day) else {
-            return self.add_sparse(key, sums);
+            return self.add_sparse(key, sums.iter().copied());
         };
         let day = &mut self.days[day];
-        let [is_changed, totals @ ..] = &mut day.values[pair.values(place)] else { return };
+        let [is_changed, totals @ ..] = day.blocks[pair.blocks(place)].as_flattened_mut() else { return };
         if *is_changed == 0 {
             *is_changed = 1;
             day.changed.push(pair.first_cell + place);
@@ -301,15 +340,13 @@ impl Totals {
         totals.iter_mut().zip(sums).for_each(|(total, sum)| *total += *sum as i64);
     }
 
-    fn add_sparse(&mut self, key: CellKey, sums: &[i128]) {
+    fn add_sparse(&mut self, key: CellKey, sums: impl ExactSizeIterator<Item = i128>) {
         let values = &mut self.sparse_values;
         let first = *self.sparse.entry(key).or_insert_with(|| {
             values.resize(values.len() + sums.len(), 0);
             (values.len() - sums.len()) as u32
         });
-        for (total, sum) in values[first as usize..first as usize + sums.len()].iter_mut().zip(sums) {
-            *total += sum;
-        }
+        values[first as usize..].iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
     }
 
     /// Hands out every cell that changed, with the sums of its slots, in no order; then begins anew.
@@ -333,7 +370,7 @@ impl Totals {
     }
 
     fn heap_bytes(&self) -> usize {
-        let day = self.layout.values() * size_of::<i64>();
+        let day = self.layout.blocks() * size_of::<Block>();
         let changed: usize = self.days.iter().map(|day| day.changed.capacity() * 4).sum();
         let sparse = self.sparse.capacity() * (size_of::<(CellKey, u32)>() + 1);
         self.days.len() * day + changed + sparse + self.sparse_values.capacity() * size_of::<i128>()
@@ -341,26 +378,45 @@ impl Totals {
 }
 
 impl DenseDay {
-    fn new(date: Day, values: usize) -> Self {
-        DenseDay { date, bound: 0, values: vec![0; values].into(), changed: Vec::new() }
+    fn new(date: Day, blocks: usize) -> Self {
+        DenseDay { date, bound: 0, blocks: vec![[0; LANES]; blocks].into(), changed: Vec::new() }
     }
 
-    /// Adds what a row adds to a cell of a target.
-    #[inline]
-    fn add_part(&mut self, part: &[i64], target: Target, place: u32) {
-        if part[0] == 0 {
-            return;
+    /// Adds what rows name to the cells of a target.
+    fn add_column(&mut self, parts: Parts<'_>, target: Target, named: Named<'_>) {
+        // Cells of known size: the compiler adds a whole cell in a few instructions.
+        match parts.blocks {
+            1 => self.add_cells::<1>(parts, target, named),
+            2 => self.add_cells::<2>(parts, target, named),
+            3 => self.add_cells::<3>(parts, target, named),
+            4 => self.add_cells::<4>(parts, target, named),
+            blocks => named.each_place(|row, place| {
+                let first = target.first_block as usize + place as usize * blocks;
+                let (cell, part) = (&mut self.blocks[first..first + blocks], parts.of(row));
+                if part[0][0] != 0 && cell[0][0] == 0 {
+                    self.changed.push(target.first_cell + place);
+                }
+                add_blocks(cell, part);
+            }),
         }
-        let at = target.first_value as usize + place as usize * part.len();
-        let cell = &mut self.values[at..at + part.len()];
-        if cell[0] == 0 {
-            self.changed.push(target.first_cell + place);
-        }
-        let (sums, more) = (cell.as_chunks_mut::<LANES>().0, part.as_chunks::<LANES>().0);
-        for (sums, more) in sums.iter_mut().zip(more) {
+    }
+
+    fn add_cells<const BLOCKS: usize>(&mut self, parts: Parts<'_>, target: Target, named: Named<'_>) {
+        let parts = parts.parts.as_chunks::<BLOCKS>().0;
+        let cells = &mut self.blocks[target.first_block as usize..][..target.cells as usize * BLOCKS];
+        let cells = cells.as_chunks_mut::<BLOCKS>().0;
+        let changed = &mut self.changed;
+        named.each_place(|row, place| {
+            let (cell, part) = (&mut cells[place as usize], &parts[row as usize]);
+            if part[0][0] == 0 {
+                return;
+            }
+            if cell[0][0] == 0 {
+                changed.push(target.first_cell + place);
+            }
             // `bound` says that nothing is lost here.
-            (0..LANES).for_each(|lane| sums[lane] = sums[lane].wrapping_add(more[lane]));
-        }
+            add_blocks(cell, part);
+        });
     }
 
     /// Hands out every changed cell that is not nothing, and begins anew.
@@ -369,13 +425,14 @@ impl DenseDay {
         for cell in self.changed.drain(..) {
             let (pair, item) = layout.cell(cell);
             let place = layout.pair(pair);
-            let values = &mut self.values[place.values(cell - place.first_cell)];
-            if values[1..].iter().any(|sum| *sum != 0) {
+            let blocks = &mut self.blocks[place.blocks(cell - place.first_cell)];
+            let sums = &blocks.as_flattened()[1..1 + usize::from(place.width)];
+            if sums.iter().any(|sum| *sum != 0) {
                 wide.clear();
-                wide.extend(values[1..].iter().map(|sum| i128::from(*sum)));
+                wide.extend(sums.iter().map(|sum| i128::from(*sum)));
                 each(CellKey { pair, date: self.date, item }, &wide);
             }
-            values.fill(0);
+            blocks.fill([0; LANES]);
         }
         self.bound = 0;
     }

@@ -18,6 +18,8 @@ use crate::{
 const SPECIALS: u32 = 5;
 /// Numbers that are added at once.
 pub(super) const LANES: usize = 4;
+/// A part of a cell; the first number of its first block is its mark.
+pub(super) type Block = [i64; LANES];
 /// Bits of an item's code below its enumeration.
 const ROW_BITS: u32 = u16::BITS;
 
@@ -27,7 +29,7 @@ pub struct CellLayout {
     pairs: Vec<PairPlace>,
     /// The way back from a place.
     cells: Vec<(u16, Item)>,
-    values: usize,
+    blocks: usize,
     plans: Vec<PlanLayout>,
 }
 
@@ -36,10 +38,10 @@ pub(super) struct PairPlace {
     items: ItemPlaces,
     /// Number of slots.
     pub width: u16,
-    /// Numbers of a cell in the array: a mark, its slots, and nothing up to a whole number of [`LANES`].
-    stride: u16,
+    /// Blocks of a cell in the array: a mark, its slots, and nothing up to a whole number of [`LANES`].
+    blocks: u16,
     pub first_cell: u32,
-    first_value: u32,
+    first_block: u32,
 }
 
 /// The numbers of the items of an enumeration: specials first, then its codes.
@@ -122,27 +124,27 @@ pub(super) struct FeedLayout {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target {
     pub pair: u16,
-    /// Numbers of a cell in the array.
-    pub stride: u32,
-    /// Number of slots.
-    pub width: u16,
+    /// Blocks of a cell in the array.
+    pub blocks: usize,
+    /// Number of cells.
+    pub cells: u32,
     pub first_cell: u32,
-    pub first_value: u32,
+    pub first_block: u32,
 }
 
 impl CellLayout {
     /// The layout of all pairs.
     pub fn new(aggregates: &Aggregates) -> Self {
-        let mut layout = CellLayout { pairs: Vec::new(), cells: Vec::new(), values: 0, plans: Vec::new() };
+        let mut layout = CellLayout { pairs: Vec::new(), cells: Vec::new(), blocks: 0, plans: Vec::new() };
         for number in 0..aggregates.pairs().len() as u16 {
             let pair = aggregates.pair(number);
             let width = aggregates.slots(number).len();
             let place = PairPlace {
                 items: ItemPlaces::new(aggregates.meanings().vocabulary(), pair.enumeration),
                 width: width as u16,
-                stride: (1 + width).next_multiple_of(LANES) as u16,
+                blocks: (1 + width).div_ceil(LANES) as u16,
                 first_cell: layout.cells.len() as u32,
-                first_value: layout.values as u32,
+                first_block: layout.blocks as u32,
             };
             layout.pairs.push(place);
             layout.cells.extend((0..SPECIALS).map(|bits| (number, Item::from_bits(u64::from(bits)))));
@@ -150,7 +152,7 @@ impl CellLayout {
                 let codes = place.items.count - SPECIALS;
                 layout.cells.extend((0..codes as u16).map(|row| (number, Item::code(enumeration, row))));
             }
-            layout.values += place.items.count as usize * usize::from(place.stride);
+            layout.blocks += place.items.count as usize * usize::from(place.blocks);
         }
         layout.plans = aggregates.plans.iter().map(|plan| layout.plan_of_behaviour(aggregates, plan)).collect();
         let lots = layout.plan_of_lots(aggregates);
@@ -220,10 +222,10 @@ impl CellLayout {
         let place = self.pairs[usize::from(pair)];
         Target {
             pair,
-            stride: u32::from(place.stride),
-            width: place.width,
+            blocks: usize::from(place.blocks),
+            cells: place.items.count,
             first_cell: place.first_cell,
-            first_value: place.first_value,
+            first_block: place.first_block,
         }
     }
 
@@ -246,9 +248,9 @@ impl CellLayout {
         self.cells[cell as usize]
     }
 
-    /// Numbers in the array of a date.
-    pub(super) fn values(&self) -> usize {
-        self.values
+    /// Blocks in the array of a date.
+    pub(super) fn blocks(&self) -> usize {
+        self.blocks
     }
 
     /// Number of places in the array of a date.
@@ -290,8 +292,8 @@ impl PairPlace {
 
     /// Where a cell's mark and sums lie.
     #[inline]
-    pub fn values(&self, place: u32) -> Range<usize> {
-        let first = self.first_value as usize + place as usize * usize::from(self.stride);
-        first..first + 1 + usize::from(self.width)
+    pub fn blocks(&self, place: u32) -> Range<usize> {
+        let first = self.first_block as usize + place as usize * usize::from(self.blocks);
+        first..first + usize::from(self.blocks)
     }
 }

@@ -8,7 +8,7 @@
 //! after the fact that finds it so.
 
 use super::{
-    layout::{ItemPlaces, PlanLayout, ShareLayout},
+    layout::{Block, ItemPlaces, LANES, PlanLayout, ShareLayout},
     profiles::Profile,
 };
 use crate::{ids::Day, items::Item};
@@ -121,13 +121,15 @@ impl Rows {
         self.live.len()
     }
 
-    /// What each row adds to a cell of a share, side by side: 1 as a mark, then its slots; zeros where it adds nothing.
-    pub fn parts(&self, share: &ShareLayout, number: usize, stride: usize, parts: &mut Vec<i64>) {
+    /// What each row adds to a cell of a share, side by side in as many blocks: 1 as a mark, then its slots; zeros where it
+    /// adds nothing.
+    pub fn parts(&self, share: &ShareLayout, number: usize, blocks: usize, parts: &mut Vec<Block>) {
         parts.clear();
-        parts.resize(self.len() * stride, 0);
+        parts.resize(self.len() * blocks, [0; LANES]);
         let rows = self.sums.chunks_exact(self.width.max(1)).zip(&self.live);
-        for ((row, live), part) in rows.zip(parts.chunks_exact_mut(stride)) {
+        for ((row, live), part) in rows.zip(parts.chunks_exact_mut(blocks)) {
             if live >> number & 1 == 1 {
+                let part = part.as_flattened_mut();
                 part[0] = 1;
                 for (slot, sum) in &share.slots {
                     part[usize::from(*slot)] = row[usize::from(*sum)];
