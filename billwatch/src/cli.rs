@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use billwatch_telemetry::logs::LogFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Where commands look for the coordinator unless told otherwise.
@@ -126,6 +127,12 @@ pub struct CoordinatorArgs {
     /// Address to listen on
     #[arg(long, default_value = "127.0.0.1:7400")]
     pub listen: std::net::SocketAddr,
+    /// Address on which metrics are shown, at /metrics; without it: nowhere
+    #[arg(long, env = "BILLWATCH_METRICS")]
+    pub metrics: Option<std::net::SocketAddr>,
+    /// How log lines look: text or json
+    #[arg(long, env = "BILLWATCH_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
     /// Directory for log and ledger
     #[arg(long)]
     pub data: PathBuf,
@@ -161,6 +168,12 @@ pub struct WorkerArgs {
     /// Worker threads
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub threads: u32,
+    /// Address on which metrics are shown, at /metrics; without it: nowhere
+    #[arg(long, env = "BILLWATCH_METRICS")]
+    pub metrics: Option<std::net::SocketAddr>,
+    /// How log lines look: text or json
+    #[arg(long, env = "BILLWATCH_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
     /// Directory for history and checkpoints
     #[arg(long)]
     pub data: PathBuf,

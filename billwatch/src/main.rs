@@ -25,17 +25,20 @@ mod workload;
 
 use std::process::ExitCode;
 
+use billwatch_telemetry::logs::{self, LogFormat};
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
 
 use cli::{Cli, Command};
 use failure::{Failure, Outcome};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Logs go to standard error, so that standard output is only what was asked for. BILLWATCH_LOG chooses what is logged.
-    let filter = EnvFilter::try_from_env("BILLWATCH_LOG").unwrap_or_else(|_| EnvFilter::new("info,h2=warn,hyper=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // Only the roles have a choice: what people run prints for people.
+    logs::init(match &cli.command {
+        Command::Coordinator(args) => args.log_format,
+        Command::Worker(args) => args.log_format,
+        _ => LogFormat::Text,
+    });
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

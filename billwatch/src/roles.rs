@@ -30,6 +30,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Runs a coordinator until it is asked to end.
 pub async fn coordinator(args: CoordinatorArgs) -> Outcome {
     let config = CoordinatorConfig {
+        metrics: args.metrics,
         catalogue_dir: args.catalogue,
         epoch_interval: Duration::from_millis(args.epoch_ms),
         checkpoint_interval: Some(Duration::from_secs(args.checkpoint_s)),

@@ -9,6 +9,8 @@ use crate::limits;
 pub struct CoordinatorConfig {
     /// Where all services listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where the metrics are shown, at `/metrics`; `None` = nowhere. Port 0 takes a free one.
+    pub metrics: Option<SocketAddr>,
     /// Directory of the log, the alert ledger, dead letters and the checkpoint manifest. One coordinator at a time.
     pub data_dir: PathBuf,
     /// Directory with the catalogue's tables; `None` takes the tables in the program.
@@ -30,6 +32,7 @@ impl CoordinatorConfig {
     pub fn new(listen: SocketAddr, data_dir: impl Into<PathBuf>, processes: u32) -> Self {
         CoordinatorConfig {
             listen,
+            metrics: None,
             data_dir: data_dir.into(),
             catalogue_dir: None,
             processes,

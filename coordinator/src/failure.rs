@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use billwatch_telemetry::codes;
 use tokio::sync::watch;
 
 /// The first failure of any part. Cheap to clone.
@@ -17,9 +18,9 @@ impl Default for Failure {
 }
 
 impl Failure {
-    /// Tells what failed, and what to do. Only the first report counts.
-    pub fn report(&self, what: String) {
-        tracing::error!(what, "the coordinator cannot go on");
+    /// Tells what failed, with its code ([`billwatch_telemetry::codes`]), and what to do. Only the first report counts.
+    pub fn report(&self, code: &'static str, what: String) {
+        tracing::error!(code, what, "the coordinator cannot go on");
         self.0.send_if_modified(|first| {
             let is_first = first.is_none();
             first.get_or_insert(what);
@@ -50,7 +51,8 @@ pub struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.failure.report(format!("the {} panicked: report it with the log of the program", self.part));
+            let what = format!("the {} panicked: report it with the log of the program", self.part);
+            self.failure.report(codes::COORDINATOR_PANICKED, what);
         }
     }
 }
@@ -68,7 +70,7 @@ mod tests {
             panic!("on purpose");
         });
         assert!(panicked.join().is_err());
-        failure.report("later".into());
+        failure.report(codes::LOG_FAILED, "later".into());
         assert!(failure.wait().await.starts_with("the sorter panicked"));
     }
 }

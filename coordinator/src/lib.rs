@@ -32,6 +32,7 @@ mod ledger;
 pub mod limits;
 mod log;
 mod manifest;
+mod metrics;
 mod server;
 mod shards;
 

@@ -77,6 +77,10 @@ pub const WATCHES: usize = 256;
 /// Answers waiting for one subscriber; a slower one is cut off and may subscribe again.
 pub const WATCH_QUEUE: usize = 1_024;
 
+/// Sealed epochs whose records are not yet visible, each with the times at which they came: some 60 bytes an epoch, five
+/// hours of them. Later ones are counted together.
+pub const EPOCHS_AWAITED: usize = 1 << 20;
+
 /// Epochs waiting for the alert ledger's disk; then completion of epochs waits.
 pub const LEDGER_QUEUE: usize = 1_024;
 /// Epochs read ahead of the workers.

@@ -27,7 +27,7 @@ pub struct Content {
 }
 
 /// A checkpoint that every process has.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommittedCheckpoint {
     /// Epoch of the cut.
@@ -38,6 +38,15 @@ pub struct CommittedCheckpoint {
     pub processes: u32,
     /// Threads of every process.
     pub threads: u32,
+    /// When it was committed, ms since 1970-01-01T00:00Z by the machine's clock; 0 = not written down.
+    #[serde(default)]
+    pub committed_time_ms: u64,
+    /// From the order to the commit, ms.
+    #[serde(default)]
+    pub duration_ms: u64,
+    /// Bytes over all processes, as they reported them.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// The file.
@@ -124,7 +133,7 @@ mod tests {
         let mut manifest = Manifest::open(dir.path()).unwrap();
         assert_eq!(manifest.next_generation().unwrap(), 1);
         for epoch in [5, 9, 9, 14] {
-            manifest.commit(CommittedCheckpoint { epoch, market_clock_ms: None, processes: 2, threads: 1 }).unwrap();
+            manifest.commit(CommittedCheckpoint { epoch, processes: 2, threads: 1, ..Default::default() }).unwrap();
         }
         let again = Manifest::open(dir.path()).unwrap();
         assert_eq!(again.content(), manifest.content());

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::JoinHandle as Thread,
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use billwatch_market::{
@@ -49,6 +49,7 @@ use crate::{
     limits,
     log::writer,
     manifest::Manifest,
+    metrics::{Metrics, arrivals::Freshness, questions::QuestionTimes},
 };
 
 /// Why a coordinator did not start, or ended.
@@ -112,6 +113,8 @@ pub enum ServeError {
 pub struct RunningCoordinator {
     /// Where it listens, with the port that was taken.
     pub local_addr: SocketAddr,
+    /// Where the metrics are shown, if they are.
+    pub metrics_addr: Option<SocketAddr>,
     task: JoinHandle<Result<(), ServeError>>,
 }
 
@@ -144,6 +147,7 @@ pub async fn serve(
     let store = tokio::task::spawn_blocking(move || Store::open(&opening, &at_opening))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let (freshness, times) = (Arc::<Freshness>::default(), Arc::<QuestionTimes>::default());
     let surroundings = Surroundings {
         processes: config.processes,
         epochs_in_flight: config.epochs_in_flight,
@@ -163,10 +167,32 @@ pub async fn serve(
             log_dir: store.log_dir,
             epochs: store.epochs.clone(),
             counters: store.counters.clone(),
+            freshness: freshness.clone(),
             rule: SealRule { interval: config.epoch_interval, records: config.epoch_records },
         },
         failure.clone(),
     );
+
+    let metrics = Metrics {
+        counters: store.counters.clone(),
+        log_state: store.log_state.clone(),
+        epochs: store.epochs.clone(),
+        ledger: store.ledger.clone(),
+        cluster: cluster.clone(),
+        freshness,
+        questions: times.clone(),
+        streams: Arc::new(Semaphore::new(limits::INGEST_STREAMS)),
+        room: Arc::new(Semaphore::new(limits::INGEST_BYTES_IN_FLIGHT)),
+        processes: config.processes,
+        data_dir: config.data_dir.clone(),
+        since: SystemTime::now(),
+        disk: Arc::default(),
+    };
+    metrics.follow_ledger();
+    let shown = match config.metrics {
+        Some(address) => Some(metrics.serve(address).await.map_err(|source| ServeError::Listen { address, source })?),
+        None => None,
+    };
 
     let (ends, ending) = watch::channel(false);
     let door = IngestDoor {
@@ -174,8 +200,8 @@ pub async fn serve(
         sequencer: sequencer.clone(),
         dead_letters: store.dead_letters.clone(),
         counters: store.counters.clone(),
-        streams: Arc::new(Semaphore::new(limits::INGEST_STREAMS)),
-        room: Arc::new(Semaphore::new(limits::INGEST_BYTES_IN_FLIGHT)),
+        streams: metrics.streams.clone(),
+        room: metrics.room.clone(),
         ending: ending.clone(),
     };
     let admin = AdminApi {
@@ -184,12 +210,14 @@ pub async fn serve(
         log_state: store.log_state.clone(),
         dead_letters: store.dead_letters,
         counters: store.counters,
+        metrics,
         catalogue_fingerprint: catalogue.fingerprint(),
     };
     let alerts = AlertApi {
         catalogue: catalogue.clone(),
         ledger: store.ledger.clone(),
         cluster: cluster.clone(),
+        times: times.clone(),
         watches: Arc::new(Semaphore::new(limits::WATCHES)),
         ending,
     };
@@ -197,6 +225,7 @@ pub async fn serve(
     let query = QueryApi {
         meanings: CellMeanings { catalogue: catalogue.clone(), aggregates: Arc::new(aggregates) },
         cluster: cluster.clone(),
+        times,
     };
     let catalogue_api =
         CatalogueApi::new(&catalogue).map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
@@ -220,7 +249,9 @@ pub async fn serve(
         .add_service(QueryServiceServer::new(query))
         .add_service(CatalogueServiceServer::new(catalogue_api))
         .add_service(workers);
+    let metrics_addr = shown.as_ref().map(|endpoint| endpoint.local_addr);
     let task = tokio::spawn(async move {
+        let _shown = shown;
         // Without TCP_NODELAY the server's small HTTP/2 window updates wait for delayed acknowledgements: 7-100 x slower.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -242,7 +273,7 @@ pub async fn serve(
         finish(&sequencer_thread, &store.log_thread).await;
         failed.map_or(Ok(()), |what| Err(ServeError::Failed(what)))
     });
-    Ok(RunningCoordinator { local_addr, task })
+    Ok(RunningCoordinator { local_addr, metrics_addr, task })
 }
 
 /// The parts that live on disk.

@@ -97,7 +97,7 @@ pub fn cgroup_memory(root: &Path) -> Option<CgroupMemory> {
 }
 
 /// A file system.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Disk {
     /// Room for a user without privileges.
     pub free_bytes: u64,

@@ -14,12 +14,13 @@ use super::{
     pages::page_size,
 };
 use crate::{
-    cluster::Cluster,
+    cluster::{BUILD, Cluster},
     counters::Counters,
     epochs::{Epochs, SealedEpoch},
     ingest::dead_letters::DeadLetters,
     limits,
     log::{LogError, LogReader, writer::LogState},
+    metrics::{Metrics, questions::QuestionKind},
 };
 
 /// The service.
@@ -35,6 +36,8 @@ pub struct AdminApi {
     pub dead_letters: DeadLetters,
     /// Counters.
     pub counters: Arc<Counters>,
+    /// Freshness, checkpoints, disk, times of questions.
+    pub metrics: Metrics,
     /// Of the catalogue.
     pub catalogue_fingerprint: u64,
 }
@@ -50,13 +53,20 @@ impl AdminService for AdminApi {
         self.counters.set("log_group_commits_total", "", group_commits as i64);
         self.counters.set("log_sync_microseconds_total", "", sync_microseconds as i64);
         let mut counters = self.counters.list();
+        let checkpoint = self.metrics.checkpoint(&cluster);
         counters.extend(cluster.counters);
         Ok(Response::new(v1::GetStatusResponse {
             as_of: Some(cluster.completed.into()),
             sealed_epoch: self.epochs.sealed().epoch,
             generation: cluster.generation,
+            checkpoint_epoch: checkpoint.epoch,
+            freshness: Some(self.metrics.freshness_status()),
+            checkpoint: Some(checkpoint),
+            disk: Some(self.metrics.disk_status().await),
+            processes: self.metrics.processes,
+            build: BUILD.to_owned(),
+            alerts: Some(self.metrics.alerts_status()),
             members: cluster.members,
-            checkpoint_epoch: cluster.checkpoint_epoch,
             log_bytes: self.log_state.durable(),
             accepted_facts: self.counters.get("facts_accepted_total", "") as u64,
             counters,
@@ -110,7 +120,9 @@ impl AdminService for AdminApi {
     ) -> Result<Response<Self::DumpViewsStream>, Status> {
         let request = request.into_inner();
         let wants_rows = !request.view.is_empty();
-        let mut asked = self.cluster.ask(Kind::Dump(request)).await?.within(limits::LONG_QUESTION_WITHIN);
+        let asking = self.cluster.ask(Kind::Dump(request));
+        let asked = self.metrics.questions.timed(QuestionKind::Dump, asking).await?;
+        let mut asked = asked.within(limits::LONG_QUESTION_WITHIN);
         let as_of: v1::AsOf = asked.as_of.into();
         let (answers, responses) = mpsc::channel(limits::FEED_AHEAD);
         tokio::spawn(async move {

@@ -21,6 +21,7 @@ use crate::{
         filter::{Filter, show},
     },
     limits,
+    metrics::questions::{QuestionKind, QuestionTimes},
     server::ended,
 };
 
@@ -33,6 +34,8 @@ pub struct AlertApi {
     pub ledger: Ledger,
     /// Who explains them.
     pub cluster: Cluster,
+    /// How long it took.
+    pub times: Arc<QuestionTimes>,
     /// Subscriptions at once.
     pub watches: Arc<Semaphore>,
     /// True once the coordinator ends.
@@ -93,7 +96,8 @@ impl AlertService for AlertApi {
             .ok_or_else(|| bad_request("alert_id", &text, "use the id of an alert: 32 hexadecimal digits"))?;
         let alert = self.ledger.read().book.get(id).cloned();
         let alert = alert.ok_or_else(|| no_such(format!("alert {text}: list the alerts to see which exist")))?;
-        Ok(Response::new(self.explain(&alert).await?))
+        let explained = self.times.timed(QuestionKind::Explain, self.explain(&alert)).await?;
+        Ok(Response::new(explained))
     }
 }
 

@@ -1,5 +1,7 @@
 //! `QueryService`: a question to all shards at one epoch, merged into one answer.
 
+use std::sync::Arc;
+
 use billwatch_market::ids::{BillId, Day};
 use billwatch_proto::v1::{self, query_service_server::QueryService, shard_answer, shard_question::Kind};
 use tokio::sync::mpsc;
@@ -17,6 +19,7 @@ use crate::{
     },
     ledger::AsOf,
     limits,
+    metrics::questions::{QuestionKind, QuestionTimes},
 };
 
 /// The service.
@@ -26,6 +29,8 @@ pub struct QueryApi {
     pub meanings: CellMeanings,
     /// Who answers.
     pub cluster: Cluster,
+    /// How long it took.
+    pub times: Arc<QuestionTimes>,
 }
 
 type CellAnswers = mpsc::Sender<Result<v1::WatchCellsResponse, Status>>;
@@ -38,58 +43,18 @@ impl QueryService for QueryApi {
         &self,
         request: Request<v1::QueryCellsRequest>,
     ) -> Result<Response<v1::QueryCellsResponse>, Status> {
-        let query = request.into_inner();
-        check(&query, &self.meanings)?;
-        let asked = self.cluster.ask(Kind::Cells(query.clone())).await?;
-        let as_of = asked.as_of;
-        let rows = self.rows(query, as_of, partials(asked).await?).await?;
-        Ok(Response::new(v1::QueryCellsResponse {
-            as_of: Some(as_of.into()),
-            measures: rows.measures().to_vec(),
-            rows: rows.all().to_vec(),
-        }))
+        self.times.timed(QuestionKind::Cells, self.cells(request.into_inner())).await.map(Response::new)
     }
 
     async fn query_features(
         &self,
         request: Request<v1::QueryFeaturesRequest>,
     ) -> Result<Response<v1::QueryFeaturesResponse>, Status> {
-        let query = request.into_inner();
-        if query.key.is_empty() {
-            return Err(bad_request("key", "", "name a party, a pair `a,b` or a bill").into());
-        }
-        check_dates(&query.from_date, &query.to_date)?;
-        let asked = self.cluster.ask(Kind::Features(query)).await?;
-        let as_of = Some(asked.as_of.into());
-        let mut rows = Vec::new();
-        for (_, part) in asked.all().await? {
-            if let Some(shard_answer::Kind::Features(part)) = part.kind {
-                rows.extend(part.rows);
-            }
-        }
-        rows.sort_by(|left, right| (&left.feature, &left.bucket).cmp(&(&right.feature, &right.bucket)));
-        Ok(Response::new(v1::QueryFeaturesResponse { as_of, rows }))
+        self.times.timed(QuestionKind::Features, self.features(request.into_inner())).await.map(Response::new)
     }
 
     async fn get_bill(&self, request: Request<v1::GetBillRequest>) -> Result<Response<v1::GetBillResponse>, Status> {
-        let request = request.into_inner();
-        let bill_id = request.bill_id.clone();
-        if BillId::parse(&bill_id).is_none() {
-            return Err(bad_request("bill_id", &bill_id, "a package number has 1 to 38 digits").into());
-        }
-        let asked = self.cluster.ask(Kind::Bill(request)).await?;
-        let as_of = Some(asked.as_of.into());
-        let mut bill = v1::GetBillResponse { as_of, ..v1::GetBillResponse::default() };
-        for (_, part) in asked.all().await? {
-            if let Some(shard_answer::Kind::Bill(part)) = part.kind {
-                bill.life.extend(part.life);
-                bill.lots.extend(part.lots);
-            }
-        }
-        if bill.life.is_empty() && bill.lots.is_empty() {
-            return Err(no_such(format!("bill {bill_id}: no fact about it was accepted up to this epoch")).into());
-        }
-        Ok(Response::new(bill))
+        self.times.timed(QuestionKind::Bill, self.bill(request.into_inner())).await.map(Response::new)
     }
 
     async fn watch_cells(
@@ -98,7 +63,8 @@ impl QueryService for QueryApi {
     ) -> Result<Response<Self::WatchCellsStream>, Status> {
         let mut query = request.into_inner().query.ok_or_else(|| bad_request("query", "", "say which cells"))?;
         check_watch(&mut query, &self.meanings)?;
-        let (asked, watching) = self.cluster.watch(query.clone()).await?;
+        let asking = self.cluster.watch(query.clone());
+        let (asked, watching) = self.times.timed(QuestionKind::Watch, asking).await?;
         let (answers, responses) = mpsc::channel(limits::FEED_AHEAD);
         let api = self.clone();
         tokio::spawn(async move {
@@ -115,6 +81,55 @@ impl QueryService for QueryApi {
 }
 
 impl QueryApi {
+    async fn cells(&self, query: v1::QueryCellsRequest) -> Result<v1::QueryCellsResponse, Status> {
+        check(&query, &self.meanings)?;
+        let asked = self.cluster.ask(Kind::Cells(query.clone())).await?;
+        let as_of = asked.as_of;
+        let rows = self.rows(query, as_of, partials(asked).await?).await?;
+        Ok(v1::QueryCellsResponse {
+            as_of: Some(as_of.into()),
+            measures: rows.measures().to_vec(),
+            rows: rows.all().to_vec(),
+        })
+    }
+
+    async fn features(&self, query: v1::QueryFeaturesRequest) -> Result<v1::QueryFeaturesResponse, Status> {
+        if query.key.is_empty() {
+            return Err(bad_request("key", "", "name a party, a pair `a,b` or a bill").into());
+        }
+        check_dates(&query.from_date, &query.to_date)?;
+        let asked = self.cluster.ask(Kind::Features(query)).await?;
+        let as_of = Some(asked.as_of.into());
+        let mut rows = Vec::new();
+        for (_, part) in asked.all().await? {
+            if let Some(shard_answer::Kind::Features(part)) = part.kind {
+                rows.extend(part.rows);
+            }
+        }
+        rows.sort_by(|left, right| (&left.feature, &left.bucket).cmp(&(&right.feature, &right.bucket)));
+        Ok(v1::QueryFeaturesResponse { as_of, rows })
+    }
+
+    async fn bill(&self, request: v1::GetBillRequest) -> Result<v1::GetBillResponse, Status> {
+        let bill_id = request.bill_id.clone();
+        if BillId::parse(&bill_id).is_none() {
+            return Err(bad_request("bill_id", &bill_id, "a package number has 1 to 38 digits").into());
+        }
+        let asked = self.cluster.ask(Kind::Bill(request)).await?;
+        let as_of = Some(asked.as_of.into());
+        let mut bill = v1::GetBillResponse { as_of, ..v1::GetBillResponse::default() };
+        for (_, part) in asked.all().await? {
+            if let Some(shard_answer::Kind::Bill(part)) = part.kind {
+                bill.life.extend(part.life);
+                bill.lots.extend(part.lots);
+            }
+        }
+        if bill.life.is_empty() && bill.lots.is_empty() {
+            return Err(no_such(format!("bill {bill_id}: no fact about it was accepted up to this epoch")).into());
+        }
+        Ok(bill)
+    }
+
     /// Forms rows away from the threads that serve: a large answer takes its time.
     async fn rows(
         &self,

@@ -1,9 +1,13 @@
 //! The task that owns the cluster.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use billwatch_market::key_group::KEY_GROUPS;
 use billwatch_proto::v1::{self, work_request, work_response::Message as Say};
+use billwatch_telemetry::codes;
 use tokio::sync::{mpsc, watch};
 use tonic::Status;
 
@@ -158,6 +162,13 @@ impl Actor {
     /// Takes a process in, or says why not. `Err` only when the manifest cannot be written.
     fn join(&mut self, register: v1::Register, outbound: Outbound) -> Result<Result<Connection, Status>, String> {
         if let Err(status) = self.check(&register) {
+            let words = status.message();
+            tracing::warn!(
+                code = codes::REGISTRATION_REFUSED,
+                process = register.process,
+                words,
+                "a worker was refused"
+            );
             self.around.counters.add("registrations_refused_total", "", 1);
             return Ok(Err(status));
         }
@@ -324,7 +335,15 @@ impl Actor {
         let as_of = written.as_of;
         self.around.ledger.mark(as_of).await.map_err(|_| "the alert ledger cannot be written".to_owned())?;
         let AsOf { epoch, market_clock_ms } = as_of;
-        let checkpoint = CommittedCheckpoint { epoch, market_clock_ms, processes: self.around.processes, threads };
+        let checkpoint = CommittedCheckpoint {
+            epoch,
+            market_clock_ms,
+            processes: self.around.processes,
+            threads,
+            committed_time_ms: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64),
+            duration_ms: written.since.elapsed().as_millis() as u64,
+            bytes: written.bytes,
+        };
         self.around.manifest.commit(checkpoint).map_err(|error| error.to_string())?;
         tracing::info!(epoch, bytes = written.bytes, "checkpoint committed");
         self.around.counters.add("checkpoints_committed_total", "", 1);
@@ -344,6 +363,7 @@ impl Actor {
     fn look_at_deadlines(&mut self) {
         let Some(generation) = &mut self.generation else { return };
         generation.checkpoints.give_up_late();
+        self.around.counters.add("checkpoints_failed_total", "", generation.checkpoints.take_failed());
         if generation.feed.is_none() && generation.since.elapsed() > limits::READY_WITHIN {
             self.end("not all workers became ready in time");
         }
@@ -366,7 +386,7 @@ impl Actor {
     /// Ends the generation for all: dropping it fails the questions, dropping the members ends their streams.
     fn end(&mut self, reason: &str) {
         if self.generation.take().is_some() {
-            tracing::warn!(reason, "the generation ends");
+            tracing::warn!(code = codes::GENERATION_ENDED, reason, "the generation ends");
             self.around.counters.add("generations_ended_total", "", 1);
         }
         self.serving.send_replace(false);
@@ -398,7 +418,7 @@ impl Actor {
             completed: generation.map(|generation| generation.completed).unwrap_or_default(),
             generation: generation.map_or(0, |generation| generation.number),
             members: members.collect(),
-            checkpoint_epoch: self.around.manifest.content().checkpoints.last().map_or(0, |last| last.epoch),
+            checkpoint: self.around.manifest.content().checkpoints.last().copied(),
             serving: *self.serving.borrow(),
             counters: counters.collect(),
         }

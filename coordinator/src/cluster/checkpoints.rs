@@ -6,6 +6,7 @@ use std::{
 };
 
 use billwatch_proto::v1;
+use billwatch_telemetry::codes;
 use tokio::sync::oneshot;
 
 use crate::{
@@ -24,6 +25,8 @@ pub struct Checkpoints {
     pending: Option<Pending>,
     /// Who asked while one was under way, or since.
     wanted: Vec<Reply>,
+    /// Given up since it was last asked.
+    failed: i64,
 }
 
 struct Pending {
@@ -40,6 +43,8 @@ pub struct Written {
     pub as_of: AsOf,
     /// Bytes of all parts.
     pub bytes: u64,
+    /// When it was ordered.
+    pub since: Instant,
     replies: Vec<Reply>,
 }
 
@@ -56,7 +61,7 @@ impl Written {
 impl Checkpoints {
     /// Nothing under way behind the restored epoch.
     pub fn new(restored: u64) -> Self {
-        Checkpoints { last_epoch: restored, last_time: Instant::now(), pending: None, wanted: Vec::new() }
+        Checkpoints { last_epoch: restored, last_time: Instant::now(), pending: None, wanted: Vec::new(), failed: 0 }
     }
 
     /// Somebody wants one.
@@ -104,10 +109,10 @@ impl Checkpoints {
         if !pending.waiting.is_empty() {
             return None;
         }
-        let Pending { as_of, bytes, replies, .. } = self.pending.take()?;
+        let Pending { as_of, since, bytes, replies, .. } = self.pending.take()?;
         self.last_epoch = as_of.epoch;
         self.last_time = Instant::now();
-        Some(Written { as_of, bytes, replies })
+        Some(Written { as_of, bytes, since, replies })
     }
 
     /// Gives up one that takes too long.
@@ -117,10 +122,16 @@ impl Checkpoints {
         }
     }
 
+    /// Checkpoints given up since the last call.
+    pub fn take_failed(&mut self) -> i64 {
+        std::mem::take(&mut self.failed)
+    }
+
     fn fail(&mut self, error: &ApiError) {
         if let Some(pending) = self.pending.take() {
-            tracing::warn!(epoch = pending.as_of.epoch, ?error, "no checkpoint");
+            tracing::warn!(code = codes::CHECKPOINT_FAILED, epoch = pending.as_of.epoch, ?error, "no checkpoint");
             self.last_time = Instant::now();
+            self.failed += 1;
             for reply in pending.replies {
                 let _ = reply.send(Err(error.clone()));
             }

@@ -32,7 +32,7 @@ use crate::{
     epochs::Epochs,
     failure::Failure,
     ledger::{AsOf, Ledger},
-    manifest::Manifest,
+    manifest::{CommittedCheckpoint, Manifest},
 };
 use questions::{Asked, Watching};
 
@@ -86,8 +86,8 @@ pub struct ClusterStatus {
     pub generation: u64,
     /// Registered processes.
     pub members: Vec<v1::Member>,
-    /// Of the last committed checkpoint.
-    pub checkpoint_epoch: u64,
+    /// The last committed checkpoint.
+    pub checkpoint: Option<CommittedCheckpoint>,
     /// Questions are answered, at an epoch that is not older than the log was when the generation began.
     pub serving: bool,
     /// Counters of the processes, summed.
@@ -110,7 +110,7 @@ impl Cluster {
         tokio::spawn(async move {
             let _guard = failure.guard("task of the cluster");
             if let Err(error) = actor.run(inbox).await {
-                failure.report(error);
+                failure.report(billwatch_telemetry::codes::CATCH_UP_FAILED, error);
             }
         });
         Cluster { commands, serving }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use billwatch_proto::v1::{self, cluster_service_server::ClusterService, work_request};
+use billwatch_telemetry::codes;
 use futures::StreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
@@ -43,7 +44,11 @@ impl ClusterService for Cluster {
                         }
                     }
                     Some(Ok(v1::WorkRequest { message: None })) => {
-                        tracing::warn!(process, "a message of a kind that this build does not know was passed over");
+                        tracing::warn!(
+                            code = codes::UNKNOWN_MESSAGE,
+                            process,
+                            "a message of a kind that this build does not know was passed over"
+                        );
                     }
                     Some(Err(status)) => break status.message().to_owned(),
                     None => break "its stream ended".to_owned(),

@@ -13,6 +13,7 @@ use std::{
 };
 
 use billwatch_proto::v1;
+use billwatch_telemetry::codes;
 use hashbrown::HashSet;
 use prost::Message as _;
 use tokio::sync::oneshot;
@@ -60,7 +61,7 @@ impl DeadLetters {
             Err(_) => false,
         })?;
         if cut > 0 {
-            tracing::warn!(bytes = cut, path = %path.display(), "the torn end of the dead letters was cut off");
+            tracing::warn!(code = codes::DEAD_LETTERS_CUT, bytes = cut, path = %path.display(), "the torn end of the dead letters was cut off");
         }
         counters.set("dead_letters", "", offsets.len() as i64);
         let offsets = Arc::new(Mutex::new(offsets));
@@ -71,7 +72,7 @@ impl DeadLetters {
             .spawn(move || {
                 let _guard = failure.guard("writer of dead letters");
                 if let Err(error) = writer.run(&posts) {
-                    failure.report(error.to_string());
+                    failure.report(codes::DEAD_LETTERS_FAILED, error.to_string());
                 }
             })
             .map_err(|source| ServeError::Io { path: path.clone(), source })?;

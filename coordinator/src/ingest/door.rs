@@ -11,6 +11,7 @@ use std::{
 
 use billwatch_market::catalogue::Catalogue;
 use billwatch_proto::v1::{self, ingest_service_server::IngestService};
+use billwatch_telemetry::codes;
 use futures::StreamExt as _;
 use prost::Message as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
@@ -93,7 +94,7 @@ impl IngestDoor {
                 Some(Err(status)) => {
                     // Garbage bytes, a message over the limit, or a client that vanished: nothing of it is taken.
                     self.counters.add("ingest_streams_broken_total", status.code().description(), 1);
-                    tracing::info!(%status, "an ingest stream broke off");
+                    tracing::warn!(code = codes::INGEST_STREAM_BROKEN, %status, "an ingest stream broke off");
                     let _ = underway.send(Err(status)).await;
                     return;
                 }
@@ -135,7 +136,7 @@ impl IngestDoor {
         };
         let taken = tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
             // A fault of ours on one batch must not end the others.
-            tracing::error!(%panic, "a batch could not be prepared");
+            tracing::error!(code = codes::BATCH_NOT_PREPARED, %panic, "a batch could not be prepared");
             Err(crate::api::errors::internal("a batch could not be prepared: report it with the batch"))
         });
         if let Err(error) = &taken {

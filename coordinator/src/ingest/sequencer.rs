@@ -25,6 +25,7 @@ use billwatch_market::{
     fact_scope::{Home, home},
 };
 use billwatch_proto::v1;
+use billwatch_telemetry::codes;
 use prost::bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -43,6 +44,7 @@ use crate::{
         read_frame,
         writer::{LogClosed, LogItem, LogQueue, LogState},
     },
+    metrics::arrivals::{Arrivals, Freshness},
     shards::Audience,
 };
 
@@ -98,6 +100,8 @@ pub struct Surroundings {
     pub epochs: Arc<Epochs>,
     /// Counters.
     pub counters: Arc<Counters>,
+    /// When records came.
+    pub freshness: Arc<Freshness>,
     /// When to seal.
     pub rule: SealRule,
 }
@@ -147,7 +151,7 @@ pub fn start(begin: Begin, surroundings: Surroundings, failure: Failure) -> (Que
         match sequencer.run(&receiver) {
             // The writer has told why.
             Ok(()) | Err(SequencerError::LogClosed) => {}
-            Err(error) => failure.report(error.to_string()),
+            Err(error) => failure.report(codes::SEQUENCER_FAILED, error.to_string()),
         }
     });
     (Queue(sender), thread.expect("the system has a thread for the sequencer"))
@@ -176,6 +180,8 @@ struct Sequencer {
     position: Position,
     /// Number of the open epoch.
     epoch: u64,
+    /// When the last batch was taken.
+    taken: Instant,
     open: OpenEpoch,
     frame: OpenFrame,
 }
@@ -187,6 +193,8 @@ struct OpenEpoch {
     records: u32,
     /// When its first record came.
     since: Option<Instant>,
+    /// When records came, of the first so many.
+    arrivals: (Arrivals, u32),
 }
 
 /// The `Append` frame that is being filled.
@@ -221,7 +229,15 @@ impl Sequencer {
             around,
             position: begin.position,
             epoch: begin.sealed_epoch + 1,
-            open: OpenEpoch { batches: begin.open, copies: Vec::new(), records, since },
+            taken: Instant::now(),
+            // Nobody knows when records of a former life came.
+            open: OpenEpoch {
+                batches: begin.open,
+                copies: Vec::new(),
+                records,
+                since,
+                arrivals: (Arrivals::default(), records),
+            },
             frame: OpenFrame { variants: begin.open_variants, ..OpenFrame::new() },
         }
     }
@@ -246,6 +262,7 @@ impl Sequencer {
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), SequencerError> {
+        self.taken = Instant::now();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
         let mut outcome = BatchOutcome { refused: batch.refused, room: batch.room, ..BatchOutcome::default() };
         let mut filled: Vec<(Source, u64, u64)> = Vec::new();
@@ -300,7 +317,9 @@ impl Sequencer {
             outcome.epoch = if self.open.records > 0 { self.epoch } else { self.epoch - 1 };
         }
         outcome.refused.sort_by_key(|refused| refused.refusal.row);
+        self.note_arrivals();
         outcome.gaps = self.gaps(&tally.sources);
+        self.count_gaps(&tally.sources);
         tally.count(&self.around.counters, &outcome);
         self.write_filled(&filled)?;
         self.finish_frame()?;
@@ -316,6 +335,22 @@ impl Sequencer {
         self.frame.placed.push((prepared.audience, (self.frame.bytes.len() - before) as u32));
         self.open.records += 1;
         self.open.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Records of the open epoch that are not noted yet came with the last batch.
+    fn note_arrivals(&mut self) {
+        let (arrivals, noted) = &mut self.open.arrivals;
+        let new = self.open.records - std::mem::replace(noted, self.open.records);
+        if new > 0 {
+            arrivals.note(self.taken, new);
+        }
+    }
+
+    fn count_gaps(&self, sources: &[bool]) {
+        for source in SOURCES.into_iter().filter(|source| sources[usize::from(source.rank())]) {
+            let gaps = self.acceptance.gaps(source).take(limits::GAPS_LISTED).count();
+            self.around.counters.set("sequence_gaps", source.code(), gaps as i64);
+        }
     }
 
     fn gaps(&self, sources: &[bool]) -> Vec<v1::SequenceGap> {
@@ -427,6 +462,7 @@ impl Sequencer {
         if self.open.records == 0 {
             return Ok(());
         }
+        self.note_arrivals();
         let open = std::mem::take(&mut self.open);
         let market_clock_ms = self.acceptance.clock();
         let sealed = SealedEpoch {
@@ -438,8 +474,12 @@ impl Sequencer {
             sealed_at: Instant::now(),
         };
         let frame = frame::seal(self.epoch, market_clock_ms, open.records, self.around.log_state.durable());
-        let epochs = self.around.epochs.clone();
-        self.push(frame, Some(Box::new(move || epochs.publish(sealed))))?;
+        let (epochs, freshness) = (self.around.epochs.clone(), self.around.freshness.clone());
+        let publish = move || {
+            freshness.sealed(sealed.epoch, open.arrivals.0);
+            epochs.publish(sealed);
+        };
+        self.push(frame, Some(Box::new(publish)))?;
         self.epoch += 1;
         Ok(())
     }

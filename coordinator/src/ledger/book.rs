@@ -93,6 +93,32 @@ pub type Place = (Reverse<i32>, AlertId);
 pub struct Book {
     alerts: HashMap<AlertId, AlertEntry>,
     order: BTreeSet<Place>,
+    census: Census,
+}
+
+/// Alerts counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Census {
+    /// Alerts that hold now, by level.
+    pub open: [u64; LEVELS.len()],
+    /// How often an alert appeared, or came back.
+    pub opened: u64,
+    /// How often the last hit of an alert was taken back.
+    pub withdrawn: u64,
+}
+
+impl Census {
+    /// An alert went from one level to another; `None` = it does not hold.
+    fn moved(&mut self, from: Option<usize>, to: Option<usize>) {
+        if let Some(level) = from {
+            self.open[level] -= 1;
+        }
+        if let Some(level) = to {
+            self.open[level] += 1;
+        }
+        self.opened += u64::from(from.is_none() && to.is_some());
+        self.withdrawn += u64::from(from.is_some() && to.is_none());
+    }
 }
 
 impl Book {
@@ -110,11 +136,13 @@ impl Book {
             };
             self.order.insert((Reverse(change.biz_day), change.id));
             self.alerts.insert(change.id, alert);
+            self.census.moved(None, Some(level));
             return true;
         };
         if alert.now == *change {
             return false;
         }
+        self.census.moved((alert.state != AlertState::Withdrawn).then_some(alert.level), level);
         let fell = change.hits.iter().zip(&alert.now.hits).any(|(now, before)| now < before);
         alert.state = match (level, alert.state) {
             (None, _) => AlertState::Withdrawn,
@@ -126,6 +154,11 @@ impl Book {
         alert.last_epoch = epoch;
         alert.now = change.clone();
         true
+    }
+
+    /// How many there are, and were.
+    pub fn census(&self) -> &Census {
+        &self.census
     }
 
     /// One alert.
@@ -168,6 +201,7 @@ mod tests {
         assert_eq!(step([2, 0, 0, 0], 5), (true, Some((AlertState::BasisChanged, "BLUE", 2, 5))));
         assert_eq!(step([0; 4], 6), (true, Some((AlertState::Withdrawn, "BLUE", 2, 6))));
         assert_eq!(step([0, 0, 0, 1], 7), (true, Some((AlertState::BasisChanged, "RED", 2, 7))));
+        assert_eq!(*book.census(), Census { open: [0, 0, 0, 1], opened: 2, withdrawn: 1 });
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::{
 };
 
 use billwatch_proto::v1;
+use billwatch_telemetry::codes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
@@ -92,7 +93,7 @@ impl Ledger {
             Err(_) => false,
         })?;
         if cut > 0 {
-            tracing::warn!(bytes = cut, path = %path.display(), "the torn end of the alert ledger was cut; replay gives it again");
+            tracing::warn!(code = codes::LEDGER_CUT, bytes = cut, path = %path.display(), "the torn end of the alert ledger was cut; replay gives it again");
         }
         let shelf = Arc::new(RwLock::new(shelf));
         let (queue, work) = mpsc::channel(limits::LEDGER_QUEUE);
@@ -103,7 +104,7 @@ impl Ledger {
             .spawn(move || {
                 let _guard = failure.guard("alert ledger");
                 if let Err(error) = run(file, work, &shelf, &changes) {
-                    failure.report(error.to_string());
+                    failure.report(codes::LEDGER_FAILED, error.to_string());
                 }
             })
             .map_err(|source| ServeError::Io { path, source })?;

@@ -14,6 +14,7 @@ use std::{
     time::Instant,
 };
 
+use billwatch_telemetry::codes;
 use prost::bytes::Bytes;
 
 use super::{Position, segment::SegmentWriter};
@@ -91,7 +92,7 @@ pub fn start(
         .spawn(move || {
             let (_lock, _guard) = (lock, failure.guard("log writer"));
             if let Err(error) = run(segment, &receiver, &thread_state) {
-                failure.report(error.to_string());
+                failure.report(codes::LOG_FAILED, error.to_string());
             }
         })
         .expect("the system has a thread for the log");

@@ -18,6 +18,8 @@ use tonic::{Status, Streaming, transport::Channel};
 /// A coordinator that can be ended.
 pub struct Door {
     pub address: SocketAddr,
+    /// Where the metrics are shown.
+    pub metrics: Option<SocketAddr>,
     running: RunningCoordinator,
     stop: oneshot::Sender<()>,
 }
@@ -30,7 +32,7 @@ impl Door {
     pub async fn with(config: CoordinatorConfig) -> Result<Door, ServeError> {
         let (stop, stopped) = oneshot::channel::<()>();
         let running = serve(config, async { drop(stopped.await) }).await?;
-        Ok(Door { address: running.local_addr, running, stop })
+        Ok(Door { address: running.local_addr, metrics: running.metrics_addr, running, stop })
     }
 
     pub async fn close(self) {
