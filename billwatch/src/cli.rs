@@ -52,7 +52,7 @@ pub enum Command {
     Catalogue(CatalogueArgs),
     /// Compares the live views with the reference evaluator
     Verify(VerifyArgs),
-    /// Members, epoch, market clock, counters
+    /// One page: members, epoch, market clock, freshness, checkpoint, disk
     Status(StatusArgs),
     /// Measures this machine
     Bench(BenchArgs),
@@ -495,6 +495,9 @@ pub struct StatusArgs {
     /// Which cluster.
     #[command(flatten)]
     pub cluster: Cluster,
+    /// Also list all counters of all parts
+    #[arg(long)]
+    pub counters: bool,
     /// Also list the refused records kept as dead letters, at most this many
     #[arg(long, value_name = "N")]
     pub dead_letters: Option<u32>,

@@ -156,7 +156,7 @@ impl LocalCluster {
             if process.started.elapsed() < SHORT_LIFE {
                 continue;
             }
-            tracing::warn!(process = process.name, %status, "ended; started again");
+            tracing::warn!(code = billwatch_telemetry::codes::PROCESS_REVIVED, process = process.name, %status, "ended; started again");
             process.child = spawn(&self.plan.data, &process.name, &process.arguments)?;
             process.started = Instant::now();
         }
@@ -259,7 +259,7 @@ pub async fn end_asked(with_parent: bool) {
     let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(signal) => signal,
         Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be heard");
+            tracing::warn!(code = billwatch_telemetry::codes::SIGNAL_UNHEARD, %error, "SIGTERM cannot be heard");
             return parent_gone.await;
         }
     };

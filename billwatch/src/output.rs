@@ -146,6 +146,31 @@ pub fn grouped(number: impl Into<i128>) -> String {
     text
 }
 
+/// A number of bytes for people, decimal: `93.1 MB`.
+pub fn bytes(bytes: u64) -> String {
+    scaled(bytes as f64, 1_000.0, &["B", "kB", "MB", "GB", "TB", "PB"])
+}
+
+/// A time span for people: `800 us`, `21.5 ms`, `12 s`; from two minutes on `3 min`, `5.2 h`.
+pub fn duration(duration: std::time::Duration) -> String {
+    match duration.as_secs() {
+        0..120 => scaled(duration.as_micros() as f64, 1_000.0, &["us", "ms", "s"]),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds => format!("{:.1} h", seconds as f64 / 3_600.0),
+    }
+}
+
+/// With one decimal where the number is not whole, in the largest unit in which it is at least 1.
+fn scaled(mut number: f64, step: f64, units: &[&str]) -> String {
+    let mut unit = 0;
+    while number >= step && unit + 1 < units.len() {
+        number /= step;
+        unit += 1;
+    }
+    let text = format!("{number:.1}");
+    format!("{} {}", text.strip_suffix(".0").unwrap_or(&text), units[unit])
+}
+
 /// An instant (ms since 1970) as market time: `2025-04-08 09:30:00.000 +08:00`.
 pub fn market_time(time_ms: i64) -> String {
     use billwatch_market::ids::{DAY_MS, Day, UTC8_MS};
@@ -172,6 +197,18 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(-1_234_567), "-1,234,567");
         assert_eq!(grouped(i64::MAX), "9,223,372,036,854,775,807");
+    }
+
+    #[test]
+    fn sizes_and_spans_are_short() {
+        assert_eq!((bytes(0), bytes(999), bytes(93_100_000)), ("0 B".into(), "999 B".into(), "93.1 MB".into()));
+        let ms = std::time::Duration::from_millis;
+        assert_eq!(
+            (duration(ms(0)), duration(ms(21)), duration(ms(1_365))),
+            ("0 us".into(), "21 ms".into(), "1.4 s".into())
+        );
+        assert_eq!((duration(ms(119_000)), duration(ms(180_000))), ("119 s".into(), "3 min".into()));
+        assert_eq!(duration(ms(18_720_000)), "5.2 h");
     }
 
     #[test]

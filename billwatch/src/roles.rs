@@ -66,7 +66,7 @@ async fn compute(args: WorkerArgs) -> Outcome {
                 std::process::exit(0);
             }
             Err(error) => {
-                tracing::error!("{error:#}");
+                tracing::error!(code = billwatch_telemetry::codes::COMPUTE_FAILED, "{error:#}");
                 std::process::exit(1);
             }
         },
@@ -83,7 +83,7 @@ async fn supervise(with_parent: bool) -> Outcome {
             () = &mut end => break,
             () = tokio::time::sleep(LOOK_AGAIN) => {
                 if let Some(status) = child.try_wait()? {
-                    tracing::info!(%status, "the compute process ended; the next one starts");
+                    tracing::warn!(code = billwatch_telemetry::codes::COMPUTE_ENDED, %status, "the compute process ended; the next one starts");
                     tokio::time::sleep(NEXT_GENERATION_AFTER).await;
                     child = start_compute()?;
                 }

@@ -189,6 +189,7 @@ async fn first_difference(
     while let Some(answer) = stream.message().await? {
         if answer.as_of.is_some_and(|now| now.epoch != as_of.epoch) {
             tracing::warn!(
+                code = billwatch_telemetry::codes::CLUSTER_MOVED_ON,
                 "the cluster has moved on since the hashes were taken: the rows shown may differ for that alone"
             );
         }

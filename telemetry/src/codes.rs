@@ -33,6 +33,8 @@ codes! {
         "Look at the worker's disk; they take room and do no other harm.";
     CHECKPOINT_FAILED: "A checkpoint was given up: a worker could not write its part, or was too late. The last one stays.",
         "Look at the disks of the workers. Restarts take longer while no checkpoint succeeds.";
+    CLUSTER_MOVED_ON: "`billwatch verify` shows rows of a later epoch than the hashes that it compared.",
+        "Verify again while nothing is ingested.";
     COMPUTE_ENDED: "The compute child of a worker ended; the agent starts the next one.",
         "Nothing, when it happens once: it follows every end of a generation. Its own last lines say why.";
     COMPUTE_FAILED: "A compute child gave up its generation.",
@@ -59,14 +61,14 @@ codes! {
         "Look at the limit of open files.";
     PROCESS_REVIVED: "A process of `billwatch up` ended and was started again.",
         "Its own log says why it ended.";
-    REFERENCE_INCOMPLETE: "`billwatch verify` could not make some rows with the reference evaluator.",
-        "The text says which.";
     REGISTRATION_REFUSED: "A worker process was not taken in: its number, build, catalogue or threads do not fit.",
         "The text says which; start it with what the others have.";
     SEQUENCER_FAILED: "The coordinator ends: the sequencer could not read back the log.",
         "Look at the coordinator's disk.";
     SIGNAL_UNHEARD: "SIGTERM cannot be heard; the process ends only with SIGINT or SIGKILL.",
         "Report it with the system's version.";
+    STORE_FAILED: "A worker could not write its store. Its process ends, and the generation with it.",
+        "Look at the worker's disk. The coordinator's log has everything.";
     UNKNOWN_MESSAGE: "A message of a kind that this build does not know was passed over.",
         "Run the same build everywhere.";
     WORKER_THREAD_FAILED: "A worker thread ended badly; its process ends with it.",

@@ -82,6 +82,8 @@ counts! {
     skipped_no_ref,
     /// Hits, both signs.
     hit_rows_total,
+    /// Hits that were taken back.
+    hits_withdrawn_total,
     /// Bytes of folded bills (gauge).
     bytes_bills,
     /// Bytes of reference data's index to bills (gauge).

@@ -20,6 +20,7 @@ use std::{
     time::Instant,
 };
 
+use billwatch_telemetry::codes;
 use timely::worker::Worker;
 
 use crate::{
@@ -193,7 +194,7 @@ impl Process {
         }
         for result in self.guards.join() {
             if let Err(error) = result {
-                tracing::error!(%error, "a worker thread ended badly");
+                tracing::error!(code = codes::WORKER_THREAD_FAILED, %error, "a worker thread ended badly");
             }
         }
         if let Some(writer) = self.writer {

@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use billwatch_telemetry::codes;
 use serde::{Deserialize, Serialize};
 use timely::{
     WorkerConfig,
@@ -139,7 +140,7 @@ fn connect_within(
                     }
                 }
                 // A stranger (a port scan, a mate of a dead generation) is sent away; the mesh waits on for its mates.
-                Err(error) => tracing::warn!(%peer, %error, "mesh: caller refused"),
+                Err(error) => tracing::warn!(code = codes::MESH_CALLER_REFUSED, %peer, %error, "mesh: caller refused"),
             },
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if Instant::now() > deadline {

@@ -169,6 +169,7 @@ impl Shard {
         let registry = self.common.rules.registry(lives.reference());
         windows.judge(patterns, &registry, lives.clock(), |row| {
             add(&self.counts.hit_rows_total, 1);
+            add(&self.counts.hits_withdrawn_total, u64::from(row.weight < 0));
             emit(self.alert_owner(&row), row);
         });
         add(&self.counts.judgements_total, windows.judged_total - before.0);

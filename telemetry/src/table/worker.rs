@@ -1,6 +1,7 @@
 //! Metrics of a worker: its agent, and what the compute child last said of itself.
 //!
-//! Counters of the child begin at 0 with every generation, as Prometheus expects of a process that was started again.
+//! Counters of the child begin at 0 with every generation, as Prometheus expects of a process that was started again. They are
+//! shown as 0 while no child speaks.
 
 use super::{
     Kind::{Counter, Gauge},
@@ -31,10 +32,12 @@ pub const VIEWS: [(&str, &str); 6] = [
 ];
 
 /// All of them.
-pub static ALL: [&Metric; 20] = [
+pub static ALL: [&Metric; 23] = [
     &COMPUTING,
+    &READY,
+    &LEASED,
     &RESTARTS,
-    &PULSE_AGE,
+    &CHILDREN_FAILED,
     &GENERATION,
     &EPOCH,
     &Metric::new(
@@ -95,6 +98,12 @@ pub static ALL: [&Metric; 20] = [
         "skipped_no_ref",
         "Judgements left out for want of reference data.",
     ),
+    &Metric::gauge(
+        "billwatch_worker_longest_save_seconds",
+        "longest_save_ns",
+        "Longest time that the loop was held up by saving, in this generation, summed over threads.",
+    )
+    .per(1_000_000_000),
     &Metric::gauge("billwatch_worker_bills", "bills", "Bills known to this worker."),
     &Metric::gauge("billwatch_worker_live_lots", "live_lots", "Lots of this worker that have not ended."),
 ];
@@ -111,20 +120,32 @@ pub static COMPUTING: Metric = Metric::measured(
 pub static RESTARTS: Metric =
     Metric::measured(Counter, "billwatch_worker_restarts_total", "agent", "Compute children started after the first.");
 
-/// Age of what is shown.
-pub static PULSE_AGE: Metric = Metric::measured(
-    Gauge,
-    "billwatch_worker_pulse_age_seconds",
+/// Compute children that ended badly.
+pub static CHILDREN_FAILED: Metric = Metric::measured(
+    Counter,
+    "billwatch_worker_children_failed_total",
     "agent",
-    "Time since the compute child last spoke; what it counts is that old. Absent before it first spoke.",
+    "Compute children that failed, or had to be killed.",
 );
+
+/// It keeps up.
+pub static READY: Metric = Metric::measured(
+    Gauge,
+    "billwatch_worker_ready",
+    "agent",
+    "1 while the compute child is in a running generation and keeps up with the log.",
+);
+
+/// The coordinator knows it.
+pub static LEASED: Metric =
+    Metric::measured(Gauge, "billwatch_worker_leased", "agent", "1 while the agent holds a lease of the coordinator.");
 
 /// Generation of the child.
 pub static GENERATION: Metric = Metric::measured(
     Gauge,
     "billwatch_worker_generation",
     "compute child",
-    "Generation of the compute child; 0 before the first.",
+    "Generation of the compute child; 0 while it has none.",
 );
 
 /// Epoch of the child.
@@ -132,5 +153,5 @@ pub static EPOCH: Metric = Metric::measured(
     Gauge,
     "billwatch_worker_epoch",
     "compute child",
-    "Last epoch that all threads of this worker have completed.",
+    "Last epoch that all threads of this worker have completed; 0 while no compute child speaks.",
 );

@@ -281,6 +281,8 @@ pub struct Sink<'a> {
     pub feature_rows: u64,
     /// Hits so far.
     pub hit_rows: u64,
+    /// Of them taken back.
+    pub hits_withdrawn: u64,
     /// Rules skipped for want of data, weights summed.
     pub skipped: i64,
 }
@@ -289,6 +291,7 @@ impl Sink<'_> {
     /// A hit on its way.
     pub fn hit(&mut self, row: AlertRow) {
         self.hit_rows += 1;
+        self.hits_withdrawn += u64::from(row.weight < 0);
         let to = (self.alert_owner)(&row);
         self.boxes.hits.push(to, row);
     }

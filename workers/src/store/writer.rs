@@ -32,6 +32,8 @@ use std::{
     thread::JoinHandle,
 };
 
+use billwatch_telemetry::codes;
+
 use super::{
     Store, StoreError, TABLES, Table,
     checkpoint::Manifest,
@@ -83,7 +85,7 @@ impl Writer {
     /// Waits until everything that was sent is dealt with. All outlets must be gone, or about to go.
     pub fn join(self) {
         if self.thread.join().is_err() {
-            tracing::error!("the writer of the store panicked");
+            tracing::error!(code = codes::STORE_FAILED, "the writer of the store panicked");
         }
     }
 }
@@ -238,7 +240,7 @@ impl Desk {
                 }
                 Job::Forget(committed) => {
                     if let Err(error) = self.shared.store.forget_before(committed) {
-                        tracing::warn!(%error, "old checkpoints stay");
+                        tracing::warn!(code = codes::CHECKPOINTS_NOT_REMOVED, %error, "old checkpoints stay");
                     }
                 }
                 // After a failure nothing is written.
@@ -258,7 +260,7 @@ impl Desk {
     /// Keeps the first failure; who waits for a checkpoint is told.
     fn note(&mut self, result: Result<(), StoreError>) {
         if let Err(error) = result {
-            tracing::error!(%error, "the store cannot be written");
+            tracing::error!(code = codes::STORE_FAILED, %error, "the store cannot be written");
             let _ = self.shared.failure.set(error.to_string());
             self.gathered = Tables::default();
             self.settle_all();
