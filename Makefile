@@ -14,10 +14,10 @@ BILLWATCH := $(CARGO_TARGET_DIR)/release/billwatch
 # Arguments for `make demo`, for instance: make demo DEMO='--facts 200000 --processes 3'
 DEMO ?= --facts 1000000 --processes 2 --threads 1
 
-.PHONY: help setup build demo test lint bench
+.PHONY: help setup build demo test lint bench k8s-test k8s-render
 
 help: ## lists the commands
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z0-9-]+:.*##' Makefile | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 12
 
 setup: ## installs what the build needs, if it is missing
 	@.ci/setup
@@ -39,3 +39,9 @@ bench: build ## throughput, latency and memory on this machine
 	$(BILLWATCH) bench throughput
 	$(BILLWATCH) bench latency
 	$(BILLWATCH) bench memory
+
+k8s-test: ## the chart checked, the image built, the rendered manifests run as containers (root, podman; up to half an hour)
+	@k8s/test/run
+
+k8s-render: ## writes k8s/rendered and the chart's table of values from the chart
+	@$$(k8s/test/tools | tail -1)/venv/bin/python k8s/test/render
