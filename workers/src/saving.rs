@@ -161,6 +161,7 @@ impl Saver {
         let clock = shard.lives.borrow().clock();
         self.outlet.mark(epoch, clock)?;
         shard.spent_saving(started);
+        tracing::info!(epoch, thread = shard.seat.thread, held_up = ?started.elapsed(), "state sent to the writer");
         Ok(())
     }
 

@@ -30,6 +30,7 @@ use std::{
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use billwatch_telemetry::codes;
@@ -320,6 +321,7 @@ impl Desk {
             return Err("the checkpoint before it is still being written; ask again later".to_owned());
         };
         let manifest = Manifest { epoch: first.epoch, clock: first.state.flatten(), ..self.manifest.clone() };
+        let started = Instant::now();
         let of_one_epoch = votes.iter().all(|vote| (vote.epoch, vote.state) == (first.epoch, first.state));
         let cut = if of_one_epoch {
             TABLES
@@ -329,6 +331,9 @@ impl Desk {
         } else {
             Err(StoreError::Damaged { what: "worker threads took the same checkpoint at different epochs".into() })
         };
+        if let Ok(bytes) = &cut {
+            tracing::info!(epoch = first.epoch, bytes, took = ?started.elapsed(), "checkpoint cut");
+        }
         cut.map_err(|error| {
             let said = error.to_string();
             self.note(Err(error));
