@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use billwatch_telemetry::logs::LogFormat;
+use billwatch_workers::limits::DRAIN_WITHIN;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::place::ProcessNumber;
 
 /// Where commands look for the coordinator unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "http://127.0.0.1:7400";
@@ -16,7 +19,8 @@ Exit codes:
   3  the cluster cannot be reached
   4  verify: the live views differ from the reference
   5  demo: a planted case was missed, or a near miss was alerted
-  6  ingest: some records were refused (they are listed; all others were accepted)";
+  6  ingest: some records were refused (they are listed; all others were accepted)
+  7  worker: the coordinator refuses this process for good (another build or catalogue, or a number it does not have)";
 
 /// Watches the whole commercial bill market (票据市场) while it happens.
 #[derive(Parser)]
@@ -61,13 +65,9 @@ pub enum Command {
 /// Which cluster.
 #[derive(Args, Clone)]
 pub struct Cluster {
-    /// Coordinator, http://HOST:PORT (also: environment BILLWATCH_ADDRESS)
-    #[arg(long, default_value_t = default_address())]
+    /// Coordinator, http://HOST:PORT
+    #[arg(long, env = "BILLWATCH_ADDRESS", default_value = DEFAULT_ADDRESS)]
     pub address: String,
-}
-
-fn default_address() -> String {
-    std::env::var("BILLWATCH_ADDRESS").unwrap_or_else(|_| DEFAULT_ADDRESS.to_owned())
 }
 
 /// How to print.
@@ -125,7 +125,7 @@ pub struct DemoArgs {
 #[derive(Args)]
 pub struct CoordinatorArgs {
     /// Address to listen on
-    #[arg(long, default_value = "127.0.0.1:7400")]
+    #[arg(long, env = "BILLWATCH_LISTEN", default_value = "127.0.0.1:7400")]
     pub listen: std::net::SocketAddr,
     /// Address on which metrics are shown, at /metrics; without it: nowhere
     #[arg(long, env = "BILLWATCH_METRICS")]
@@ -134,19 +134,19 @@ pub struct CoordinatorArgs {
     #[arg(long, env = "BILLWATCH_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// Directory for log and ledger
-    #[arg(long)]
+    #[arg(long, env = "BILLWATCH_DATA")]
     pub data: PathBuf,
     /// Worker processes of the cluster
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, env = "BILLWATCH_PROCESSES", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub processes: u32,
     /// Most time that an epoch stays open, ms
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, env = "BILLWATCH_EPOCH_MS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub epoch_ms: u64,
     /// Time between checkpoints, s
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, env = "BILLWATCH_CHECKPOINT_S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub checkpoint_s: u64,
     /// Catalogue tables that replace the built-in ones
-    #[arg(long)]
+    #[arg(long, env = "BILLWATCH_CATALOGUE")]
     pub catalogue: Option<PathBuf>,
     /// End when standard input closes: for processes that another one starts
     #[arg(long, hide = true)]
@@ -159,14 +159,14 @@ pub struct WorkerArgs {
     /// Coordinator, http://HOST:PORT
     #[command(flatten)]
     pub cluster: Cluster,
-    /// Number of this process, from 0
-    #[arg(long)]
-    pub process: u32,
+    /// Number of this process, from 0; `auto`: from environment BILLWATCH_POD_INDEX, else the number at the end of the hostname
+    #[arg(long, env = "BILLWATCH_PROCESS")]
+    pub process: ProcessNumber,
     /// Address on which the other workers reach this one; port 0 = chosen free
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, env = "BILLWATCH_MESH", default_value = "127.0.0.1:0")]
     pub mesh: std::net::SocketAddr,
     /// Worker threads
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, env = "BILLWATCH_THREADS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub threads: u32,
     /// Address on which metrics are shown, at /metrics; without it: nowhere
     #[arg(long, env = "BILLWATCH_METRICS")]
@@ -175,13 +175,19 @@ pub struct WorkerArgs {
     #[arg(long, env = "BILLWATCH_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// Directory for history and checkpoints
-    #[arg(long)]
+    #[arg(long, env = "BILLWATCH_DATA")]
     pub data: PathBuf,
-    /// Name under which the other workers reach this one, HOST:PORT, when it is not --mesh
-    #[arg(long)]
+    /// Name under which the other workers reach this one, HOST:PORT, when it is not --mesh; {hostname} is replaced
+    #[arg(long, env = "BILLWATCH_ADVERTISE")]
     pub advertise: Option<String>,
+    /// Address on which health is told (grpc.health.v1: live, startup, ready); default: none
+    #[arg(long, env = "BILLWATCH_PROBE")]
+    pub probe: Option<std::net::SocketAddr>,
+    /// Longest wait for a checkpoint after SIGTERM, s
+    #[arg(long, env = "BILLWATCH_DRAIN_S", default_value_t = DRAIN_WITHIN.as_secs(), value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    pub drain_s: u64,
     /// Catalogue tables that replace the built-in ones
-    #[arg(long)]
+    #[arg(long, env = "BILLWATCH_CATALOGUE")]
     pub catalogue: Option<PathBuf>,
     /// Serve one generation of the mesh and end: for supervisors that start the process again
     #[arg(long)]

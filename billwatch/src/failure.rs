@@ -20,6 +20,8 @@ pub enum Failure {
     Labels,
     /// Some records were refused: 6. Already printed.
     Refused,
+    /// The coordinator will never take this worker: 7.
+    WorkerRefused(String),
 }
 
 impl Failure {
@@ -32,6 +34,7 @@ impl Failure {
             Failure::Differs => 4,
             Failure::Labels => 5,
             Failure::Refused => 6,
+            Failure::WorkerRefused(_) => 7,
         })
     }
 }
@@ -41,7 +44,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Failed(error) => write!(f, "{error:#}"),
             Failure::Usage(text) => f.write_str(text),
-            Failure::Unreachable(text) => f.write_str(text),
+            Failure::Unreachable(text) | Failure::WorkerRefused(text) => f.write_str(text),
             Failure::Differs => f.write_str("live views differ from the reference"),
             Failure::Labels => f.write_str("alerts do not fit the planted cases"),
             Failure::Refused => f.write_str("some records were refused"),

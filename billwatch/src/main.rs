@@ -12,6 +12,7 @@ mod failure;
 mod ingest;
 mod measure;
 mod output;
+mod place;
 mod progress;
 mod query;
 mod reference;
@@ -31,6 +32,9 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use failure::{Failure, Outcome};
 
+/// Time that tasks have which nobody waits for.
+const REST_WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // Only the roles have a choice: what people run prints for people.
@@ -46,7 +50,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli.command)) {
+    let ended = runtime.block_on(run(cli.command));
+    // Whatever had to be finished is; what is left may hang, a look-up of a name for instance.
+    runtime.shutdown_timeout(REST_WITHIN);
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         // `| head` closed the pipe: nobody reads any more, and nothing is wrong.
         Err(Failure::Failed(error)) if is_closed_pipe(&error) => ExitCode::SUCCESS,

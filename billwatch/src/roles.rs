@@ -1,17 +1,14 @@
 //! `billwatch coordinator` and `billwatch worker`: the two roles of a cluster, as processes.
 //!
-//! A mesh is one failure domain: when a worker dies, its generation is over for all. So a worker is an agent, which is what a
-//! container platform sees, and a compute child that serves one generation and ends with it; the agent starts the next.
+//! A worker is an agent ([`billwatch_workers::agent`]) that runs this program again, with the same arguments, as its compute
+//! child, once for each generation of the mesh.
 
-use std::{
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use billwatch_coordinator::CoordinatorConfig;
 use billwatch_workers::{
-    agent::pulse::PulseWriter,
+    agent::{self, AgentConfig, AgentError, Program, Shown, pulse::PulseWriter},
     client::{self, WorkerConfig},
 };
 
@@ -19,13 +16,9 @@ use crate::{
     catalogue,
     cli::{CoordinatorArgs, WorkerArgs},
     cluster::end_asked,
-    failure::Outcome,
+    failure::{Failure, Outcome},
+    place::advertised,
 };
-
-/// Pause before a compute child is started again: time for the coordinator to end the generation everywhere.
-const NEXT_GENERATION_AFTER: Duration = Duration::from_millis(200);
-/// Pause between two looks at the compute child.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Runs a coordinator until it is asked to end.
 pub async fn coordinator(args: CoordinatorArgs) -> Outcome {
@@ -44,17 +37,17 @@ pub async fn coordinator(args: CoordinatorArgs) -> Outcome {
 
 /// Runs a worker until it is asked to end, or for one generation.
 pub async fn worker(args: WorkerArgs) -> Outcome {
-    if args.one_generation { compute(args).await } else { supervise(args.with_parent).await }
+    if args.one_generation { compute(args).await } else { attend(args).await }
 }
 
 /// Serves one generation. The process ends with it, without waiting for threads: the mesh cannot be taken apart cleanly.
 async fn compute(args: WorkerArgs) -> Outcome {
     let config = WorkerConfig {
         coordinator: args.cluster.address,
-        process: args.process,
+        process: args.process.resolve().map_err(Failure::Usage)?,
         threads: args.threads,
         mesh: args.mesh,
-        advertise: args.advertise,
+        advertise: args.advertise.as_deref().map(advertised).transpose().map_err(Failure::Usage)?,
         data: args.data,
         catalogue: catalogue::load(args.catalogue.as_deref())?,
     };
@@ -74,37 +67,22 @@ async fn compute(args: WorkerArgs) -> Outcome {
     }
 }
 
-/// Keeps a compute child running: this program with the same arguments, for one generation each time.
-async fn supervise(with_parent: bool) -> Outcome {
-    let mut end = std::pin::pin!(end_asked(with_parent));
-    let mut child = start_compute()?;
-    loop {
-        tokio::select! {
-            () = &mut end => break,
-            () = tokio::time::sleep(LOOK_AGAIN) => {
-                if let Some(status) = child.try_wait()? {
-                    tracing::warn!(code = billwatch_telemetry::codes::COMPUTE_ENDED, %status, "the compute process ended; the next one starts");
-                    tokio::time::sleep(NEXT_GENERATION_AFTER).await;
-                    child = start_compute()?;
-                }
-            }
-        }
+/// Is the agent of a worker.
+async fn attend(args: WorkerArgs) -> Outcome {
+    let file = std::env::current_exe().context("where this program lies")?;
+    let mine = std::env::args_os().skip(1).filter(|argument| argument != "--with-parent");
+    let more = ["--one-generation", "--with-parent", "--pulse"].map(Into::into);
+    let config = AgentConfig {
+        coordinator: args.cluster.address,
+        process: args.process.resolve().map_err(Failure::Usage)?,
+        catalogue_fingerprint: catalogue::load(args.catalogue.as_deref())?.fingerprint(),
+        program: Program { file, arguments: mine.chain(more).collect() },
+        probe: args.probe,
+        drain_within: Duration::from_secs(args.drain_s),
+    };
+    match agent::run(config, Shown::default(), end_asked(args.with_parent)).await {
+        Ok(()) => Ok(()),
+        Err(error @ AgentError::Refused(_)) => Err(Failure::WorkerRefused(error.to_string())),
+        Err(AgentError::Failed(error)) => Err(error.into()),
     }
-    // All that was acknowledged is in the coordinator's log: nothing is lost by ending at once.
-    let _ = child.kill();
-    child.wait()?;
-    Ok(())
-}
-
-fn start_compute() -> anyhow::Result<Child> {
-    let program = std::env::current_exe().context("where this program lies")?;
-    let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--with-parent");
-    let child = Command::new(program)
-        .args(arguments)
-        .args(["--one-generation", "--with-parent"])
-        // The other end is held by this process: when it closes, the child ends.
-        .stdin(Stdio::piped())
-        .spawn()
-        .context("the compute process cannot be started")?;
-    Ok(child)
 }

@@ -59,6 +59,19 @@ pub const WORKER_MESSAGE_BYTES: usize = 256 << 20;
 pub const WORKER_QUEUE: usize = 1_024;
 /// A worker that registered must build its mesh and restore its checkpoint within this time.
 pub const READY_WITHIN: Duration = Duration::from_secs(600);
+/// An agent that is silent this long is lost, and its generation with it. It beats once a second and does nothing else: ten
+/// beats are not missed by chance. A process that dies is noticed at once, by its closed stream; this is for lost machines.
+pub const LEASE: Duration = Duration::from_secs(10);
+/// Pause between two words to the agents: they take a silent coordinator for lost (`billwatch_workers::limits`).
+pub const PACE_EVERY: Duration = Duration::from_secs(1);
+/// Messages waiting for one agent: a minute of pace. More wait only for an agent that hangs.
+pub const AGENT_QUEUE: usize = 64;
+/// Answers are fresh when every epoch sealed this long ago is in them. Some hundred times the usual age, and several times the
+/// pause of a large checkpoint: who is later than this is late for a reason that an operator wants to see.
+pub const FRESH_WITHIN: Duration = Duration::from_secs(10);
+/// The task of the cluster looks around five times a second. Silent for this long it hangs: it waits for its disk at most a
+/// few seconds.
+pub const LIVE_WITHIN: Duration = Duration::from_secs(30);
 /// Time between checkpoints: bounds the log that a restart replays.
 pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
 /// Committed checkpoints that are kept.

@@ -34,7 +34,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     api::{admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings, query::QueryApi},
-    cluster::{Cluster, Surroundings},
+    cluster::{Cluster, Surroundings, Vitals},
     config::CoordinatorConfig,
     counters::Counters,
     epochs::Epochs,
@@ -51,6 +51,9 @@ use crate::{
     manifest::Manifest,
     metrics::{Metrics, arrivals::Freshness, questions::QuestionTimes},
 };
+
+/// How often the cluster's task is looked at when it says nothing.
+const LOOK_AT_VITALS: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Why a coordinator did not start, or ended.
 #[derive(Debug, Error)]
@@ -349,23 +352,31 @@ pub async fn ended(mut ending: watch::Receiver<bool>) {
     let _ = ending.wait_for(|ending| *ending).await;
 }
 
-/// Health by name: `live` (the process serves), `startup` (the log is read), `ready` and `` (the workers answer).
+/// Health by name: `live` (the process works), `startup` (the log is read), `ready` and `` (questions are answered, and the
+/// answers are fresh).
 async fn report_health(health: HealthReporter, cluster: &Cluster) {
-    for name in ["live", "startup"] {
-        health.set_service_status(name, ServingStatus::Serving).await;
-    }
-    for name in ["ready", ""] {
-        health.set_service_status(name, ServingStatus::NotServing).await;
-    }
-    let mut serving = cluster.serving();
+    let report = async |health: &HealthReporter, names: &[&str], good| {
+        let status = if good { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for name in names {
+            health.set_service_status(*name, status).await;
+        }
+    };
+    report(&health, &["live", "startup"], true).await;
+    report(&health, &["ready", ""], false).await;
+    let mut vitals = cluster.vitals();
     tokio::spawn(async move {
+        let mut said = (true, false);
         loop {
-            let is_serving = *serving.borrow_and_update();
-            let status = if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing };
-            for name in ["ready", ""] {
-                health.set_service_status(name, status).await;
+            let Vitals { serving, fresh, looked_at } = *vitals.borrow_and_update();
+            let now = (looked_at.elapsed() < limits::LIVE_WITHIN, serving && fresh);
+            if now != said {
+                said = now;
+                report(&health, &["live"], now.0).await;
+                report(&health, &["ready", ""], now.1).await;
             }
-            if serving.changed().await.is_err() {
+            // A task that hangs says nothing: it is looked at all the same.
+            if let Ok(Err(_)) = tokio::time::timeout(LOOK_AT_VITALS, vitals.changed()).await {
+                report(&health, &["ready", ""], false).await;
                 return;
             }
         }

@@ -56,7 +56,7 @@ async fn a_generation_gets_the_whole_log_then_live_epochs_each_record_at_its_own
     let reference: u32 = epochs.iter().map(|epoch| epoch.reference_count).sum();
     assert_eq!(u64::from(reference), door.status().await.accepted_facts);
     wait_for("the cluster to serve", async || door.status().await.serving).await;
-    assert_eq!(health(&door, "ready").await, ServingStatus::Serving);
+    wait_for("the probe to say so", async || health(&door, "ready").await == ServingStatus::Serving).await;
 
     // All facts of this file are about one bill; trade background goes both ways.
     let live = door.send_lines(&as_strs(&example("c-split-package"))).await.epoch;

@@ -39,6 +39,10 @@ codes! {
         "Nothing, when it happens once: it follows every end of a generation. Its own last lines say why.";
     COMPUTE_FAILED: "A compute child gave up its generation.",
         "The text says why. The agent starts the next one.";
+    COMPUTE_KILLED: "A compute child was silent, or did not end when it was asked; its agent killed it.",
+        "Nothing, when it happens once. Else look whether the machine is overloaded; report it with the log.";
+    COORDINATOR_AWAITED: "An agent has no coordinator: it cannot be reached, or does not give the lease. It goes on asking.",
+        "The text says why. Look whether the coordinator runs, and whether the address is right.";
     COORDINATOR_PANICKED: "A part of the coordinator panicked: a fault of this build. The coordinator ends.",
         "Report it with the log. Started again, it loses nothing acknowledged.";
     DEAD_LETTERS_CUT: "The torn end of the dead letters was cut off at start.",
@@ -49,6 +53,8 @@ codes! {
         "Nothing, when it happens once: the reason names the process that was lost. Its log says more.";
     INGEST_STREAM_BROKEN: "An ingest stream broke off. What was acknowledged stays.",
         "Nothing: the client sends the rest again.";
+    LEASE_LOST: "An agent lost its coordinator. Its compute child ends; the next one starts with the next lease.",
+        "Nothing, when the coordinator was started again. Else look at the network between the two.";
     LEDGER_CUT: "The torn end of the alert ledger was cut off at start.",
         "Nothing: it follows a crash. Replay makes it again.";
     LEDGER_FAILED: "The coordinator ends: the alert ledger could not be written.",
@@ -59,6 +65,8 @@ codes! {
         "Nothing, when it follows the end of a generation. Else look who calls: the port is for workers only.";
     METRICS_UNREACHABLE: "The system did not accept a connection to the metrics endpoint.",
         "Look at the limit of open files.";
+    PROBES_FAILED: "The agent does not answer its probes any more.",
+        "The platform will start it again; report it with the log.";
     PROCESS_REVIVED: "A process of `billwatch up` ended and was started again.",
         "Its own log says why it ended.";
     REGISTRATION_REFUSED: "A worker process was not taken in: its number, build, catalogue or threads do not fit.",

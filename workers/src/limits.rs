@@ -102,3 +102,36 @@ pub const PULSE_EVERY: Duration = Duration::from_secs(1);
 /// Silence after which a compute child is dead. Its pulses come from a thread that does nothing else, so ten missed ones mean
 /// that the process hangs, not that it is busy.
 pub const CHILD_SILENT_MOST: Duration = Duration::from_secs(10);
+
+/// Time that a compute child has to end when it is asked. There is nothing to save: it closes nothing that a restart misses.
+pub const CHILD_ENDS_WITHIN: Duration = Duration::from_millis(500);
+
+/// A compute child that fails within this time has failed quickly: it did not get as far as to work.
+pub const CHILD_SHORT_LIFE: Duration = Duration::from_secs(10);
+
+/// Pause before the third compute child in a row when two have failed quickly; it doubles with each further one.
+pub const CHILD_PAUSE: Duration = Duration::from_millis(100);
+
+/// Longest such pause: a full disk that is mended, or a mate that comes back, is noticed within this time.
+pub const CHILD_PAUSE_MOST: Duration = Duration::from_secs(5);
+
+/// Pause between two looks of an agent at its child, its probes and its deadlines.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// An agent whose loop has not turned for this long hangs: it waits for nothing but messages.
+pub const AGENT_LIVE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Pause between two beats of an agent. The coordinator gives an agent up after ten (`billwatch_coordinator::limits::LEASE`).
+pub const BEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// Silence after which the coordinator is lost. It speaks once a second, but its disk may hold it up for a while.
+pub const COORDINATOR_SILENT_MOST: Duration = Duration::from_secs(20);
+
+/// Longest time for one attempt to connect: a machine that is gone does not answer at all.
+pub const COORDINATOR_CONNECTS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Longest pause between two attempts of an agent to reach the coordinator; the first is [`COORDINATOR_RETRY`].
+pub const COORDINATOR_RETRY_MOST: Duration = Duration::from_secs(1);
+
+/// Longest stay of an agent that was asked to end, unless it is told otherwise: some checkpoints of a large state.
+pub const DRAIN_WITHIN: Duration = Duration::from_secs(20);

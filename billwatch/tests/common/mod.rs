@@ -52,6 +52,12 @@ impl Cluster {
         cluster
     }
 
+    /// A cluster whose processes the test starts itself.
+    pub fn of_others(address: String) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        Cluster { child: None, arguments: Vec::new(), address, directory }
+    }
+
     /// Starts all processes (again) and waits until queries are answered.
     pub fn spawn(&mut self) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_billwatch"))

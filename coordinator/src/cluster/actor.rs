@@ -2,17 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use billwatch_market::key_group::KEY_GROUPS;
-use billwatch_proto::v1::{self, work_request, work_response::Message as Say};
+use billwatch_proto::v1::{self, attend_response::Message as TellAgents, work_request, work_response::Message as Say};
 use billwatch_telemetry::codes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
 
 use super::{
-    BUILD, ClusterStatus, Command, Connection, Outbound, Surroundings,
+    ClusterStatus, Command, Connection, Outbound, Surroundings, Vitals,
+    admission::{self, Identity},
+    agents::{AgentOutbound, Agents, Lease},
+    freshness::Freshness,
     generation::{Complete, Generation},
     response,
 };
@@ -29,7 +32,11 @@ const TICK: Duration = Duration::from_millis(200);
 /// State of the cluster.
 pub struct Actor {
     around: Surroundings,
-    serving: watch::Sender<bool>,
+    vitals: watch::Sender<Vitals>,
+    freshness: Freshness,
+    /// When the agents were last told how far they must be.
+    paced: Instant,
+    agents: Agents,
     next_connection: u64,
     members: BTreeMap<u32, Member>,
     generation: Option<Generation>,
@@ -47,8 +54,17 @@ struct Member {
 
 impl Actor {
     /// A cluster without members.
-    pub fn new(around: Surroundings, serving: watch::Sender<bool>) -> Self {
-        Actor { around, serving, next_connection: 0, members: BTreeMap::new(), generation: None }
+    pub fn new(around: Surroundings, vitals: watch::Sender<Vitals>) -> Self {
+        Actor {
+            around,
+            vitals,
+            freshness: Freshness::new(limits::FRESH_WITHIN),
+            paced: Instant::now(),
+            agents: Agents::default(),
+            next_connection: 0,
+            members: BTreeMap::new(),
+            generation: None,
+        }
     }
 
     /// Works until it is told to stop, or all handles are dropped. `Err` when the coordinator's own files fail.
@@ -86,7 +102,7 @@ impl Actor {
                         return Ok(());
                     }
                 },
-                _ = tick.tick() => self.look_at_deadlines(),
+                _ = tick.tick() => self.look_around(),
             }
             self.checkpoint_when_due();
         }
@@ -108,10 +124,14 @@ impl Actor {
             Command::Left { connection, why } => {
                 let process = self.members.iter().find(|(_, member)| member.connection == connection).map(|(&p, _)| p);
                 if let Some(process) = process {
-                    self.members.remove(&process);
-                    if self.generation.is_some() {
-                        self.end(&format!("process {process} was lost ({why})"));
-                    }
+                    self.lose(process, &format!("process {process} was lost ({why})"));
+                }
+            }
+            Command::Attend { enrol, outbound, reply } => drop(reply.send(self.attend(enrol, outbound))),
+            Command::AgentLeaves { lease } => self.agent_leaves(lease),
+            Command::AgentLost { lease, why } => {
+                if let Some(process) = self.agents.remove(lease) {
+                    self.lose(process, &format!("the agent of process {process} was lost ({why})"));
                 }
             }
             Command::Ask { kind, reply } => {
@@ -138,6 +158,44 @@ impl Actor {
         Ok(())
     }
 
+    /// Gives an agent its lease, or says why not.
+    fn attend(&mut self, enrol: v1::Enrol, outbound: AgentOutbound) -> Result<Lease, Status> {
+        let process = enrol.process;
+        let name = enrol.agent.clone();
+        let who = Identity { process, build: &enrol.build, catalogue_fingerprint: enrol.catalogue_fingerprint };
+        if let Err(status) = admission::identity(&self.around, who) {
+            return Err(self.refused(process, status));
+        }
+        let came_back = self.agents.attends(process);
+        let lease = self.agents.enrol(enrol, outbound)?;
+        tracing::info!(process, agent = name, "an agent attends");
+        if came_back {
+            self.lose(process, &format!("the agent of process {process} came back: it has ended its compute process"));
+        }
+        Ok(lease)
+    }
+
+    /// What a restart replays should be short: the agent goes behind a checkpoint.
+    fn agent_leaves(&mut self, lease: Lease) {
+        let Some(process) = self.agents.process(lease) else { return };
+        tracing::info!(process, "an agent asks to leave");
+        let (reply, answer) = oneshot::channel();
+        // Without a generation that works there is nothing new to keep: the reply is dropped, which lets the agent go.
+        if let Ok(generation) = self.running() {
+            generation.checkpoints.want(reply);
+        }
+        self.agents.release(lease, answer);
+    }
+
+    /// A process is no member any more; without it, the generation is over.
+    fn lose(&mut self, process: u32, reason: &str) {
+        let Some(member) = self.members.remove(&process) else { return };
+        let _ = member.outbound.try_send(response(Say::Stop(v1::Stop { reason: reason.to_owned() })));
+        if self.generation.is_some() {
+            self.end(reason);
+        }
+    }
+
     fn watch(
         &mut self,
         cells: v1::QueryCellsRequest,
@@ -161,16 +219,15 @@ impl Actor {
 
     /// Takes a process in, or says why not. `Err` only when the manifest cannot be written.
     fn join(&mut self, register: v1::Register, outbound: Outbound) -> Result<Result<Connection, Status>, String> {
-        if let Err(status) = self.check(&register) {
-            let words = status.message();
-            tracing::warn!(
-                code = codes::REGISTRATION_REFUSED,
-                process = register.process,
-                words,
-                "a worker was refused"
-            );
-            self.around.counters.add("registrations_refused_total", "", 1);
-            return Ok(Err(status));
+        let v1::Register { build, catalogue_fingerprint, .. } = &register;
+        let who = Identity { process: register.process, build, catalogue_fingerprint: *catalogue_fingerprint };
+        // The mates of a generation that runs are about to be told to end: only those that wait count.
+        let waiting = self.members.values().filter(|_| self.generation.is_none());
+        let mates = waiting.filter(|mate| mate.register.process != register.process);
+        let fits = admission::identity(&self.around, who)
+            .and_then(|()| admission::threads(&register, mates.map(|mate| mate.register.threads)));
+        if let Err(status) = fits {
+            return Ok(Err(self.refused(register.process, status)));
         }
         let process = register.process;
         if self.generation.is_some() {
@@ -190,31 +247,12 @@ impl Actor {
         Ok(Ok(connection))
     }
 
-    fn check(&self, register: &v1::Register) -> Result<(), Status> {
-        let refuse = |text: String| Err(Status::failed_precondition(text));
-        let processes = self.around.processes;
-        if register.process >= processes {
-            return refuse(format!("process {}: the cluster has processes 0 to {}", register.process, processes - 1));
-        }
-        if register.build != BUILD {
-            return refuse(format!("build {}: the coordinator runs {BUILD}, start the same build", register.build));
-        }
-        if register.catalogue_fingerprint != self.around.catalogue_fingerprint {
-            return refuse(format!(
-                "catalogue {:016x}: the coordinator has {:016x}, give both the same tables",
-                register.catalogue_fingerprint, self.around.catalogue_fingerprint
-            ));
-        }
-        if register.threads == 0 || register.threads > limits::THREADS_MOST {
-            return refuse(format!("threads {}: choose 1 to {}", register.threads, limits::THREADS_MOST));
-        }
-        let others = self.members.values().filter(|member| member.register.process != register.process);
-        if self.generation.is_none()
-            && let Some(other) = others.map(|member| member.register.threads).find(|&other| other != register.threads)
-        {
-            return refuse(format!("threads {}: the other processes have {other}, choose the same", register.threads));
-        }
-        Ok(())
+    /// Notes that a worker was refused.
+    fn refused(&self, process: u32, status: Status) -> Status {
+        let words = status.message();
+        tracing::warn!(code = codes::REGISTRATION_REFUSED, process, words, "a worker was refused");
+        self.around.counters.add("registrations_refused_total", "", 1);
+        status
     }
 
     fn start_generation(&mut self) -> Result<(), String> {
@@ -247,6 +285,7 @@ impl Actor {
         }
         self.generation = Some(generation);
         self.tell_all(&Say::Start(start));
+        self.tell_agents(&TellAgents::Begins(v1::GenerationBegins { generation: number }));
         self.around.counters.set("generation", "", number as i64);
         Ok(())
     }
@@ -281,7 +320,7 @@ impl Actor {
                 if self.members.values().all(|member| member.ready) && generation.feed.is_none() {
                     tracing::info!(generation = generation.number, "all workers are ready");
                     generation.open_feed(&self.around.epochs);
-                    self.serving.send_replace(generation.has_caught_up());
+                    self.tell_vitals();
                 }
             }
             work_request::Message::Ready(ready) => {
@@ -320,13 +359,12 @@ impl Actor {
         counters.add("epochs_completed_total", "", 1);
         counters.add("epochs_sealed_to_done_microseconds_total", "", sealed_at.elapsed().as_micros() as i64);
         let Some(generation) = &mut self.generation else { return Ok(()) };
-        let caught_up = generation.has_caught_up();
         for subscription in generation.questions.completed(as_of, watched) {
             // No answer is awaited: question 0 is nobody's.
             let kind = Some(v1::shard_question::Kind::Unwatch(subscription));
             self.tell_all(&Say::Question(v1::ShardQuestion { question: 0, kind }));
         }
-        self.serving.send_if_modified(|serving| std::mem::replace(serving, caught_up) != caught_up);
+        self.tell_vitals();
         Ok(())
     }
 
@@ -360,7 +398,16 @@ impl Actor {
         }
     }
 
-    fn look_at_deadlines(&mut self) {
+    /// What time alone changes: freshness, the pace of the agents, deadlines.
+    fn look_around(&mut self) {
+        let now = Instant::now();
+        self.freshness.note(now, self.around.epochs.sealed().epoch);
+        self.tell_vitals();
+        self.vitals.send_modify(|vitals| vitals.looked_at = now);
+        if now.duration_since(self.paced) >= limits::PACE_EVERY {
+            self.paced = now;
+            self.tell_agents(&TellAgents::Pace(v1::Pace { due_epoch: self.freshness.due() }));
+        }
         let Some(generation) = &mut self.generation else { return };
         generation.checkpoints.give_up_late();
         self.around.counters.add("checkpoints_failed_total", "", generation.checkpoints.take_failed());
@@ -383,15 +430,37 @@ impl Actor {
         }
     }
 
+    /// Sends to every agent. One that takes no more messages hangs: it is lost.
+    fn tell_agents(&mut self, message: &TellAgents) {
+        for process in self.agents.tell_all(message) {
+            self.lose(process, &format!("the agent of process {process} takes no more messages"));
+        }
+    }
+
+    /// Tells the probes what changed.
+    fn tell_vitals(&mut self) {
+        let due_epoch = self.freshness.due();
+        let generation = self.generation.as_ref();
+        let serving = generation.is_some_and(Generation::has_caught_up);
+        let fresh = generation.is_some_and(|generation| generation.completed.epoch >= due_epoch);
+        self.vitals.send_if_modified(|vitals| {
+            let before = (vitals.serving, vitals.fresh);
+            (vitals.serving, vitals.fresh) = (serving, fresh);
+            before != (serving, fresh)
+        });
+    }
+
     /// Ends the generation for all: dropping it fails the questions, dropping the members ends their streams.
     fn end(&mut self, reason: &str) {
-        if self.generation.take().is_some() {
-            tracing::warn!(code = codes::GENERATION_ENDED, reason, "the generation ends");
-            self.around.counters.add("generations_ended_total", "", 1);
-        }
-        self.serving.send_replace(false);
+        let ended = self.generation.take().map(|generation| generation.number);
+        self.tell_vitals();
         for (_, member) in std::mem::take(&mut self.members) {
             let _ = member.outbound.try_send(response(Say::Stop(v1::Stop { reason: reason.to_owned() })));
+        }
+        if let Some(generation) = ended {
+            tracing::warn!(code = codes::GENERATION_ENDED, generation, reason, "the generation ends");
+            self.around.counters.add("generations_ended_total", "", 1);
+            self.tell_agents(&TellAgents::Ends(v1::GenerationEnds { generation, reason: reason.to_owned() }));
         }
     }
 
@@ -419,7 +488,7 @@ impl Actor {
             generation: generation.map_or(0, |generation| generation.number),
             members: members.collect(),
             checkpoint: self.around.manifest.content().checkpoints.last().copied(),
-            serving: *self.serving.borrow(),
+            serving: self.vitals.borrow().serving,
             counters: counters.collect(),
         }
     }

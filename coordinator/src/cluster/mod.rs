@@ -11,11 +11,15 @@
 //! # Invariants
 //! - A mesh is one failure domain: the loss of one process ends the generation for all.
 //! - All streams carry the same order of epochs, questions and checkpoints: so all shards answer at one epoch.
+//! - A process that has an agent ([`agents`]) is lost with it; a process without one speaks for itself.
 //! - At most `epochs_in_flight` epochs are sent and not done.
 //! - An epoch is complete when every process said so; the ledger gets the epochs in order.
 
 mod actor;
+mod admission;
+mod agents;
 mod checkpoints;
+mod freshness;
 mod generation;
 pub mod questions;
 pub mod workers_api;
@@ -34,6 +38,7 @@ use crate::{
     ledger::{AsOf, Ledger},
     manifest::{CommittedCheckpoint, Manifest},
 };
+use agents::{AgentOutbound, Lease};
 use questions::{Asked, Watching};
 
 /// Version of the program: equal on every process of a cluster.
@@ -70,11 +75,25 @@ enum Command {
     Join { register: v1::Register, outbound: Outbound, reply: oneshot::Sender<Result<Connection, Status>> },
     Heard { connection: Connection, message: Box<v1::work_request::Message> },
     Left { connection: Connection, why: String },
+    Attend { enrol: v1::Enrol, outbound: AgentOutbound, reply: oneshot::Sender<Result<Lease, Status>> },
+    AgentLeaves { lease: Lease },
+    AgentLost { lease: Lease, why: String },
     Ask { kind: v1::shard_question::Kind, reply: oneshot::Sender<Result<Asked, ApiError>> },
     Watch { cells: v1::QueryCellsRequest, reply: oneshot::Sender<Result<(Asked, Watching), ApiError>> },
     Checkpoint { reply: oneshot::Sender<Result<u64, ApiError>> },
     Status { reply: oneshot::Sender<ClusterStatus> },
     Stop,
+}
+
+/// What probes want to know of the cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Vitals {
+    /// Questions are answered, and the workers have caught up with the log as it was when their generation began.
+    pub serving: bool,
+    /// All that was sealed [`crate::limits::FRESH_WITHIN`] ago is in the answers.
+    pub fresh: bool,
+    /// When the task of the cluster last looked around: it does so many times a second.
+    pub looked_at: std::time::Instant,
 }
 
 /// One page on the cluster.
@@ -98,27 +117,28 @@ pub struct ClusterStatus {
 #[derive(Clone, Debug)]
 pub struct Cluster {
     commands: mpsc::Sender<Command>,
-    serving: watch::Receiver<bool>,
+    vitals: watch::Receiver<Vitals>,
 }
 
 impl Cluster {
     /// Starts the task.
     pub fn start(surroundings: Surroundings, failure: Failure) -> Self {
         let (commands, inbox) = mpsc::channel(crate::limits::WORKER_QUEUE);
-        let (serving_sender, serving) = watch::channel(false);
-        let actor = actor::Actor::new(surroundings, serving_sender);
+        let looked_at = std::time::Instant::now();
+        let (vitals_sender, vitals) = watch::channel(Vitals { serving: false, fresh: false, looked_at });
+        let actor = actor::Actor::new(surroundings, vitals_sender);
         tokio::spawn(async move {
             let _guard = failure.guard("task of the cluster");
             if let Err(error) = actor.run(inbox).await {
                 failure.report(billwatch_telemetry::codes::CATCH_UP_FAILED, error);
             }
         });
-        Cluster { commands, serving }
+        Cluster { commands, vitals }
     }
 
-    /// True while the workers answer and have caught up.
-    pub fn serving(&self) -> watch::Receiver<bool> {
-        self.serving.clone()
+    /// How it stands, for probes.
+    pub fn vitals(&self) -> watch::Receiver<Vitals> {
+        self.vitals.clone()
     }
 
     /// Puts a question behind the last epoch sent.

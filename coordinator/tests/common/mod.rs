@@ -7,9 +7,9 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use billwatch_coordinator::{CoordinatorConfig, RunningCoordinator, ServeError, serve};
 use billwatch_market::{codec::decode_record, columns::ColumnBatch, fact::Record};
 use billwatch_proto::v1::{
-    self, admin_service_client::AdminServiceClient, alert_service_client::AlertServiceClient,
-    cluster_service_client::ClusterServiceClient, ingest_request::Records, ingest_service_client::IngestServiceClient,
-    work_request, work_response,
+    self, admin_service_client::AdminServiceClient, alert_service_client::AlertServiceClient, attend_request,
+    attend_response, cluster_service_client::ClusterServiceClient, ingest_request::Records,
+    ingest_service_client::IngestServiceClient, work_request, work_response,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
@@ -237,6 +237,45 @@ impl FakeWorker {
             epochs.push(epoch);
         }
         epochs
+    }
+}
+
+/// An agent that speaks the protocol and remembers what it got.
+pub struct FakeAgent {
+    pub say: mpsc::Sender<v1::AttendRequest>,
+    pub hear: Streaming<v1::AttendResponse>,
+}
+
+impl FakeAgent {
+    pub fn enrol(process: u32, agent: &str) -> v1::Enrol {
+        let v1::Register { catalogue_fingerprint, build, .. } = FakeWorker::register(process, &[]);
+        v1::Enrol { process, agent: agent.into(), catalogue_fingerprint, build }
+    }
+
+    pub async fn attend(door: &Door, enrol: v1::Enrol) -> Result<FakeAgent, Status> {
+        let (say, said) = mpsc::channel(64);
+        let message = Some(attend_request::Message::Enrol(enrol));
+        say.send(v1::AttendRequest { message }).await.unwrap();
+        let mut client = ClusterServiceClient::new(door.channel().await);
+        let hear = client.attend(ReceiverStream::new(said)).await?.into_inner();
+        Ok(FakeAgent { say, hear })
+    }
+
+    pub async fn leave(&self) {
+        let message = Some(attend_request::Message::Leaving(v1::Leaving {}));
+        self.say.send(v1::AttendRequest { message }).await.unwrap();
+    }
+
+    /// The next message that is not the pace.
+    pub async fn next(&mut self) -> Option<attend_response::Message> {
+        loop {
+            let message =
+                tokio::time::timeout(Duration::from_secs(10), self.hear.message()).await.expect("a message in 10 s");
+            match message.ok().flatten()?.message {
+                Some(attend_response::Message::Pace(_)) => {}
+                message => return message,
+            }
+        }
     }
 }
 
