@@ -2,8 +2,8 @@
 
 import re
 
-# The agent's own limit for its last checkpoint, and how much longer the platform must wait.
-DRAIN_SECONDS = 20
+# How much longer than the agent's own limit for its last checkpoint the platform must wait.
+MORE_THAN_DRAIN_SECONDS = 30
 PORTS = {"coordinator": {"grpc": 7400, "metrics": 9464}, "worker": {"probe": 7401, "mesh": 7500, "metrics": 9464}}
 LABELS = ("name", "instance", "version", "part-of", "managed-by")
 
@@ -151,8 +151,9 @@ def stateful(objects):
         startup = container["startupProbe"]
         if startup["periodSeconds"] * startup["failureThreshold"] < 600:
             yield f"{name}: less than ten minutes to start"
-        if pod["terminationGracePeriodSeconds"] < (3 * DRAIN_SECONDS if component == "worker" else DRAIN_SECONDS):
-            yield f"{name}: {pod['terminationGracePeriodSeconds']} s of grace for a drain of {DRAIN_SECONDS} s"
+        drain = int(of_kind(objects, "ConfigMap")[0]["data"]["BILLWATCH_DRAIN_S"])
+        if pod["terminationGracePeriodSeconds"] < drain + MORE_THAN_DRAIN_SECONDS:
+            yield f"{name}: {pod['terminationGracePeriodSeconds']} s of grace for a drain of {drain} s"
         if component == "worker":
             index = [e for e in container.get("env", []) if e["name"] == "BILLWATCH_POD_INDEX"]
             if not index or index[0]["valueFrom"]["fieldRef"]["fieldPath"] != "metadata.labels['apps.kubernetes.io/pod-index']":
