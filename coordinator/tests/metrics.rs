@@ -2,77 +2,13 @@
 
 mod common;
 
-use std::{collections::BTreeMap, net::SocketAddr};
-
 use billwatch_coordinator::CoordinatorConfig;
 use billwatch_proto::v1;
-use billwatch_telemetry::table::{Kind, Metric, Role, coordinator as table};
-use common::{Door, FakeWorker, as_strs, example};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+use billwatch_telemetry::table::{Role, coordinator as table};
+use common::{
+    Door, FakeWorker, as_strs, example,
+    scrape::{has_value, scrape, sum},
 };
-
-/// Samples by name with labels, as the text writes them.
-type Samples = BTreeMap<String, f64>;
-
-/// Asks over a connection of its own; checks the form of every line.
-async fn scrape(address: SocketAddr) -> Samples {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let ask = "GET /metrics HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n";
-    stream.write_all(ask.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
-    assert!(text.ends_with("# EOF\n"), "the text is whole");
-    read(text)
-}
-
-/// A parser of the text format, strict where we are: a family is described before its samples, and nothing stands twice.
-fn read(text: &str) -> Samples {
-    let mut samples = Samples::new();
-    let mut kinds: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut family = "";
-    for line in text.lines() {
-        if let Some(described) = line.strip_prefix("# ") {
-            let mut words = described.splitn(3, ' ');
-            match (words.next(), words.next(), words.next()) {
-                (Some("HELP"), Some(name), Some(help)) => {
-                    assert!(!help.is_empty(), "{line}");
-                    family = name;
-                }
-                (Some("TYPE"), Some(name), Some(kind)) => {
-                    assert_eq!(name, family, "{line}");
-                    assert!(kinds.insert(name, kind).is_none(), "{name} is described twice");
-                }
-                (Some("EOF"), None, None) => {}
-                _ => panic!("not a line of the format: {line}"),
-            }
-            continue;
-        }
-        let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no value: {line}"));
-        let name = series.split('{').next().unwrap();
-        assert!(name.starts_with(family), "{line} stands under {family}");
-        let suffixes: &[&str] = match kinds[family] {
-            "counter" => &["_total"],
-            "gauge" => &[""],
-            "info" => &["_info"],
-            "histogram" => &["_sum", "_count", "_bucket"],
-            kind => panic!("{kind} is no kind of ours"),
-        };
-        assert!(suffixes.contains(&&name[family.len()..]), "{line}");
-        let value = value.parse().unwrap_or_else(|_| panic!("no number: {line}"));
-        assert!(samples.insert(series.to_owned(), value).is_none(), "{series} stands twice");
-    }
-    samples
-}
-
-fn shown(samples: &Samples, metric: &Metric) -> bool {
-    let histogram = format!("{}_count", metric.name);
-    let name = if metric.kind == Kind::Histogram { &histogram } else { metric.name };
-    samples.keys().any(|series| series.split('{').next() == Some(name))
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_metric_is_there_and_moves() {
@@ -84,7 +20,7 @@ async fn every_metric_is_there_and_moves() {
     };
     let door = Door::with(config).await.unwrap();
     let address = door.metrics.expect("it listens");
-    let before = scrape(address).await;
+    let before = scrape(address);
     assert_eq!(before["billwatch_freshness_seconds_count"], 0.0);
     assert_eq!(before["billwatch_members"], 0.0);
     assert_eq!(before["billwatch_members_expected"], 1.0);
@@ -133,7 +69,7 @@ async fn every_metric_is_there_and_moves() {
     // What is visible is noted by a task of its own, failed checkpoints with the next look around.
     let started = std::time::Instant::now();
     let after = loop {
-        let samples = scrape(address).await;
+        let samples = scrape(address);
         if samples["billwatch_freshness_seconds_count"] >= lines.len() as f64
             && samples["billwatch_checkpoints_failed_total"] > 0.0
         {
@@ -142,11 +78,7 @@ async fn every_metric_is_there_and_moves() {
         assert!(started.elapsed().as_secs() < 20, "{samples:#?}");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     };
-    let accepted: f64 = after
-        .iter()
-        .filter(|(name, _)| name.starts_with("billwatch_records_accepted_total"))
-        .map(|(_, value)| value)
-        .sum();
+    let accepted = sum(&after, "billwatch_records_accepted_total");
     assert_eq!(accepted as usize, lines.len());
     for (series, value) in [
         ("billwatch_freshness_seconds_count", lines.len() as f64),
@@ -196,7 +128,7 @@ async fn every_metric_is_there_and_moves() {
 
     // What has no value here: there was no such event, or the machine has no such limit.
     let absent: Vec<&str> =
-        Role::Coordinator.metrics().filter(|metric| !shown(&after, metric)).map(|metric| metric.name).collect();
+        Role::Coordinator.metrics().filter(|metric| !has_value(&after, metric)).map(|metric| metric.name).collect();
     let may_be_absent = [
         "billwatch_cgroup_memory_usage_bytes",
         "billwatch_cgroup_memory_limit_bytes",

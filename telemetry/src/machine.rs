@@ -61,6 +61,13 @@ pub fn cpu_seconds(process: u32) -> Option<f64> {
     Some((ticks()? + ticks()?) as f64 / TICKS_PER_SECOND)
 }
 
+/// Children of a process, of all its threads.
+pub fn children(process: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_ascii_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
 /// Memory of the container.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CgroupMemory {
@@ -204,6 +211,10 @@ mod tests {
         assert!(resident_bytes(id).unwrap() > 100_000);
         assert!(cpu_seconds(id).unwrap() >= 0.0);
         assert_eq!(resident_bytes(u32::MAX), None);
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(children(id).contains(&child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let disk = disk(dir.path()).unwrap();
         assert!(disk.free_bytes <= disk.size_bytes && disk.size_bytes > 0);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod scrape;
+
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use billwatch_coordinator::{CoordinatorConfig, RunningCoordinator, ServeError, serve};

@@ -32,12 +32,13 @@ pub const VIEWS: [(&str, &str); 6] = [
 ];
 
 /// All of them.
-pub static ALL: [&Metric; 23] = [
+pub static ALL: [&Metric; 24] = [
     &COMPUTING,
     &READY,
     &LEASED,
     &RESTARTS,
     &CHILDREN_FAILED,
+    &PULSE_AGE,
     &GENERATION,
     &EPOCH,
     &Metric::new(
@@ -126,6 +127,14 @@ pub static CHILDREN_FAILED: Metric = Metric::measured(
     "billwatch_worker_children_failed_total",
     "agent",
     "Compute children that failed, or had to be killed.",
+);
+
+/// Age of what is shown.
+pub static PULSE_AGE: Metric = Metric::measured(
+    Gauge,
+    "billwatch_worker_pulse_age_seconds",
+    "agent",
+    "Time since a compute child last spoke: it does so once a second. Absent before the first word.",
 );
 
 /// It keeps up.
