@@ -78,6 +78,8 @@ async fn attend(args: WorkerArgs) -> Outcome {
         catalogue_fingerprint: catalogue::load(args.catalogue.as_deref())?.fingerprint(),
         program: Program { file, arguments: mine.chain(more).collect() },
         probe: args.probe,
+        metrics: args.metrics,
+        data: args.data,
         drain_within: Duration::from_secs(args.drain_s),
     };
     match agent::run(config, Shown::default(), end_asked(args.with_parent)).await {

@@ -19,16 +19,19 @@
 
 mod child;
 mod lease;
+mod metrics;
 mod probe;
 pub mod pulse;
 pub mod standing;
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     pin::pin,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::Context as _;
 use billwatch_proto::v1::{self, attend_response::Message as Told};
 use billwatch_telemetry::codes;
 use thiserror::Error;
@@ -59,6 +62,10 @@ pub struct AgentConfig {
     pub program: Program,
     /// Where probes are answered; `None`: nowhere.
     pub probe: Option<SocketAddr>,
+    /// Where metrics are shown, at `/metrics`; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
+    /// Directory of the compute child, whose disk the metrics tell of.
+    pub data: PathBuf,
     /// Longest stay after it was asked to end.
     pub drain_within: Duration,
 }
@@ -91,6 +98,13 @@ pub async fn run(config: AgentConfig, shown: Shown, end: impl Future<Output = ()
     if let Some(address) = config.probe {
         probe::serve(address, shown.standing.clone()).await?;
     }
+    let _metrics = match config.metrics {
+        Some(address) => {
+            let served = metrics::serve(address, shown.clone(), config.data.clone()).await;
+            Some(served.with_context(|| format!("metrics address {address}"))?)
+        }
+        None => None,
+    };
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     let enrol = v1::Enrol {
         process: config.process,
@@ -206,6 +220,7 @@ impl Agent {
         // The last words of a former child may still be on their way.
         let Some(child) = self.child.as_mut().filter(|child| child.number == number) else { return };
         child.spoke();
+        self.standing.heard_at = Some(Instant::now());
         self.standing.served |= pulse.ready;
         self.set_pulse(Some(pulse));
         self.end_former();

@@ -18,6 +18,8 @@ pub struct Standing {
     pub served: bool,
     /// Its compute child is in a running generation and keeps up with the log.
     pub ready: bool,
+    /// When a compute child last spoke.
+    pub heard_at: Option<Instant>,
     /// Compute children started.
     pub children_started: u64,
     /// Compute children that failed, or had to be killed.
@@ -36,6 +38,7 @@ impl Default for LastStanding {
             leaving: false,
             served: false,
             ready: false,
+            heard_at: None,
             children_started: 0,
             children_failed: 0,
         })))
