@@ -106,7 +106,7 @@ fn value(field: Field) -> BoxedStrategy<Value> {
             Bound::Instant { .. } => TIMES.prop_map(Value::Int).boxed(),
             _ => any::<i64>().prop_map(Value::Int).boxed(),
         },
-        FieldKind::Id => any::<u128>().prop_map(Value::Id).boxed(),
+        FieldKind::Id => any::<u128>().prop_map(|id| Value::Id(id.into())).boxed(),
         FieldKind::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         FieldKind::Date => day().prop_map(Value::Date).boxed(),
         FieldKind::Code(_) => code().prop_map(Value::Code).boxed(),

@@ -235,7 +235,7 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
         }
         Value::Id(value) => {
             out.push(ID << 4);
-            put_wide(out, *value);
+            put_wide(out, (*value).into());
         }
         Value::Text(value) => {
             out.push(TEXT << 4);
@@ -376,7 +376,7 @@ impl<'a> Input<'a> {
             }
             ID if low == 0 => {
                 let value = self.wide(what)?;
-                fields.push((field, Value::Id(value)));
+                fields.push((field, Value::Id(value.into())));
             }
             TEXT if low == 0 => {
                 let length = usize::try_from(self.varint(what)?).map_err(|_| CodecError::Malformed(what))?;

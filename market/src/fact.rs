@@ -162,6 +162,23 @@ impl fmt::Debug for Range {
     }
 }
 
+/// An event id in two words. As one number of 128 bits it would make every field of a fact half as large again, and the
+/// facts of an epoch are read from memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct HalvedId([u64; 2]);
+
+impl From<EventId> for HalvedId {
+    fn from(id: EventId) -> Self {
+        HalvedId([(id >> 64) as u64, id as u64])
+    }
+}
+
+impl From<HalvedId> for EventId {
+    fn from(HalvedId([high, low]): HalvedId) -> Self {
+        EventId::from(high) << 64 | EventId::from(low)
+    }
+}
+
 /// A value of a field outside the envelope.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Value {
@@ -178,12 +195,15 @@ pub enum Value {
     /// A branch.
     Inst(InstId),
     /// An event id.
-    Id(EventId),
+    Id(HalvedId),
     /// NFC text.
     Text(Box<str>),
     /// A set of codes, sorted.
     Codes(Box<[Code]>),
 }
+
+// Three words a value, one for its field.
+const _: () = assert!(size_of::<(Field, Value)>() <= 32);
 
 /// revoke or replace (facts.md 5).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -310,7 +330,7 @@ impl Fact {
     /// An event id field (`ref_event_id`).
     pub fn id(&self, field: Field) -> Option<EventId> {
         match self.get(field)? {
-            Value::Id(value) => Some(*value),
+            Value::Id(value) => Some(EventId::from(*value)),
             _ => None,
         }
     }

@@ -58,7 +58,7 @@ pub(crate) fn typed(row: &FieldRow, raw: Raw) -> Result<Value, Box<Fault>> {
     let field = row.field;
     Ok(match row.kind {
         FieldKind::Integer | FieldKind::Unsigned => Value::Int(integer(field, &raw)?),
-        FieldKind::Id => Value::Id(id(field, &raw)?),
+        FieldKind::Id => Value::Id(id(field, &raw)?.into()),
         FieldKind::Bool => match raw {
             Raw::Bool(value) => Value::Bool(value),
             _ => return Err(wrong_type(field, &raw, "send true or false")),

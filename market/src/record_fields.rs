@@ -43,7 +43,7 @@ impl<'a> From<&'a Value> for Part<'a> {
             Value::Code(value) => Part::Code(*value),
             Value::Party(value) => Part::Party(*value),
             Value::Inst(value) => Part::Inst(*value),
-            Value::Id(value) => Part::Id(*value),
+            Value::Id(value) => Part::Id((*value).into()),
             Value::Text(value) => Part::Text(value),
             Value::Codes(value) => Part::Codes(value),
         }

@@ -135,3 +135,6 @@ pub const COORDINATOR_RETRY_MOST: Duration = Duration::from_secs(1);
 
 /// Longest stay of an agent that was asked to end, unless it is told otherwise: some checkpoints of a large state.
 pub const DRAIN_WITHIN: Duration = Duration::from_secs(20);
+
+/// Rows whose places in memory are looked up together before any is changed: more than a processor has loads under way.
+pub const ROWS_AT_ONCE: usize = 32;

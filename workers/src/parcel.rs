@@ -50,22 +50,24 @@ impl<R> Accountable for Parcel<R> {
 }
 
 impl<R: Row> Parcel<R> {
-    /// Hands each row to `take`, in the order in which they were packed.
+    /// Shows the rows, in the order in which they were packed.
     ///
     /// Bytes that do not decode mean that the mates are not of one build, which the handshake excludes: the thread ends.
-    pub fn open(self, mut take: impl FnMut(R)) {
-        let mut decode = |mut bytes: &[u8]| {
+    pub fn open(self, show: impl FnOnce(&[R])) {
+        let decode = |mut bytes: &[u8]| {
+            let mut rows = Vec::with_capacity(self.count as usize);
             for _ in 0..self.count {
                 let (row, rest) = postcard::take_from_bytes(bytes).expect("mates are of one build");
-                take(row);
+                rows.push(row);
                 bytes = rest;
             }
+            rows
         };
-        match self.body {
+        show(&match self.body {
             Body::Encoded(bytes) => decode(&bytes),
             Body::Received(bytes) => decode(&bytes),
-            Body::Rows(rows) => rows.into_iter().for_each(take),
-        }
+            Body::Rows(rows) => rows,
+        });
     }
 }
 
@@ -225,7 +227,7 @@ mod tests {
         let received = Parcel::<(u32, String)>::from_bytes(BytesMut::from(bytes).freeze());
         assert_eq!(received.to, 1);
         let mut rows = Vec::new();
-        received.open(|row| rows.push(row.0));
+        received.open(|received| rows.extend(received.iter().map(|row| row.0)));
         assert_eq!(rows, (PARCEL_ROWS as u32..PARCEL_ROWS as u32 + 3).collect::<Vec<_>>());
     }
 }

@@ -154,11 +154,7 @@ impl Shard {
         let mut lives = self.lives.borrow_mut();
         let started = Instant::now();
         for parcel in parcels {
-            parcel.open(|row| match row {
-                WindowRow::Tick => {}
-                WindowRow::Keyed(delta) => windows.add_keyed(&delta),
-                WindowRow::Collective(delta) => windows.add_collective(patterns, &delta),
-            });
+            parcel.open(|rows| windows.add(patterns, rows));
         }
         self.spent(Stage::Windows, started);
         let started = Instant::now();

@@ -102,7 +102,7 @@ impl Draft {
 
     /// The request that this fact answers.
     pub fn answers(self, request: EventId) -> Self {
-        self.value(Field::RefEventId, Value::Id(request))
+        self.value(Field::RefEventId, Value::Id(request.into()))
     }
 
     /// An integer field (fen, e4, days, counts, ms).

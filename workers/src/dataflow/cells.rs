@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::unsaved::{Marks, Sweep};
-use crate::ownership::group_of_words;
+use crate::{limits::ROWS_AT_ONCE, ownership::group_of_words};
 
 /// A changed cell on its way to its owner: what is added to its sums.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -41,25 +41,32 @@ pub struct CellTable {
 }
 
 impl CellTable {
-    /// Adds to a cell. Its place.
+    /// The place of a cell; made, with sums of nothing, when it never was.
     #[inline]
-    pub fn add(&mut self, key: CellKey, more: &[i128]) -> CellPlace {
+    fn place_of(&mut self, key: &CellKey, slots: usize) -> CellPlace {
         let pair = usize::from(key.pair);
         if self.places.len() <= pair {
             self.places.resize_with(pair + 1, HashMap::new);
             self.slots.resize(pair + 1, 0);
         }
-        self.slots[pair] = more.len() as u8;
-        let end = self.sums.len();
-        let place = *self.places[pair].entry((key.date, key.item)).or_insert(end as u32) as usize;
-        if place == end {
-            self.sums.extend_from_slice(more);
-        } else {
-            for (sum, more) in self.sums[place..place + more.len()].iter_mut().zip(more) {
-                *sum += more;
-            }
-        }
-        place as CellPlace
+        self.slots[pair] = slots as u8;
+        let sums = &mut self.sums;
+        *self.places[pair].entry((key.date, key.item)).or_insert_with(|| {
+            sums.resize(sums.len() + slots, 0);
+            (sums.len() - slots) as CellPlace
+        })
+    }
+
+    #[inline]
+    fn add_at(&mut self, place: CellPlace, more: &[i128]) {
+        let sums = &mut self.sums[place as usize..][..more.len()];
+        sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+    }
+
+    /// Adds to a cell.
+    pub fn add(&mut self, key: CellKey, more: &[i128]) {
+        let place = self.place_of(&key, more.len());
+        self.add_at(place, more);
     }
 
     /// The sums of a cell of a pair, by its place.
@@ -114,15 +121,21 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// Adds a change.
-    #[inline]
-    pub fn add(&mut self, row: CellRow) {
-        let place = self.table.add(row.key, &row.sums);
-        if self.keep_dirty && self.marks.set(place as usize) {
-            self.unsaved.push((row.key, place));
+    /// Adds changes.
+    pub fn add(&mut self, rows: &[CellRow]) {
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            // Cells lie anywhere in memory: all are found first, so that the processor waits for several at once.
+            let places: SmallVec<[CellPlace; ROWS_AT_ONCE]> =
+                rows.iter().map(|row| self.table.place_of(&row.key, row.sums.len())).collect();
+            for (row, place) in rows.iter().zip(places) {
+                self.table.add_at(place, &row.sums);
+                if self.keep_dirty && self.marks.set(place as usize) {
+                    self.unsaved.push((row.key, place));
+                }
+            }
         }
         if self.keep_changed {
-            self.changed.push(row);
+            self.changed.extend_from_slice(rows);
         }
     }
 

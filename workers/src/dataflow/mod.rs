@@ -62,7 +62,7 @@ pub fn build(worker: &mut Worker, shard: &Rc<Shard>) -> (Input, ProbeHandle<u64>
             let mut cells = owner.cells.borrow_mut();
             let started = Instant::now();
             for parcel in parcels {
-                parcel.open(|row| cells.add(row));
+                parcel.open(|rows| cells.add(rows));
             }
             owner.spent(Stage::Cells, started);
         })
@@ -73,7 +73,7 @@ pub fn build(worker: &mut Worker, shard: &Rc<Shard>) -> (Input, ProbeHandle<u64>
             let mut alerts = owner.alerts.borrow_mut();
             let started = Instant::now();
             for parcel in parcels {
-                parcel.open(|row: AlertRow| alerts.add(&row));
+                parcel.open(|rows: &[AlertRow]| rows.iter().for_each(|row| alerts.add(row)));
             }
             owner.spent(Stage::Alerts, started);
         })

@@ -58,9 +58,14 @@ impl SeriesStore {
         SeriesStore { buckets: Some(Vec::new()), ..SeriesStore::default() }
     }
 
-    /// Adds a change. The place of the key; true when the key is new for the feature.
-    pub fn add(&mut self, delta: &FeatureDelta) -> (KeyPlace, bool) {
+    /// Adds a change. True when the key is new for the feature.
+    pub fn add(&mut self, delta: &FeatureDelta) -> bool {
         let place = self.place_of(delta.key);
+        self.add_at(place, delta)
+    }
+
+    /// The same, at the place of its key.
+    pub fn add_at(&mut self, place: KeyPlace, delta: &FeatureDelta) -> bool {
         if self.keep_dirty {
             let key = &mut self.keys[place as usize];
             let bucket = (delta.feature, delta.bucket);
@@ -73,7 +78,7 @@ impl SeriesStore {
             }
         }
         let change = Cell { count: delta.count, sum: i128::from(delta.sum) };
-        (place, self.add_cell(place, (delta.feature, delta.bucket, delta.member), change))
+        self.add_cell(place, (delta.feature, delta.bucket, delta.member), change)
     }
 
     /// Puts a cell of a checkpoint back. True when the key is new for the feature.
@@ -83,7 +88,8 @@ impl SeriesStore {
         self.add_cell(place, (feature, bucket, member), cell)
     }
 
-    fn place_of(&mut self, key: Key) -> KeyPlace {
+    /// The place of a key; made when it was never seen.
+    pub fn place_of(&mut self, key: Key) -> KeyPlace {
         let SeriesStore { keys, hasher, places, last, .. } = self;
         if keys.get(*last as usize).is_none_or(|known| known.key != key) {
             let is_it = |place: &KeyPlace| keys[*place as usize].key == key;

@@ -21,10 +21,11 @@ use smallvec::SmallVec;
 
 use super::{
     alerts::AlertRow,
-    series_store::{CellName, SeriesStore},
+    series_store::{CellName, KeyPlace, SeriesStore},
     touched::{Span, Touched, due, reach},
     unsaved::UnsavedSet,
 };
+use crate::limits::ROWS_AT_ONCE;
 
 /// What the windows operator is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -126,9 +127,30 @@ impl Windows {
         }
     }
 
+    /// Takes in deltas of an epoch.
+    pub fn add(&mut self, patterns: &Patterns, rows: &[WindowRow]) {
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            // Keys lie anywhere in memory: all are found first, so that the processor waits for several at once.
+            let places: SmallVec<[KeyPlace; ROWS_AT_ONCE]> = rows
+                .iter()
+                .map(|row| match row {
+                    WindowRow::Keyed(delta) => self.keyed.place_of(delta.key),
+                    WindowRow::Tick | WindowRow::Collective(_) => KeyPlace::MAX,
+                })
+                .collect();
+            for (row, key) in rows.iter().zip(places) {
+                match row {
+                    WindowRow::Tick => {}
+                    WindowRow::Keyed(delta) => self.add_keyed(key, delta),
+                    WindowRow::Collective(delta) => self.add_collective(patterns, delta),
+                }
+            }
+        }
+    }
+
     /// Takes in a delta for a key of this worker.
-    pub fn add_keyed(&mut self, delta: &FeatureDelta) {
-        let (key, is_new) = self.keyed.add(delta);
+    fn add_keyed(&mut self, key: KeyPlace, delta: &FeatureDelta) {
+        let is_new = self.keyed.add_at(key, delta);
         let feature = usize::from(delta.feature.0);
         if is_new && self.reads_reference[feature] {
             self.index(delta.feature, delta.key);
@@ -139,8 +161,8 @@ impl Windows {
     }
 
     /// Takes in a delta for a rule that compares keys.
-    pub fn add_collective(&mut self, patterns: &Patterns, delta: &FeatureDelta) {
-        if self.collective.add(delta).1 && self.reads_reference[usize::from(delta.feature.0)] {
+    fn add_collective(&mut self, patterns: &Patterns, delta: &FeatureDelta) {
+        if self.collective.add(delta) && self.reads_reference[usize::from(delta.feature.0)] {
             self.index(delta.feature, delta.key);
         }
         for reader in patterns.readers(delta.feature) {

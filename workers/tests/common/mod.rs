@@ -83,7 +83,7 @@ pub fn multiplied(market: &Market, times: u128) -> Market {
             fact.source_seq += copy as u64 * 100_000;
             fact.correction = fact.correction.map(|(kind, target)| (kind, shift(target)));
             if let Some(reference) = fact.id(Field::RefEventId) {
-                fact.set(Field::RefEventId, Value::Id(shift(reference)));
+                fact.set(Field::RefEventId, Value::Id(shift(reference).into()));
             }
             if let Some(bill) = fact.bill_id {
                 fact.bill_id = Some(BillId { digits: bill.digits + copy * 1_000, length: bill.length });

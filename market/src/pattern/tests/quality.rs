@@ -127,7 +127,7 @@ fn p184_orphan_answer() {
         let wanted = if known { request } else { 5 };
         let at = market.now();
         let about = Some((bill, Range::WHOLE));
-        let id = market.fact("END.SGN", about, ent(3), ent(2), &[(Field::RefEventId, Value::Id(wanted))]);
+        let id = market.fact("END.SGN", about, ent(3), ent(2), &[(Field::RefEventId, Value::Id(wanted.into()))]);
         market.set_clock(at + minutes * 60_000);
         (market, id)
     };
