@@ -24,7 +24,7 @@ use billwatch_proto::v1::{
 use hdrhistogram::Histogram;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
-use tonic::{Status, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 
 use crate::{
     client::{self, ClientError, Settings, Summary},
@@ -238,21 +238,33 @@ fn schedule(started: Instant, batches: impl Iterator<Item = u64>, rate: u64) -> 
     batches.map(due).collect()
 }
 
-/// Waits until all workers have completed `epoch`; returns the epoch that they have reached.
+/// Waits until all workers have completed `epoch`; returns the epoch that they have reached. A coordinator that is away
+/// meanwhile is waited for: it may be starting again.
 pub async fn wait_for_epoch(channel: Channel, epoch: u64, within: Duration) -> Result<u64, LoadError> {
     let mut admin = AdminServiceClient::new(channel);
     let started = Instant::now();
     loop {
-        let status = admin.get_status(GetStatusRequest {}).await?.into_inner();
-        let reached = status.as_of.map_or(0, |as_of| as_of.epoch);
-        if reached >= epoch {
-            return Ok(reached);
-        }
-        if started.elapsed() > within {
-            return Err(LoadError::Late { epoch, reached, seconds: within.as_secs() });
+        let is_late = started.elapsed() > within;
+        match admin.get_status(GetStatusRequest {}).await {
+            Ok(status) => {
+                let reached = status.into_inner().as_of.map_or(0, |as_of| as_of.epoch);
+                if reached >= epoch {
+                    return Ok(reached);
+                }
+                if is_late {
+                    return Err(LoadError::Late { epoch, reached, seconds: within.as_secs() });
+                }
+            }
+            Err(status) if !is_late && is_away(&status) => {}
+            Err(status) => return Err(status.into()),
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// The coordinator cannot be reached, or broke off while it answered.
+fn is_away(status: &Status) -> bool {
+    matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::Unknown)
 }
 
 /// When each completed epoch was first seen here.
