@@ -64,7 +64,7 @@ async fn every_metric_is_there_and_moves() {
         assert_eq!(taking.await.unwrap().is_ok(), error.is_empty());
     }
     let mut questions = v1::query_service_client::QueryServiceClient::new(door.channel().await);
-    assert!(questions.get_bill(v1::GetBillRequest { bill_id: "x".into(), ..Default::default() }).await.is_err());
+    assert!(questions.get_bill(v1::GetBillRequest { bill_id: "x".into() }).await.is_err());
 
     // What is visible is noted by a task of its own, failed checkpoints with the next look around.
     let started = std::time::Instant::now();

@@ -89,7 +89,9 @@ impl Freshness {
     /// Everything up to an epoch is visible.
     pub fn visible(&self, epoch: u64, now: Instant) {
         let mut state = self.lock();
-        while let Some((_, arrivals)) = state.waiting.pop_front_if(|(sealed, _)| *sealed <= epoch) {
+        while state.waiting.front().is_some_and(|(sealed, _)| *sealed <= epoch)
+            && let Some((_, arrivals)) = state.waiting.pop_front()
+        {
             for (taken, records) in arrivals.0 {
                 let took = now.saturating_duration_since(taken);
                 self.histogram.observe(took, records.into());
@@ -177,7 +179,7 @@ impl Recent {
 fn step(took: Duration) -> usize {
     let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
     let octave = microseconds.ilog2();
-    let within = ((microseconds - (1 << octave)) as u128 * u128::from(STEPS) >> octave) as u32;
+    let within = (((microseconds - (1 << octave)) as u128 * u128::from(STEPS)) >> octave) as u32;
     ((octave * STEPS + within).min(OCTAVES * STEPS - 1)) as usize
 }
 
