@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use billwatch_telemetry::logs::LogFormat;
+use billwatch_telemetry::{logs::LogFormat, otlp::Collector};
 use billwatch_workers::limits::DRAIN_WITHIN;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -133,6 +133,9 @@ pub struct CoordinatorArgs {
     /// How log lines look: text or json
     #[arg(long, env = "BILLWATCH_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+    /// Collector to which spans are sent over OTLP (gRPC), http://HOST:PORT; without it: nowhere
+    #[arg(long, env = "BILLWATCH_OTLP")]
+    pub otlp: Option<Collector>,
     /// Directory for log and ledger
     #[arg(long, env = "BILLWATCH_DATA")]
     pub data: PathBuf,
@@ -174,6 +177,9 @@ pub struct WorkerArgs {
     /// How log lines look: text or json
     #[arg(long, env = "BILLWATCH_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+    /// Collector to which spans are sent over OTLP (gRPC), http://HOST:PORT; without it: nowhere
+    #[arg(long, env = "BILLWATCH_OTLP")]
+    pub otlp: Option<Collector>,
     /// Directory for history and checkpoints
     #[arg(long, env = "BILLWATCH_DATA")]
     pub data: PathBuf,

@@ -19,6 +19,7 @@ mod reference;
 mod roles;
 mod simulate;
 mod sources;
+mod spans;
 mod status;
 mod up;
 mod verify;
@@ -35,14 +36,25 @@ use failure::{Failure, Outcome};
 /// Time that tasks have which nobody waits for.
 const REST_WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// Time for the last spans of a role.
+const SPANS_WITHIN: std::time::Duration = std::time::Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let spans = match spans::start(&cli.command) {
+        Ok(spans) => spans,
+        Err(error) => {
+            eprintln!("billwatch: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     // Only the roles have a choice: what people run prints for people.
-    logs::init(match &cli.command {
+    let format = match &cli.command {
         Command::Coordinator(args) => args.log_format,
         Command::Worker(args) => args.log_format,
         _ => LogFormat::Text,
-    });
+    };
+    logs::init(format, spans);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -53,6 +65,7 @@ fn main() -> ExitCode {
     let ended = runtime.block_on(run(cli.command));
     // Whatever had to be finished is; what is left may hang, a look-up of a name for instance.
     runtime.shutdown_timeout(REST_WITHIN);
+    spans::finish(SPANS_WITHIN);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         // `| head` closed the pipe: nobody reads any more, and nothing is wrong.

@@ -53,7 +53,8 @@ fn ordinal(pod_index: Option<&str>, hostname: &str) -> Result<u32, String> {
     })
 }
 
-fn hostname() -> Result<String, String> {
+/// Name of this machine or container. `Err` says what is missing.
+pub fn hostname() -> Result<String, String> {
     match std::fs::read_to_string("/proc/sys/kernel/hostname") {
         Ok(name) if !name.trim().is_empty() => Ok(name.trim().to_owned()),
         _ => {

@@ -18,7 +18,11 @@ use crate::{
     cluster::end_asked,
     failure::{Failure, Outcome},
     place::advertised,
+    spans,
 };
+
+/// Time that the last spans of a compute process have: it must end when it is asked to.
+const SPANS_OF_COMPUTE_WITHIN: Duration = Duration::from_millis(200);
 
 /// Runs a coordinator until it is asked to end.
 pub async fn coordinator(args: CoordinatorArgs) -> Outcome {
@@ -52,19 +56,21 @@ async fn compute(args: WorkerArgs) -> Outcome {
         catalogue: catalogue::load(args.catalogue.as_deref())?,
     };
     let pulses = if args.pulse { PulseWriter::to(std::io::stdout())? } else { PulseWriter::silent() };
-    tokio::select! {
+    let code = tokio::select! {
         ended = client::run(config, pulses) => match ended {
             Ok(reason) => {
                 tracing::info!(reason, "the generation is over");
-                std::process::exit(0);
+                0
             }
             Err(error) => {
                 tracing::error!(code = billwatch_telemetry::codes::COMPUTE_FAILED, "{error:#}");
-                std::process::exit(1);
+                1
             }
         },
-        () = end_asked(args.with_parent) => std::process::exit(0),
-    }
+        () = end_asked(args.with_parent) => 0,
+    };
+    spans::finish(SPANS_OF_COMPUTE_WITHIN);
+    std::process::exit(code)
 }
 
 /// Is the agent of a worker.

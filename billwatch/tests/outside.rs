@@ -34,6 +34,8 @@ impl Process {
             .args(arguments)
             // As a container platform would say it.
             .env("BILLWATCH_LOG_FORMAT", "json")
+            // A collector that is away must disturb nothing.
+            .env("BILLWATCH_OTLP", format!("http://{}", free_address()))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -182,6 +184,8 @@ fn both_roles_show_their_metrics_and_survive_a_killed_compute_process() {
     });
     assert!(samples["billwatch_generations_ended_total"] >= 1.0);
     assert_eq!(samples["billwatch_freshness_seconds_count"], accepted as f64, "a replay is counted no second time");
-    assert!(codes_in(&path("coordinator.log")).contains(&codes::GENERATION_ENDED.to_owned()));
+    let told = codes_in(&path("coordinator.log"));
+    assert!(told.contains(&codes::GENERATION_ENDED.to_owned()));
+    assert!(told.contains(&codes::OTLP_FAILED.to_owned()), "no collector, and all worked: {told:?}");
     codes_in(&path("worker.log"));
 }

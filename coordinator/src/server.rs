@@ -33,7 +33,7 @@ use tonic::transport::{Server, server::TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    api::{admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings, query::QueryApi},
+    api::{admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings, query::QueryApi, spans},
     cluster::{Cluster, Surroundings, Vitals},
     config::CoordinatorConfig,
     counters::Counters,
@@ -240,6 +240,7 @@ pub async fn serve(
         .max_decoding_message_size(limits::WORKER_MESSAGE_BYTES)
         .max_encoding_message_size(limits::WORKER_MESSAGE_BYTES);
     let router = Server::builder()
+        .trace_fn(spans::call)
         .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
         .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)

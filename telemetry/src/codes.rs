@@ -65,6 +65,8 @@ codes! {
         "Nothing, when it follows the end of a generation. Else look who calls: the port is for workers only.";
     METRICS_UNREACHABLE: "The system did not accept a connection to the metrics endpoint.",
         "Look at the limit of open files.";
+    OTLP_FAILED: "Spans did not reach the collector of `--otlp` and are lost. Told once a minute at most; all else goes on.",
+        "The text says why. Look whether the collector runs, and whether the address is right.";
     PROBES_FAILED: "The agent does not answer its probes any more.",
         "The platform will start it again; report it with the log.";
     PROCESS_REVIVED: "A process of `billwatch up` ended and was started again.",

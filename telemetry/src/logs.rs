@@ -5,10 +5,15 @@
 
 use std::{fmt, io, str::FromStr};
 
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, fmt::MakeWriter, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
-/// What is logged unless `BILLWATCH_LOG` says otherwise.
-const FILTER: &str = "info,h2=warn,hyper=warn";
+/// What is logged unless `BILLWATCH_LOG` says otherwise. Spans ([`crate::otlp::SPANS`]) are for a collector.
+const FILTER: &str = "info,h2=warn,hyper=warn,billwatch_span=off";
+
+/// One of those that hear what happens: log lines, or [`crate::otlp`].
+pub type LogLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// How a line looks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,24 +49,26 @@ impl fmt::Display for UnknownFormat {
 
 impl std::error::Error for UnknownFormat {}
 
-/// Sets up logging for the whole process. A second call changes nothing.
-pub fn init(format: LogFormat) {
+/// Sets up logging for the whole process; `spans` hears beside it. A second call changes nothing.
+pub fn init(format: LogFormat, spans: Option<LogLayer>) {
     let filter = EnvFilter::try_from_env("BILLWATCH_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER));
     // An error says that it was set up before.
-    let _ = subscriber(format, filter, io::stderr).try_init();
+    let _ = Registry::default().with(layers(format, filter, io::stderr, spans)).try_init();
 }
 
-fn subscriber<W>(format: LogFormat, filter: EnvFilter, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>
+fn layers<W>(format: LogFormat, filter: EnvFilter, writer: W, spans: Option<LogLayer>) -> Vec<LogLayer>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
-    match format {
-        LogFormat::Text => Box::new(lines.finish()),
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = match format {
+        LogFormat::Text => lines.with_filter(filter).boxed(),
         LogFormat::Json => {
-            Box::new(lines.json().flatten_event(true).with_current_span(false).with_span_list(false).finish())
+            let lines = lines.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            lines.with_filter(filter).boxed()
         }
-    }
+    };
+    [lines].into_iter().chain(spans).collect()
 }
 
 #[cfg(test)]
@@ -87,7 +94,8 @@ mod tests {
     fn logged(format: LogFormat) -> String {
         let memory = Memory::default();
         let writer = memory.clone();
-        let subscriber = subscriber(format, EnvFilter::new(FILTER), move || writer.clone());
+        let layers = layers(format, EnvFilter::new(FILTER), move || writer.clone(), None);
+        let subscriber = Registry::default().with(layers);
         tracing::subscriber::with_default(subscriber, || {
             tracing::error!(code = crate::codes::LOG_FAILED, path = "a \"b\"", "the log cannot be written");
             tracing::debug!("not worth a look");

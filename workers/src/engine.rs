@@ -20,7 +20,7 @@ use std::{
     time::Instant,
 };
 
-use billwatch_telemetry::codes;
+use billwatch_telemetry::{codes, otlp::SPANS};
 use timely::worker::Worker;
 
 use crate::{
@@ -236,6 +236,8 @@ impl Loop<'_> {
         let shard = Rc::new(Shard::new(seat, plan.common.clone(), outlet.clone()));
         let (mut input, probe) = dataflow::build(worker, &shard);
         if plan.restore_epoch > 0 {
+            let (epoch, thread) = (plan.restore_epoch, self.thread);
+            let _span = tracing::info_span!(target: SPANS, "restore", epoch, process = plan.process, thread).entered();
             shard.restore(plan.restore_epoch).map_err(|error| error.to_string())?;
             input.advance_to(plan.restore_epoch + 1);
         }
@@ -333,6 +335,8 @@ impl Loop<'_> {
             refuse("no data directory was given, so nothing can be kept".to_owned());
             return Ok(());
         };
+        let (process, thread) = (self.plan.process, self.thread);
+        let _span = tracing::info_span!(target: SPANS, "checkpoint mark", epoch, process, thread).entered();
         saver.mark(shard).map_err(|error| {
             refuse(error.to_string());
             error.to_string()

@@ -17,6 +17,9 @@ use std::collections::HashMap;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
+use tracing::Span;
+
+use super::spans;
 
 /// Domain of all reasons.
 pub const DOMAIN: &str = "billwatch";
@@ -44,6 +47,7 @@ impl ApiError {
 
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
+        spans::failed(&Span::current(), error.reason);
         let mut metadata = HashMap::new();
         let mut details = ErrorDetails::new();
         if let Some((field, value)) = error.field {

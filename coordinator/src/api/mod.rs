@@ -9,3 +9,4 @@ pub mod cells;
 pub mod errors;
 mod pages;
 pub mod query;
+pub mod spans;

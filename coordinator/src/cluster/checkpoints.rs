@@ -6,11 +6,15 @@ use std::{
 };
 
 use billwatch_proto::v1;
-use billwatch_telemetry::codes;
+use billwatch_telemetry::{codes, otlp::SPANS};
 use tokio::sync::oneshot;
+use tracing::{Span, field::Empty};
 
 use crate::{
-    api::errors::{ApiError, late_answer, worker_failed},
+    api::{
+        errors::{ApiError, late_answer, worker_failed},
+        spans,
+    },
     ledger::AsOf,
     limits,
 };
@@ -35,6 +39,7 @@ struct Pending {
     waiting: BTreeSet<u32>,
     bytes: u64,
     replies: Vec<Reply>,
+    span: Span,
 }
 
 /// A checkpoint that every process has written.
@@ -46,11 +51,16 @@ pub struct Written {
     /// When it was ordered.
     pub since: Instant,
     replies: Vec<Reply>,
+    /// From the order until who asked is told.
+    span: Span,
 }
 
 impl Written {
     /// Tells who asked.
     pub fn answer(self, result: &Result<(), ApiError>) {
+        if let Err(error) = result {
+            spans::failed(&self.span, error.reason());
+        }
         for reply in self.replies {
             // Who asked may have gone.
             let _ = reply.send(result.clone().map(|()| self.as_of.epoch));
@@ -91,6 +101,15 @@ impl Checkpoints {
             waiting: (0..processes).collect(),
             bytes: 0,
             replies: std::mem::take(&mut self.wanted),
+            span: tracing::info_span!(
+                target: SPANS,
+                parent: None,
+                "checkpoint",
+                epoch = sent.epoch,
+                bytes = Empty,
+                otel.status_code = Empty,
+                error.type = Empty
+            ),
         });
         Some(sent)
     }
@@ -109,10 +128,11 @@ impl Checkpoints {
         if !pending.waiting.is_empty() {
             return None;
         }
-        let Pending { as_of, since, bytes, replies, .. } = self.pending.take()?;
+        let Pending { as_of, since, bytes, replies, span, .. } = self.pending.take()?;
+        span.record("bytes", bytes);
         self.last_epoch = as_of.epoch;
         self.last_time = Instant::now();
-        Some(Written { as_of, bytes, since, replies })
+        Some(Written { as_of, bytes, since, replies, span })
     }
 
     /// Gives up one that takes too long.
@@ -130,6 +150,7 @@ impl Checkpoints {
     fn fail(&mut self, error: &ApiError) {
         if let Some(pending) = self.pending.take() {
             tracing::warn!(code = codes::CHECKPOINT_FAILED, epoch = pending.as_of.epoch, ?error, "no checkpoint");
+            spans::failed(&pending.span, error.reason());
             self.last_time = Instant::now();
             self.failed += 1;
             for reply in pending.replies {

@@ -3,7 +3,9 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use billwatch_proto::v1;
+use billwatch_telemetry::otlp::SPANS;
 use tokio::sync::mpsc;
+use tracing::{Span, field::Empty};
 
 use super::{checkpoints::Checkpoints, questions::Questions};
 use crate::{
@@ -43,6 +45,8 @@ pub struct Generation {
     pub checkpoints: Checkpoints,
     /// Sent and not complete, in order.
     flying: VecDeque<Flying>,
+    /// From Start until all processes are ready.
+    starting: Option<Span>,
 }
 
 struct Flying {
@@ -82,6 +86,16 @@ impl Generation {
             questions: Questions::default(),
             checkpoints: Checkpoints::new(restored.epoch),
             flying: VecDeque::new(),
+            starting: Some(tracing::info_span!(
+                target: SPANS,
+                parent: None,
+                "generation start",
+                generation = number,
+                processes,
+                threads,
+                restored_epoch = restored.epoch,
+                ready = Empty
+            )),
         }
     }
 
@@ -102,6 +116,9 @@ impl Generation {
             }
         });
         self.feed = Some(feed);
+        if let Some(span) = self.starting.take() {
+            span.record("ready", true);
+        }
     }
 
     /// Epochs sent and not complete.

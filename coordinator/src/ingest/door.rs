@@ -11,12 +11,13 @@ use std::{
 
 use billwatch_market::catalogue::Catalogue;
 use billwatch_proto::v1::{self, ingest_service_server::IngestService};
-use billwatch_telemetry::codes;
+use billwatch_telemetry::{codes, otlp::SPANS};
 use futures::StreamExt as _;
 use prost::Message as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
+use tracing::{Span, field::Empty};
 
 use super::{
     dead_letters::DeadLetters,
@@ -24,7 +25,10 @@ use super::{
     sequencer::{Batch, BatchOutcome, Queue},
 };
 use crate::{
-    api::errors::{ApiError, busy, log_unavailable, not_serving},
+    api::{
+        errors::{ApiError, busy, log_unavailable, not_serving},
+        spans,
+    },
     counters::Counters,
     limits,
     server::ended,
@@ -53,6 +57,8 @@ pub struct IngestDoor {
 struct Underway {
     batch_id: u64,
     outcome: oneshot::Receiver<BatchOutcome>,
+    /// From being read until answered.
+    span: Span,
 }
 
 #[tonic::async_trait]
@@ -101,8 +107,22 @@ impl IngestDoor {
                 None => return,
             };
             let batch_id = request.batch_id;
+            let span = tracing::info_span!(
+                target: SPANS,
+                parent: None,
+                "ingest batch",
+                batch = batch_id,
+                bytes = request.encoded_len(),
+                accepted = Empty,
+                duplicates = Empty,
+                refused = Empty,
+                epoch = Empty,
+                otel.status_code = Empty,
+                error.type = Empty
+            );
             let taken = self.take(request).await;
-            let taken = taken.map(|outcome| Underway { batch_id, outcome }).map_err(Status::from);
+            let taken = taken.inspect_err(|error| spans::failed(&span, error.reason()));
+            let taken = taken.map(|outcome| Underway { batch_id, outcome, span }).map_err(Status::from);
             let refused = taken.is_err();
             if underway.send(taken).await.is_err() || refused {
                 return;
@@ -152,7 +172,11 @@ impl IngestDoor {
     ) {
         while let Some(underway) = waiting.recv().await {
             let answer = match underway {
-                Ok(underway) => self.outcome(underway).await.map_err(Status::from),
+                Ok(underway) => {
+                    let span = underway.span.clone();
+                    let answer = self.outcome(underway).await;
+                    answer.inspect_err(|error| spans::failed(&span, error.reason())).map_err(Status::from)
+                }
                 Err(error) => Err(error),
             };
             let broken = answer.is_err();
@@ -171,6 +195,10 @@ impl IngestDoor {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
             self.dead_letters.keep(&outcome.refused, now).await.map_err(|_| log_unavailable())?;
         }
+        underway.span.record("accepted", outcome.accepted);
+        underway.span.record("duplicates", outcome.duplicates);
+        underway.span.record("refused", outcome.refused.len());
+        underway.span.record("epoch", outcome.epoch);
         // From here on the batch takes no room.
         drop(outcome.room);
         Ok(v1::IngestResponse {

@@ -10,8 +10,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use billwatch_telemetry::codes;
+use billwatch_telemetry::{codes, otlp::SPANS};
 use tokio::sync::mpsc;
+use tracing::{Span, field::Empty};
 
 use super::pulse::Pulse;
 use crate::limits::{CHILD_ENDS_WITHIN, CHILD_PAUSE, CHILD_PAUSE_MOST, CHILD_SHORT_LIFE, CHILD_SILENT_MOST};
@@ -36,6 +37,8 @@ pub struct Child {
     /// When it was asked to end.
     asked: Option<Instant>,
     killed: bool,
+    /// Its life.
+    span: Span,
 }
 
 /// How a child ended.
@@ -78,7 +81,11 @@ impl Child {
             }
         })?;
         let now = Instant::now();
-        Ok(Child { process, number, started: now, heard: now, asked: None, killed: false })
+        let process_id = process.id();
+        let span = tracing::info_span!(
+            target: SPANS, parent: None, "compute process", number, process_id, otel.status_code = Empty
+        );
+        Ok(Child { process, number, started: now, heard: now, asked: None, killed: false, span })
     }
 
     /// It has spoken.
@@ -102,6 +109,9 @@ impl Child {
     pub fn look(&mut self) -> anyhow::Result<Option<Ended>> {
         if let Some(status) = self.process.try_wait().context("the compute process cannot be waited for")? {
             let failed = self.killed || (self.asked.is_none() && !status.success());
+            if failed {
+                self.span.record("otel.status_code", "ERROR");
+            }
             return Ok(Some(Ended { status, failed, life: self.started.elapsed() }));
         }
         let why = match self.asked {
