@@ -128,8 +128,12 @@ impl Export {
                 .build()
                 .map_err(StartError::Exporter)?
         };
-        let exporter =
-            Patient { exporter: Arc::new(exporter), runtime: runtime.handle().clone(), failures: Mutex::default() };
+        let exporter = Patient {
+            exporter: Arc::new(exporter),
+            collector: collector.clone(),
+            runtime: runtime.handle().clone(),
+            failures: Mutex::default(),
+        };
         let waits = BatchConfigBuilder::default()
             .with_max_queue_size(QUEUE)
             .with_max_export_batch_size(BATCH)
@@ -179,6 +183,7 @@ fn goes_out(metadata: &Metadata<'_>) -> bool {
 #[derive(Debug)]
 struct Patient {
     exporter: Arc<SpanExporter>,
+    collector: Collector,
     runtime: Handle,
     failures: Mutex<Failures>,
 }
@@ -216,7 +221,8 @@ impl Exports for Patient {
         if let Err(error) = &result {
             let lost = self.failures.lock().unwrap_or_else(PoisonError::into_inner).lost(spans, Instant::now());
             if let Some(spans) = lost {
-                tracing::warn!(code = codes::OTLP_FAILED, spans, %error, "spans did not reach the collector");
+                let collector = self.collector.0.as_str();
+                tracing::warn!(code = codes::OTLP_FAILED, collector, spans, %error, "spans did not reach the collector");
             }
         }
         result

@@ -93,17 +93,22 @@ fn a_collector_gets_our_spans_with_their_service() {
     assert_eq!(names, [("a/b".to_owned(), true), ("inner".to_owned(), false)]);
 }
 
-/// Counts warnings of lost spans.
-struct Warnings(Arc<AtomicUsize>);
+/// Counts warnings of spans lost to one collector: other tests lose theirs meanwhile.
+struct Warnings {
+    collector: String,
+    seen: Arc<AtomicUsize>,
+}
 
 impl<S: Subscriber> Layer<S> for Warnings {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut told = false;
+        let mut told = 0;
         event.record(&mut |field: &Field, value: &dyn std::fmt::Debug| {
-            told |= field.name() == "code" && format!("{value:?}").contains(codes::OTLP_FAILED);
+            let value = format!("{value:?}");
+            told += usize::from(field.name() == "code" && value.contains(codes::OTLP_FAILED));
+            told += usize::from(field.name() == "collector" && value.contains(&self.collector));
         });
-        if told && *event.metadata().level() == Level::WARN {
-            self.0.fetch_add(1, SeqCst);
+        if told == 2 && *event.metadata().level() == Level::WARN {
+            self.seen.fetch_add(1, SeqCst);
         }
     }
 }
@@ -114,7 +119,8 @@ fn a_collector_that_is_away_costs_one_warning() {
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).unwrap();
     let export = start(address);
     let warnings = Arc::new(AtomicUsize::new(0));
-    let layers = vec![export.layer(), Warnings(warnings.clone()).boxed()];
+    let counter = Warnings { collector: address.to_string(), seen: warnings.clone() };
+    let layers = vec![export.layer(), counter.boxed()];
     // The warning comes from another thread: this test alone may set the process's own subscriber.
     tracing::subscriber::set_global_default(Registry::default().with(layers)).unwrap();
     let begun = Instant::now();
