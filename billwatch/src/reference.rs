@@ -10,7 +10,7 @@ use billwatch_market::{
     catalogue::Catalogue,
     evaluator::{self, Rules, Sets, Views},
     fact::Fact,
-    pattern::{FeatureIndex, Patterns, PlainWindows, Windows as _, plain},
+    pattern::{FeatureIndex, Parameters, Patterns, PlainWindows, Windows as _, plain},
     view::{self, ViewHash},
 };
 
@@ -42,7 +42,7 @@ impl Reference {
         let rules = Rules::new(catalogue).context("rules of the catalogue")?;
         let clock = clock.unwrap_or(i64::MIN);
         let views = evaluator::evaluate_by(facts, clock, &rules, Sets::None);
-        let patterns = Patterns::embedded();
+        let patterns = Patterns::of(catalogue, &Parameters::default()).context("rules of the patterns")?;
         let setting = plain::Setting { meanings: &rules.meanings, laws: &rules.laws, patterns: &patterns };
         let evaluation = plain::evaluate(facts, setting, clock, &PlainWindows::default());
         Ok(Reference { views, patterns, evaluation })

@@ -32,7 +32,7 @@ pub mod trade;
 pub use table::{CatalogueError, Distinct, Row, read_rows};
 
 /// Every file of the catalogue with its embedded text.
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 12 + crate::pattern::RULE_FILES.len()] = [
     (behaviours::FILE, include_str!("../../catalogue/behaviours.csv")),
     (behaviours::TRANSITIONS_FILE, include_str!("../../catalogue/transitions.csv")),
     (calendar::FILE, include_str!("../../catalogue/calendar.csv")),
@@ -45,8 +45,20 @@ const FILES: [(&str, &str); 13] = [
     (themes::FILE, include_str!("../../catalogue/dimensions.csv")),
     (themes::DERIVED_FILE, include_str!("../../catalogue/derived.csv")),
     (trade::FILE, include_str!("../../catalogue/trade_matrix.csv")),
-    // Read by `pattern`; here so that a directory may replace it and the fingerprint covers it.
-    (crate::pattern::RULES_FILE, crate::pattern::RULES_JSON),
+    // Read by `pattern`; here so that a directory may replace them and the fingerprint covers them.
+    crate::pattern::RULE_FILES[0],
+    crate::pattern::RULE_FILES[1],
+    crate::pattern::RULE_FILES[2],
+    crate::pattern::RULE_FILES[3],
+    crate::pattern::RULE_FILES[4],
+    crate::pattern::RULE_FILES[5],
+    crate::pattern::RULE_FILES[6],
+    crate::pattern::RULE_FILES[7],
+    crate::pattern::RULE_FILES[8],
+    crate::pattern::RULE_FILES[9],
+    crate::pattern::RULE_FILES[10],
+    crate::pattern::RULE_FILES[11],
+    crate::pattern::RULE_FILES[12],
 ];
 
 /// All tables.
@@ -89,8 +101,8 @@ impl Catalogue {
         EMBEDDED.get_or_init(read).clone()
     }
 
-    /// The tables of the build, replaced by the files of the same name in `dir`. A `.csv` file of another name is an error:
-    /// it would be read by nobody.
+    /// The tables of the build, replaced by the files of the same name in `dir`. A `.csv` or
+    /// `.json` file of another name is an error: it would be read by nobody.
     pub fn load(dir: &Path) -> Result<Arc<Catalogue>, CatalogueError> {
         let unreadable = |file: &Path, error: std::io::Error| CatalogueError {
             file: file.display().to_string(),
@@ -107,7 +119,7 @@ impl Catalogue {
                 Some((known, _)) => {
                     replaced.push((*known, fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?));
                 }
-                None if name.ends_with(".csv") => {
+                None if name.ends_with(".csv") || name.ends_with(".json") => {
                     return Err(CatalogueError {
                         file: name.to_owned(),
                         row: 0,
@@ -136,15 +148,14 @@ impl Catalogue {
         let behaviours = behaviours::read(of(behaviours::FILE), &enums, &fields)?;
         let derived = themes::read_derived(of(themes::DERIVED_FILE))?;
         let patterns = descriptions::read_patterns(of(descriptions::PATTERNS_FILE), &enums)?;
-        crate::pattern::check_rules(of(descriptions::PATTERNS_FILE), of(crate::pattern::RULES_FILE)).map_err(
-            |error| CatalogueError {
-                file: crate::pattern::RULES_FILE.to_owned(),
-                row: 0,
-                column: String::new(),
-                value: String::new(),
-                remedy: error.to_string(),
-            },
-        )?;
+        let rules = crate::pattern::RULE_FILES.map(|(file, _)| (file, of(file)));
+        crate::pattern::check_rules(of(descriptions::PATTERNS_FILE), &rules).map_err(|error| CatalogueError {
+            file: error.file().unwrap_or("features.json and rules_*.json").to_owned(),
+            row: 0,
+            column: String::new(),
+            value: String::new(),
+            remedy: error.to_string(),
+        })?;
         Ok(Catalogue {
             transitions: behaviours::read_transitions(of(behaviours::TRANSITIONS_FILE), &enums, &behaviours)?,
             calendar: calendar::Calendar::read(of(calendar::FILE))?,

@@ -228,3 +228,32 @@ fn a_cut_table_is_an_error() {
         assert_eq!(Changed::new(file, one_more).load().unwrap_err().file, file);
     }
 }
+
+#[test]
+fn a_directory_replaces_rules_and_the_patterns_follow() {
+    use crate::pattern::{Parameters, Patterns};
+    let changed = Changed::new("rules_graph_cycle.json", |_| r#"{"rules": []}"#.to_owned());
+    let loaded = changed.load().unwrap();
+    let count = |catalogue: &Catalogue| Patterns::of(catalogue, &Parameters::default()).unwrap().rule_count();
+    assert!(count(&loaded) < count(&Catalogue::embedded()));
+
+    let error = Changed::new("features.json", |_| r#"{"features": {}}"#.to_owned()).load().unwrap_err();
+    assert!(error.to_string().contains("P0"), "names a pattern: {error}");
+    let twice = |text: &str| text.replacen("\"rules\"", "\"features\": {\"drawn\": {\"emit\": []}}, \"rules\"", 1);
+    let error = Changed::new("rules_graph_cycle.json", twice).load().unwrap_err();
+    assert!(error.to_string().contains("drawn"), "{error}");
+}
+
+#[test]
+fn each_rule_stands_in_the_file_of_its_family() {
+    let catalogue = Catalogue::embedded();
+    for (file, text) in crate::pattern::RULE_FILES {
+        let Some(family) = file.strip_prefix("rules_").and_then(|rest| rest.strip_suffix(".json")) else { continue };
+        let file: serde_json::Value = serde_json::from_str(text).unwrap();
+        for rule in file["rules"].as_array().unwrap() {
+            let id = rule["id"].as_str().unwrap();
+            let of = &catalogue.pattern(id).unwrap().family;
+            assert_eq!(of.replace(['-', '/'], "_"), family, "{id}");
+        }
+    }
+}

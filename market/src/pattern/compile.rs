@@ -1,6 +1,6 @@
 //! From rules as data to rules that run.
 //!
-//! patterns.csv gives each pattern its family, severity and default parameters; pattern_rules.json says how it is judged. A
+//! patterns.csv gives each pattern its family, severity and default parameters; the rules of its family say how it is judged. A
 //! new pattern of a known family is one more entry there and no Rust. Compilation parses every expression once, gives equal
 //! features one number, and checks that names, behaviours, roles and bucket widths exist and fit.
 
@@ -26,9 +26,14 @@ use crate::fact::Behaviour;
 /// Why the rules cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleError {
-    /// pattern_rules.json is no JSON of the expected form.
-    #[error("pattern_rules.json: {0}")]
-    Json(#[from] serde_json::Error),
+    /// A file of rules is no JSON of the expected form.
+    #[error("{file}: {source}")]
+    Json {
+        /// Which file.
+        file: String,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
     /// patterns.csv cannot be read.
     #[error("patterns.csv: {0}")]
     Csv(#[from] csv::Error),
@@ -54,6 +59,17 @@ pub enum RuleError {
     },
 }
 
+impl RuleError {
+    /// The file at fault, where it is known.
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            RuleError::Json { file, .. } => Some(file),
+            RuleError::Csv(_) => Some("patterns.csv"),
+            RuleError::Expression { .. } | RuleError::Entry { .. } => None,
+        }
+    }
+}
+
 fn entry_error(rule: &str, column: &'static str, what: impl Into<String>) -> RuleError {
     RuleError::Entry { rule: rule.to_owned(), column, what: what.into() }
 }
@@ -64,10 +80,28 @@ struct Row {
     defaults: String,
 }
 
-/// Compiles the two files under the given parameters.
-pub fn compile(patterns_csv: &str, rules_json: &str, overrides: &Parameters) -> Result<Compiled, RuleError> {
+/// Puts the files together: all features, and all rules in the order of their ids.
+fn read_files(files: &[(&str, &str)]) -> Result<FileText, RuleError> {
+    let mut all = FileText::default();
+    for (name, text) in files {
+        let file: FileText =
+            serde_json::from_str(text).map_err(|source| RuleError::Json { file: (*name).to_owned(), source })?;
+        for (feature, text) in file.features {
+            if all.features.contains_key(&feature) {
+                return Err(entry_error(&feature, "features", format!("{name} lists the feature again")));
+            }
+            all.features.insert(feature, text);
+        }
+        all.rules.extend(file.rules);
+    }
+    all.rules.sort_by(|left, right| left.id.cmp(&right.id));
+    Ok(all)
+}
+
+/// Compiles patterns.csv and the rules, given as (file, text), under the given parameters.
+pub fn compile(patterns_csv: &str, files: &[(&str, &str)], overrides: &Parameters) -> Result<Compiled, RuleError> {
     let rows = read_rows(patterns_csv)?;
-    let file: FileText = serde_json::from_str(rules_json)?;
+    let file = read_files(files)?;
     let (features, by_name) = compile_features(&file.features)?;
     let mut rules = Vec::with_capacity(file.rules.len());
     for text in &file.rules {
@@ -80,7 +114,7 @@ pub fn compile(patterns_csv: &str, rules_json: &str, overrides: &Parameters) -> 
         }
     }
     if rules.iter().filter(|rule| matches!(rule.scope, Scope::Timer(_))).count() > MAX_TIMERS {
-        return Err(entry_error("pattern_rules.json", "scope", format!("there are more than {MAX_TIMERS} timers")));
+        return Err(entry_error("rules", "scope", format!("there are more than {MAX_TIMERS} timers")));
     }
     let name_of = |place: usize| {
         let names = by_name.iter().filter(|(_, at)| **at == place).map(|(name, _)| name.clone());
@@ -337,12 +371,12 @@ fn keyed_rule(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::{PATTERNS_CSV, RULES_JSON, rules::index_of, vocabulary::Derived};
+    use crate::pattern::{PATTERNS_CSV, RULE_FILES, rules::index_of, vocabulary::Derived};
 
     #[test]
     fn the_embedded_rules_compile_and_share_features() {
         let compiled =
-            compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).unwrap_or_else(|error| panic!("{error}"));
+            compile(PATTERNS_CSV, &RULE_FILES, &Parameters::default()).unwrap_or_else(|error| panic!("{error}"));
         assert!(compiled.rules.len() >= 80, "{}", compiled.rules.len());
         assert!(compiled.features.len() < 45, "{}", compiled.features.len());
     }
@@ -375,7 +409,7 @@ mod tests {
 
     #[test]
     fn rules_use_only_words_of_their_scope() {
-        let compiled = compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).unwrap();
+        let compiled = compile(PATTERNS_CSV, &RULE_FILES, &Parameters::default()).unwrap();
         for rule in compiled.rules.iter() {
             let conditions = rule.when.iter().chain(&rule.warn);
             match &rule.scope {
@@ -407,12 +441,11 @@ mod tests {
 
     #[test]
     fn errors_name_pattern_column_and_place() {
-        let error = |rules: &str| match compile(PATTERNS_CSV, rules, &Parameters::default()) {
+        let error = |rules: &str| match compile(PATTERNS_CSV, &[("rules.json", rules)], &Parameters::default()) {
             Err(error) => error.to_string(),
             Ok(_) => panic!("compiles"),
         };
-        let rule =
-            |rest: &str| format!(r#"{{"features": {{}}, "rules": [{{"id": "P001", "scope": "bill", {rest}}}]}}"#);
+        let rule = |rest: &str| format!(r#"{{"rules": [{{"id": "P001", "scope": "bill", {rest}}}]}}"#);
         assert_eq!(
             error(&rule(r#""when": "amount_fen >= mincny""#)),
             "P001, column `when`: at character 14: `mincny` is no known name or parameter"
@@ -422,19 +455,19 @@ mod tests {
             "P001, column `on`: `DSC.XXX` is no behaviour of behaviours.csv"
         );
         assert_eq!(error(&rule(r#""on": []"#)), "P001, column `when`: is missing");
-        assert!(error(r#"{"features": {}, "rules": [{"id": "P999", "scope": "bill"}]}"#).contains("no such pattern"));
-        assert!(error("{").starts_with("pattern_rules.json: "));
+        assert!(error(r#"{"rules": [{"id": "P999", "scope": "bill"}]}"#).contains("no such pattern"));
+        assert!(error("{").starts_with("rules.json: "));
     }
 
     #[test]
     fn changed_parameters_reach_the_rule_and_unknown_ones_are_refused() {
         let mut parameters = Parameters::default();
         parameters.set("P048", "limit", "0.2").unwrap();
-        let compiled = compile(PATTERNS_CSV, RULES_JSON, &parameters).unwrap();
+        let compiled = compile(PATTERNS_CSV, &RULE_FILES, &parameters).unwrap();
         let rule = &compiled.rules[usize::from(index_of(&compiled.rules, "P048").unwrap().0)];
         let place = rule.parameter_names.iter().position(|name| name == "limit").unwrap();
         assert_eq!(rule.parameters[place], Number::ratio(1, 5).unwrap());
         parameters.set("P048", "limt", "0.2").unwrap();
-        assert!(compile(PATTERNS_CSV, RULES_JSON, &parameters).is_err());
+        assert!(compile(PATTERNS_CSV, &RULE_FILES, &parameters).is_err());
     }
 }

@@ -64,7 +64,7 @@ fn alerts(loaded: &Loaded, catalogue: &Arc<Catalogue>, check_digit: bool) -> BTr
     if check_digit {
         parameters.set("P176", "check_digit", "on").unwrap();
     }
-    let patterns = Patterns::compile(super::PATTERNS_CSV, super::RULES_JSON, &parameters).unwrap();
+    let patterns = Patterns::compile(super::PATTERNS_CSV, &super::RULE_FILES, &parameters).unwrap();
     let setting = Setting { meanings: &meanings, laws: &laws, patterns: &patterns };
     let evaluation = evaluate(&loaded.facts, setting, loaded.clock, &PlainWindows::default());
     names(&evaluation.alerts, &patterns).map(|(id, key, date)| (id.to_owned(), key, date.to_string())).collect()

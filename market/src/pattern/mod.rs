@@ -1,7 +1,7 @@
 //! Risk patterns: data over shared features, judged by a handful of interpreters.
 //!
-//! **What a pattern is.** patterns.csv says what it means, its severity and default parameters; `pattern_rules.json` says how it
-//! is judged. Each rule has one of five scopes, which together serve the twelve engine families:
+//! **What a pattern is.** patterns.csv says what it means, its severity and default parameters; `rules_*.json`, one file a
+//! family, say how it is judged, `features.json` what they read. Each rule has one of five scopes, which together serve the twelve engine families:
 //!
 //! | scope | families | judged |
 //! |---|---|---|
@@ -22,7 +22,7 @@
 //!    [`Patterns::judged_buckets`] finds between the changed bucket and its reach, as far as [`Patterns::ripe_at`] lies not
 //!    behind the clock; store what [`Patterns::judge`] says for (rule, key, bucket), and emit the difference as hits ±1.
 //!
-//! **A new pattern** of a known family is a row in patterns.csv and an entry in pattern_rules.json (form: `rule_text`; words:
+//! **A new pattern** of a known family is a row in patterns.csv and an entry in the rules of its family (form: `rule_text`; words:
 //! `vocabulary`), with a case in `tests` that meets its thresholds and one that misses them by the smallest unit.
 //!
 //! **Decisions.** A day of a keyed rule is judged as a whole, not fact by fact inside the day. Peers are compared at the end
@@ -84,14 +84,32 @@ use crate::{
 
 /// The table of meanings, as embedded.
 pub const PATTERNS_CSV: &str = include_str!("../../catalogue/patterns.csv");
-/// File of the catalogue that holds the rules.
-pub const RULES_FILE: &str = "pattern_rules.json";
-/// The rules, as embedded.
-pub const RULES_JSON: &str = include_str!("../../catalogue/pattern_rules.json");
+
+macro_rules! rule_files {
+    ($($file:literal,)*) => { [$(($file, include_str!(concat!("../../catalogue/", $file))),)*] };
+}
+
+/// Files of the catalogue that hold features and rules, with their embedded texts.
+pub const RULE_FILES: [(&str, &str); 13] = rule_files![
+    "features.json",
+    "rules_absence_timer.json",
+    "rules_concentration.json",
+    "rules_data_quality.json",
+    "rules_graph_cycle.json",
+    "rules_graph_fan_chain.json",
+    "rules_lifecycle_sequence.json",
+    "rules_peer_group.json",
+    "rules_price_deviation.json",
+    "rules_ratio_vs_reference.json",
+    "rules_related_party_master_data.json",
+    "rules_statistical_deviation.json",
+    "rules_windowed_threshold.json",
+];
 
 /// Whether rules can be used, under default parameters: for the catalogue, which checks all its files when it is read.
-pub fn check_rules(patterns_csv: &str, rules_json: &str) -> Result<(), RuleError> {
-    compile::compile(patterns_csv, rules_json, &Parameters::default()).map(drop)
+/// `rules`: (file, text).
+pub fn check_rules(patterns_csv: &str, rules: &[(&str, &str)]) -> Result<(), RuleError> {
+    compile::compile(patterns_csv, rules, &Parameters::default()).map(drop)
 }
 
 /// What bill-scope judging of one fact gives.
@@ -123,18 +141,19 @@ pub struct Patterns {
 impl Patterns {
     /// The embedded rules with default parameters.
     pub fn embedded() -> Self {
-        Self::compile(PATTERNS_CSV, RULES_JSON, &Parameters::default()).expect("the embedded rules are tested")
+        Self::compile(PATTERNS_CSV, &RULE_FILES, &Parameters::default()).expect("the embedded rules are tested")
     }
 
     /// The rules of a catalogue under parameters.
     pub fn of(catalogue: &Catalogue, parameters: &Parameters) -> Result<Self, RuleError> {
         let text = |file, embedded| catalogue.text(file).unwrap_or(embedded);
-        Self::compile(text("patterns.csv", PATTERNS_CSV), text(RULES_FILE, RULES_JSON), parameters)
+        let rules = RULE_FILES.map(|(file, embedded)| (file, text(file, embedded)));
+        Self::compile(text("patterns.csv", PATTERNS_CSV), &rules, parameters)
     }
 
-    /// Compiles rules under parameters. The error names the pattern and the column.
-    pub fn compile(patterns_csv: &str, rules_json: &str, parameters: &Parameters) -> Result<Self, RuleError> {
-        let compiled = compile::compile(patterns_csv, rules_json, parameters)?;
+    /// Compiles rules, given as (file, text), under parameters. The error names the pattern and the column.
+    pub fn compile(patterns_csv: &str, rules: &[(&str, &str)], parameters: &Parameters) -> Result<Self, RuleError> {
+        let compiled = compile::compile(patterns_csv, rules, parameters)?;
         let rules = &compiled.rules;
         let none: &[crate::fact::Behaviour] = &[crate::fact::Behaviour(u16::MAX)];
         let bill_rules = by_behaviour(rules.iter().map(|rule| match &rule.scope {

@@ -1,6 +1,6 @@
-//! The form of `catalogue/pattern_rules.json`.
+//! The form of `catalogue/features.json` and `catalogue/rules_*.json`, one file a family.
 //!
-//! `features` are named and shared; `rules` say how each pattern of patterns.csv is judged. Expressions are in the language of
+//! `features` are named and shared by all files; `rules` say how each pattern of patterns.csv is judged. Expressions are in the language of
 //! `parser`. An unknown entry is an error, so that a slip of the pen cannot pass as a rule that never fires.
 
 use std::collections::BTreeMap;
@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::rules::Judged;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct FileText {
     pub features: BTreeMap<String, FeatureText>,
     pub rules: Vec<RuleText>,

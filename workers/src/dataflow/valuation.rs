@@ -14,7 +14,7 @@ use billwatch_market::{
     fact_scope::Home,
     ids::BillId,
     observe::{Meanings, Observation},
-    pattern::{BillTimers, FeatureIndex, Hit, MarketRegistry, Output, PATTERNS_CSV, Patterns, RULES_JSON, Seen},
+    pattern::{BillTimers, FeatureIndex, Hit, MarketRegistry, Output, Parameters, Patterns, Seen},
     reference_data::Reference,
     view::{Fate, ViewHash, effect_hash},
 };
@@ -44,10 +44,12 @@ pub struct Rules {
     pub cell_layout: Arc<CellLayout>,
     /// Risk patterns.
     pub patterns: Patterns,
+    /// Of the catalogue.
+    catalogue: u64,
 }
 
 impl Rules {
-    /// Compiles a catalogue with the embedded pattern rules. The error says which table is at fault.
+    /// Compiles a catalogue, with its default parameters. The error says which table is at fault.
     pub fn new(catalogue: &Arc<Catalogue>) -> anyhow::Result<Self> {
         let meanings = Arc::new(Meanings::new(catalogue.clone())?);
         let aggregates = Arc::new(Aggregates::new(meanings.clone()));
@@ -56,14 +58,14 @@ impl Rules {
             cell_layout: Arc::new(CellLayout::new(&aggregates)),
             aggregates,
             meanings,
-            patterns: Patterns::embedded(),
+            patterns: Patterns::of(catalogue, &Parameters::default())?,
+            catalogue: catalogue.fingerprint(),
         })
     }
 
     /// Tells rule sets apart: state on disk names rules and features by their place.
     pub fn fingerprint(&self) -> u64 {
-        let parts = [RULES_JSON.as_bytes(), PATTERNS_CSV.as_bytes(), &self.patterns.parameters_version().to_le_bytes()];
-        parts.iter().fold(0, |hash, part| xxh3_64_with_seed(part, hash))
+        xxh3_64_with_seed(&self.patterns.parameters_version().to_le_bytes(), self.catalogue)
     }
 
     /// The effect of each fact of a family that was worked out by `corrections::effective_at`.
