@@ -469,15 +469,35 @@ pub struct ExplainArgs {
 
 /// Arguments of `catalogue`.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct CatalogueArgs {
     /// One part only: behaviours, themes, dimensions, enumeration_items, features, patterns, indicators, reports
     pub part: Option<String>,
     /// Catalogue tables that replace the built-in ones
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub catalogue: Option<PathBuf>,
-    /// JSON only; given for uniformity
-    #[arg(long, value_enum, default_value_t = CatalogueFormat::Json)]
-    pub format: CatalogueFormat,
+    /// JSON, or Markdown for `show`, which prints Markdown unless told otherwise
+    #[arg(long, value_enum, global = true)]
+    pub format: Option<CatalogueFormat>,
+    /// Instead of the listing.
+    #[command(subcommand)]
+    pub action: Option<CatalogueAction>,
+}
+
+/// What `catalogue` can do beside listing.
+#[derive(Subcommand)]
+pub enum CatalogueAction {
+    /// All about one or more things by code: END.SGN, T04, D.bill_kind, province, P084, LQ1, R01, a feature
+    Show {
+        /// Codes
+        #[arg(required = true)]
+        codes: Vec<String>,
+    },
+    /// The same pages as Markdown files; what lies in the directory is replaced
+    Write {
+        /// Directory of the pages, for instance docs/catalogue
+        directory: PathBuf,
+    },
 }
 
 /// Forms of the catalogue.
@@ -485,6 +505,8 @@ pub struct CatalogueArgs {
 pub enum CatalogueFormat {
     /// One JSON document.
     Json,
+    /// Pages for people: `show` only.
+    Markdown,
 }
 
 /// Arguments of `verify`.

@@ -75,6 +75,28 @@ fn exit_codes_are_the_documented_ones() {
 }
 
 #[test]
+fn the_catalogue_shows_anything_by_its_code() {
+    for (code, part) in [
+        ("END.SGN", "CS03 Received 已收票"),
+        ("T04", "avg_hops"),
+        ("D.drawer.prov", "浙江省"),
+        ("province", "浙江省"),
+        ("drawn", "P023"),
+        ("P013", "止付冻结票据继续流转"),
+        ("LQ1", "DUE_ACC"),
+        ("R02", "承兑业务统计月报"),
+    ] {
+        let page = expect_exit(billwatch(&["catalogue", "show", code]), 0);
+        assert!(page.starts_with(&format!("# {code} ")) && page.contains(part), "{page}");
+        let json = expect_exit(billwatch(&["catalogue", "show", code, "--format", "json"]), 0);
+        let json: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json[0]["code"], code);
+    }
+    expect_exit(billwatch(&["catalogue", "show", "P999"]), 2);
+    expect_exit(billwatch(&["catalogue", "show"]), 2);
+}
+
+#[test]
 fn the_catalogue_lists_what_the_engine_runs() {
     let catalogue: Value =
         serde_json::from_str(&expect_exit(billwatch(&["catalogue", "--format", "json"]), 0)).unwrap();

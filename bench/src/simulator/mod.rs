@@ -12,6 +12,7 @@
 //! while a bank has accepted only a few bills.
 
 pub mod agenda;
+pub mod alone;
 pub mod deals;
 pub mod detours;
 pub mod dice;

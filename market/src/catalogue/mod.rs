@@ -185,6 +185,11 @@ impl Catalogue {
         Some(&self.texts[FILES.iter().position(|(name, _)| *name == file)?])
     }
 
+    /// Every file with its text, embedded or replaced.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        FILES.iter().zip(&self.texts).map(|((name, _), text)| (*name, &**text))
+    }
+
     /// The behaviour of a code.
     pub fn behaviour(&self, code: &str) -> Option<Behaviour> {
         self.behaviour_by_code.get(code).copied()

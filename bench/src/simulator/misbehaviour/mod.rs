@@ -19,7 +19,7 @@ mod statistics;
 mod timers;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use billwatch_market::fact::{EventId, Fact};
 use billwatch_market::ids::Day;
@@ -89,6 +89,8 @@ pub struct Misbehaviour {
     open: BTreeMap<Day, Vec<Open>>,
     cast: Cast,
     labels: Vec<Label>,
+    /// Facts told, kept for a case told alone.
+    told: Option<BTreeSet<EventId>>,
 }
 
 impl Misbehaviour {
@@ -113,7 +115,24 @@ impl Misbehaviour {
         }
         schedule.sort_by_key(|(day, injector, positive, variant)| (*day, injector.pattern, *variant, !*positive));
         schedule.reverse();
-        Misbehaviour { schedule, open: BTreeMap::new(), cast: Cast::default(), labels: Vec::new() }
+        Misbehaviour { schedule, open: BTreeMap::new(), cast: Cast::default(), labels: Vec::new(), told: None }
+    }
+
+    /// The first case, or the first near miss, of one pattern.
+    pub fn of_one(injector: &'static Injector, positive: bool, day: Day) -> Self {
+        Misbehaviour {
+            schedule: vec![(day, injector, positive, 0)],
+            open: BTreeMap::new(),
+            cast: Cast::default(),
+            labels: Vec::new(),
+            told: Some(BTreeSet::new()),
+        }
+    }
+
+    /// The facts of the cases; empty unless this is [`Misbehaviour::of_one`].
+    pub fn told(&self) -> &BTreeSet<EventId> {
+        static NONE: BTreeSet<EventId> = BTreeSet::new();
+        self.told.as_ref().unwrap_or(&NONE)
     }
 
     /// True while a case is still to begin or to go on.
@@ -140,6 +159,9 @@ impl Misbehaviour {
             let mut story = Story::new(injector.pattern, positive, variant, today, trade, &mut self.cast);
             (injector.tell)(&mut story);
             told.extend(finish(story, &mut self.labels, &mut self.open));
+        }
+        if let Some(kept) = &mut self.told {
+            kept.extend(told.iter().map(|fact: &Fact| fact.event_id));
         }
         told
     }

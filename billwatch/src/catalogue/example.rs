@@ -1,0 +1,200 @@
+//! Worked examples: facts, and what the plain evaluators make of them.
+//!
+//! A pattern's example is the simulator's first labelled case, told alone and judged under the parameters of the catalogue. A
+//! theme's is a small simulated market. Both are made when they are asked for, so they cannot go stale.
+
+use std::{collections::BTreeSet, sync::OnceLock};
+
+use billwatch_bench::simulator::{Settings, Simulator, alone::told_alone};
+use billwatch_market::{
+    aggregate::{Answer, Grain, Question, Value},
+    bill::Laws,
+    catalogue::{descriptions::PatternRow, themes::Theme},
+    evaluator::{Rules, Sets, Views, evaluate_by},
+    fact::{Behaviour, Fact, Record},
+    ids::Day,
+    ndjson::print_record,
+    observe::Meanings,
+    pattern::{
+        PlainWindows,
+        plain::{self, Setting},
+    },
+};
+use serde_json::{Map, Value as Json};
+
+use super::{
+    library::{Library, each_text, identifiers},
+    page::Body,
+};
+
+/// Facts shown of a case: the first ones and the last ones.
+const SHOWN: (usize, usize) = (6, 18);
+/// Facts of the market that themes are shown on.
+const MARKET_FACTS: u64 = 10_000;
+/// Items shown of a theme.
+const ITEMS_SHOWN: usize = 5;
+/// Fields that every row shows when the fact has them.
+const ALWAYS: [&str; 7] =
+    ["initiator_id", "counterparty_id", "uscc", "amount_fen", "answer_code", "settlement_result", "ref_event_id"];
+/// Fields with a column of their own, and those of the envelope that say nothing here.
+const APART: [&str; 9] =
+    ["event_id", "behaviour", "event_time", "biz_date", "source", "source_seq", "bill_id", "sub_start", "sub_end"];
+
+type Sections = Vec<(&'static str, Body)>;
+
+/// The labelled case of a pattern with its alert. Nothing when the simulator does not know one.
+pub fn of_pattern(library: &Library, row: &PatternRow) -> Sections {
+    let Some(rule) = library.patterns.find(&row.id) else { return Vec::new() };
+    let Some(told) = told_alone(&row.id, true) else { return Vec::new() };
+    let (Ok(meanings), Ok(laws)) = (Meanings::new(library.catalogue.clone()), Laws::new(&library.catalogue)) else {
+        return Vec::new();
+    };
+    let setting = Setting { meanings: &meanings, laws: &laws, patterns: &library.patterns };
+    let found = plain::evaluate(&told.facts, setting, told.clock, &PlainWindows::default());
+    let mut words = Vec::new();
+    let mut last = told.labels.first().map_or(Day(i32::MIN), |label| label.biz_date);
+    for (pattern, key, date, hits) in found.alerts.iter().filter(|(pattern, ..)| *pattern == rule) {
+        let level = hits.level().map_or("", |level| level.name());
+        words.push((library.patterns.id(pattern).to_owned(), format!("{level}, about {key}, dated {date}")));
+        last = last.max(date);
+    }
+    let mut sections: Sections = Vec::new();
+    let note = told.labels.first().map_or("", |label| label.note);
+    let (own, after): (Vec<&Fact>, Vec<&Fact>) = told
+        .facts
+        .iter()
+        .filter(|fact| told.own.contains(&fact.event_id))
+        .partition(|fact| fact.event_time < last.end_ms());
+    let text = format!(
+        "A case as the simulator plants it ({note}), told alone; {} facts after the alert's date are not shown. Event ids and \
+         parties are simulated.",
+        after.len()
+    );
+    sections.push(("Example", Body::Text(text)));
+
+    let mut wanted: BTreeSet<String> = ALWAYS.iter().map(|name| (*name).to_owned()).collect();
+    wanted.extend(identifiers(&row.definition).map(str::to_owned));
+    for definition in library.definitions(&row.id) {
+        each_text(definition, &mut |text| wanted.extend(identifiers(text).map(str::to_owned)));
+    }
+    let hidden = own.len().saturating_sub(SHOWN.0 + SHOWN.1);
+    let mut rows = Vec::new();
+    for (place, fact) in own.iter().enumerate() {
+        if hidden > 0 && place == SHOWN.0 {
+            rows.push(vec!["…".into(), format!("{hidden} more facts"), String::new(), String::new()]);
+        }
+        if hidden == 0 || place < SHOWN.0 || place >= SHOWN.0 + hidden {
+            rows.push(fact_row(library, fact, &wanted));
+        }
+    }
+    sections.push(("", Body::table(&["time", "behaviour", "bill", "fields"], rows)));
+    if words.is_empty() {
+        words.push((row.id.to_string(), "no alert".to_owned()));
+    }
+    sections.push(("Alerts of the example", Body::Entries(words)));
+    sections
+}
+
+fn fact_row(library: &Library, fact: &Fact, wanted: &BTreeSet<String>) -> Vec<String> {
+    let row = library.catalogue.behaviour_row(fact.behaviour);
+    let line = print_record(&Record::Fact(fact.clone()));
+    let fields: Map<String, Json> = serde_json::from_str(&line).unwrap_or_default();
+    let shown = fields.iter().filter(|(name, _)| wanted.contains(*name) && !APART.contains(&name.as_str()));
+    let shown: Vec<String> = shown.map(|(name, value)| format!("{name}={}", plain_text(value))).collect();
+    let bill = fact.bill_id.map_or_else(String::new, |bill| match (fields.get("sub_start"), fields.get("sub_end")) {
+        (Some(start), Some(end)) => format!("{bill} {}-{}", plain_text(start), plain_text(end)),
+        _ => bill.to_string(),
+    });
+    vec![time(fact.event_time), format!("{} {} {}", row.code, row.english, row.chinese), bill, shown.join(", ")]
+}
+
+fn plain_text(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Local time of the market, UTC+8.
+fn time(event_time: i64) -> String {
+    let day = Day::of_time(event_time);
+    let seconds = (event_time - day.start_ms()) / 1_000;
+    format!("{day} {:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
+/// What a theme says of a small market, for its first dimension that is not a date.
+pub fn of_theme(library: &Library, theme: &Theme) -> Sections {
+    let Some(Market { views, from, to, .. }) = market(library) else { return Vec::new() };
+    let is_time = |source: &str| source.starts_with("event.biz_date");
+    let Some(dimension) = theme.dimensions.iter().find(|dimension| !is_time(&dimension.source)) else {
+        return Vec::new();
+    };
+    let question = Question {
+        theme: theme.id.to_string(),
+        dimension: dimension.id.to_string(),
+        items: Vec::new(),
+        from: *from,
+        to: *to,
+        grain: Grain::Whole,
+        measures: Vec::new(),
+    };
+    let Ok(mut answers) = views.ask(&question) else { return Vec::new() };
+    answers.truncate(ITEMS_SHOWN);
+    let Some(first) = answers.first() else { return Vec::new() };
+    let columns: Vec<&str> = std::iter::once("item").chain(first.values.iter().map(|(name, _)| &**name)).collect();
+    let rows: Vec<Vec<String>> = answers.iter().map(answer_row).collect();
+    let words = format!(
+        "By {} ({}) in a simulated market of about {MARKET_FACTS} facts, the first {} items. A ratio is written as numerator / \
+         denominator.",
+        dimension.id,
+        dimension.english,
+        rows.len()
+    );
+    vec![("Example", Body::Text(words)), ("", Body::table(&columns, rows))]
+}
+
+fn answer_row(answer: &Answer) -> Vec<String> {
+    let figure = |value: &Value| match value {
+        Value::Number(number) => number.to_string(),
+        Value::Ratio(over, under) => format!("{over} / {under}"),
+        Value::Null => String::new(),
+    };
+    std::iter::once(answer.item.clone()).chain(answer.values.iter().map(|(_, value)| figure(value))).collect()
+}
+
+/// A fact of a behaviour as it may be sent. Nothing when no simulated market has one.
+pub fn of_behaviour(library: &Library, behaviour: Behaviour) -> Sections {
+    static CASES: OnceLock<Vec<Fact>> = OnceLock::new();
+    let Some(market) = market(library) else { return Vec::new() };
+    let is_one = |fact: &&Fact| fact.behaviour == behaviour;
+    let found = market.facts.iter().find(is_one).or_else(|| {
+        let settings = Settings { misbehaviour: true, ..Settings::new(MARKET_FACTS, 1) };
+        CASES.get_or_init(|| facts_of(settings)).iter().find(is_one)
+    });
+    let line = found.map(|fact| print_record(&Record::Fact(fact.clone())));
+    line.map(|line| ("Example", Body::Code("json", line))).into_iter().collect()
+}
+
+/// The small market of the examples.
+struct Market {
+    facts: Vec<Fact>,
+    views: Views,
+    from: Day,
+    to: Day,
+}
+
+fn facts_of(settings: Settings) -> Vec<Fact> {
+    let fact = |record| if let Record::Fact(fact) = record { Some(fact) } else { None };
+    Simulator::new(settings).filter_map(fact).collect()
+}
+
+/// `None` when no rules can be made from the catalogue; the first library that asks decides.
+fn market(library: &Library) -> Option<&'static Market> {
+    static MARKET: OnceLock<Option<Market>> = OnceLock::new();
+    let make = || {
+        let settings = Settings::new(MARKET_FACTS, 1);
+        let (from, to) = (settings.start, settings.start.plus(365));
+        let facts = facts_of(settings);
+        let rules = Rules::new(&library.catalogue).ok()?;
+        let views = evaluate_by(&facts, to.end_ms(), &rules, Sets::All);
+        Some(Market { facts, views, from, to })
+    };
+    MARKET.get_or_init(make).as_ref()
+}
