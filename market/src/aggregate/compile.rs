@@ -31,8 +31,11 @@ impl Aggregates {
 
     /// The name that a pair reads in facts of a behaviour: T25 means one enterprise a fact.
     fn name_for(&self, pair: &Pair, code: &str) -> Name {
-        let theme = &self.themes[usize::from(pair.theme)];
-        match pair.name {
+        self.name_in(&self.themes[usize::from(pair.theme)], pair.name, code)
+    }
+
+    pub(super) fn name_in(&self, theme: &Theme, name: Name, code: &str) -> Name {
+        match name {
             Name::Of(Role::EachEnterprise, attribute) if &*theme.id == "T25" => {
                 Name::Of(rules::small_enterprise_role(code), attribute)
             }

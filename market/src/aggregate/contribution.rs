@@ -48,6 +48,31 @@ impl Extent {
 pub(super) enum Members<'a> {
     OfFact,
     These(&'a [Player]),
+    /// Enterprises and institutions apart; `None`: those of the fact.
+    Apart {
+        enterprises: Option<&'a [Player]>,
+        institutions: Option<&'a [Player]>,
+    },
+}
+
+impl<'a> Members<'a> {
+    /// Who is counted as an enterprise; `None`: those of the fact.
+    fn enterprises(self) -> Option<&'a [Player]> {
+        match self {
+            Members::OfFact => None,
+            Members::These(players) => Some(players),
+            Members::Apart { enterprises, .. } => enterprises,
+        }
+    }
+
+    /// Who is counted as an institution; `None`: those of the fact.
+    fn institutions(self) -> Option<&'a [Player]> {
+        match self {
+            Members::OfFact => None,
+            Members::These(players) => Some(players),
+            Members::Apart { institutions, .. } => institutions,
+        }
+    }
 }
 
 impl Aggregates {
@@ -205,19 +230,19 @@ fn members_of(
                 add(TextHash::of(deal).bits(), 1);
             }
         }
-        SetKind::Enterprises => match members {
-            Members::These(players) => players.iter().for_each(|player| add(player.party.bits(), 1)),
-            Members::OfFact if theme == "T25" => {
+        SetKind::Enterprises => match members.enterprises() {
+            Some(players) => players.iter().for_each(|player| add(player.party.bits(), 1)),
+            None if theme == "T25" => {
                 let small = rules::small_enterprise_role(fact.behaviour.code());
                 if let Some(player) = seen.player(small).filter(|player| player.party.is_enterprise()) {
                     add(player.party.bits(), 1);
                 }
             }
-            Members::OfFact => seen.enterprises().for_each(|(_, player)| add(player.party.bits(), 1)),
+            None => seen.enterprises().for_each(|(_, player)| add(player.party.bits(), 1)),
         },
-        SetKind::Institutions => match members {
-            Members::These(players) => players.iter().for_each(|player| add(player.party.bits(), 1)),
-            Members::OfFact => seen.institutions().iter().for_each(|player| add(player.party.bits(), 1)),
+        SetKind::Institutions => match members.institutions() {
+            Some(players) => players.iter().for_each(|player| add(player.party.bits(), 1)),
+            None => seen.institutions().iter().for_each(|player| add(player.party.bits(), 1)),
         },
         SetKind::Branches => {
             let mut branch = |player: &Player| {
@@ -225,9 +250,9 @@ fn members_of(
                     add(u64::from(branch.0), 1);
                 }
             };
-            match members {
-                Members::These(players) => players.iter().for_each(&mut branch),
-                Members::OfFact => seen.institutions().iter().for_each(&mut branch),
+            match members.institutions() {
+                Some(players) => players.iter().for_each(&mut branch),
+                None => seen.institutions().iter().for_each(&mut branch),
             }
         }
         SetKind::Pairs => {

@@ -291,40 +291,13 @@ impl Aggregates {
     fn flow_cuts(&self, seen: &Observation<'_>, weight: i64, sink: &mut CellSink) {
         let plan = &self.cuts;
         let date = seen.fact.biz_date;
-        let theme = &self.themes[usize::from(plan.shares[0].theme)];
-        let made = |cut: &&Cut| cut.behaviour == behaviour::SPL_OUT || cut.behaviour == behaviour::SPL_REM;
-        for cut in seen.outcome.cuts.iter().filter(made) {
-            let length = cut.range.length() as i64;
-            let mut part = sink.begin_part();
-            for slot in &theme.flow_slots {
-                let value = match slot {
-                    Slot::Count => i128::from(cut.behaviour == behaviour::SPL_OUT),
-                    Slot::Lots => 1,
-                    Slot::Amount => i128::from(length),
-                    _ => 0,
-                };
-                part.sum(value * i128::from(weight));
-            }
-            if part.keeps_members()
-                && let Some(bill) = seen.fact.bill_id
-            {
-                part.member(SetKind::Bills, bill_member(bill), weight);
-            }
-            let part = part.end();
+        for cut in cuts_made(seen) {
+            let part = self.cut_part(plan.shares[0].theme, seen, cut, weight, sink);
             for (pair, _) in &plan.time {
                 sink.push(*pair, date, Item::ALL, part);
             }
-            let known = &self.meanings.vocabulary().known;
             for feed in &plan.feeds {
-                let items = match feed.name {
-                    Name::Amount => Items::from_slice(&[buckets::amount(length).item(known.amount_bucket)]),
-                    // The holder before the fact; a request does not change it.
-                    Name::Of(Role::Holder, attribute) => {
-                        let holder = Player { party: cut.holder, branch: None };
-                        seen.items_of(Role::Holder, holder, attribute)
-                    }
-                    name => seen.items(name),
-                };
+                let items = self.cut_items(feed.name, seen, cut);
                 for (pair, _) in &feed.targets {
                     for item in &items {
                         sink.push(*pair, date, *item, part);
@@ -334,52 +307,50 @@ impl Aggregates {
         }
     }
 
-    /// `timely_ratio`: a CAB or FAB bill counts at its acceptance date as to be disclosed, and as timely when its DIS.BIL
-    /// came by the end of the first business day after it.
-    fn flow_disclosure(&self, seen: &Observation<'_>, weight: i64, sink: &mut CellSink) {
-        let accepts = matches!(seen.fact.behaviour, behaviour::ACC_SGN | behaviour::PPR_ACC);
-        let discloses = seen.fact.behaviour == behaviour::DIS_BIL;
-        if !(accepts || discloses) || !seen.effect().counts() {
-            return;
-        }
-        let (Some(header), Some(bill)) = (seen.header, seen.bill) else { return };
-        let Some((accepted_on, _)) = header.accepted else { return };
-        if header.kind == BillKind::Bab {
-            return;
-        }
-        let Some(disclosed) = bill.journal.get(behaviour::DIS_BIL) else {
-            if accepts {
-                self.push_disclosure(seen, accepted_on, (0, 1), weight, sink);
-            }
-            return;
-        };
-        let timely = disclosed.first_on <= self.meanings.calendar().next(accepted_on);
-        if accepts {
-            self.push_disclosure(seen, accepted_on, (i128::from(timely), 1), weight, sink);
-        } else if disclosed.count == 1 && timely {
-            self.push_disclosure(seen, accepted_on, (1, 0), weight, sink);
-        }
-    }
-
-    fn push_disclosure(
+    /// One lot that a cut made, as a part of T18.
+    pub(super) fn cut_part(
         &self,
+        theme: u16,
         seen: &Observation<'_>,
-        date: Day,
-        (timely, due): (i128, i128),
+        cut: &Cut,
         weight: i64,
         sink: &mut CellSink,
-    ) {
-        let theme = &self.themes[usize::from(self.disclosure_theme)];
+    ) -> u32 {
         let mut part = sink.begin_part();
-        for slot in &theme.flow_slots {
+        for slot in &self.themes[usize::from(theme)].flow_slots {
             let value = match slot {
-                Slot::Timely => timely,
-                Slot::ToDisclose => due,
+                Slot::Count => i128::from(cut.behaviour == behaviour::SPL_OUT),
+                Slot::Lots => 1,
+                Slot::Amount => i128::from(cut.range.length()),
                 _ => 0,
             };
             part.sum(value * i128::from(weight));
         }
-        let part = part.end();
+        if part.keeps_members()
+            && let Some(bill) = seen.fact.bill_id
+        {
+            part.member(SetKind::Bills, bill_member(bill), weight);
+        }
+        part.end()
+    }
+
+    /// The items of a name for one lot that a cut made.
+    pub(super) fn cut_items(&self, name: Name, seen: &Observation<'_>, cut: &Cut) -> Items {
+        let known = &self.meanings.vocabulary().known;
+        match name {
+            Name::Amount => Items::from_slice(&[buckets::amount(cut.range.length() as i64).item(known.amount_bucket)]),
+            // The holder before the fact; a request does not change it.
+            Name::Of(Role::Holder, attribute) => {
+                let holder = Player { party: cut.holder, branch: None };
+                seen.items_of(Role::Holder, holder, attribute)
+            }
+            name => seen.items(name),
+        }
+    }
+
+    fn flow_disclosure(&self, seen: &Observation<'_>, weight: i64, sink: &mut CellSink) {
+        let Some((date, counts)) = self.disclosed(seen) else { return };
+        let part = self.disclosure_part(self.disclosure_theme, counts, weight, sink);
         for (pair, _) in &self.disclosure {
             let name = self.pair(*pair).name;
             if name == Name::BizDate {
@@ -391,6 +362,55 @@ impl Aggregates {
             }
         }
     }
+
+    /// `timely_ratio`: a CAB or FAB bill counts at its acceptance date as to be disclosed, and as timely when its DIS.BIL
+    /// came by the end of the first business day after it. Gives that date, and what the fact adds to (timely, due).
+    pub(super) fn disclosed(&self, seen: &Observation<'_>) -> Option<(Day, (i128, i128))> {
+        let accepts = matches!(seen.fact.behaviour, behaviour::ACC_SGN | behaviour::PPR_ACC);
+        let discloses = seen.fact.behaviour == behaviour::DIS_BIL;
+        if !(accepts || discloses) || !seen.effect().counts() {
+            return None;
+        }
+        let (header, bill) = (seen.header?, seen.bill?);
+        let (accepted_on, _) = header.accepted?;
+        if header.kind == BillKind::Bab {
+            return None;
+        }
+        let disclosed = bill.journal.get(behaviour::DIS_BIL);
+        let timely =
+            disclosed.is_some_and(|disclosed| disclosed.first_on <= self.meanings.calendar().next(accepted_on));
+        if accepts {
+            Some((accepted_on, (i128::from(timely), 1)))
+        } else {
+            (timely && disclosed?.count == 1).then_some((accepted_on, (1, 0)))
+        }
+    }
+
+    /// A part of T28 with nothing but these counts.
+    pub(super) fn disclosure_part(
+        &self,
+        theme: u16,
+        (timely, due): (i128, i128),
+        weight: i64,
+        sink: &mut CellSink,
+    ) -> u32 {
+        let mut part = sink.begin_part();
+        for slot in &self.themes[usize::from(theme)].flow_slots {
+            let value = match slot {
+                Slot::Timely => timely,
+                Slot::ToDisclose => due,
+                _ => 0,
+            };
+            part.sum(value * i128::from(weight));
+        }
+        part.end()
+    }
+}
+
+/// The lots that cuts made.
+pub(super) fn cuts_made<'a>(seen: &Observation<'a>) -> impl Iterator<Item = &'a Cut> {
+    let made = |cut: &&Cut| cut.behaviour == behaviour::SPL_OUT || cut.behaviour == behaviour::SPL_REM;
+    seen.outcome.cuts.iter().filter(made)
 }
 
 #[inline]
@@ -410,7 +430,7 @@ fn push(sink: &mut CellSink, pair: u16, date: Day, item: Item, part: u32) {
     }
 }
 
-fn holds(condition: Condition, seen: &Observation<'_>) -> bool {
+pub(super) fn holds(condition: Condition, seen: &Observation<'_>) -> bool {
     match condition {
         Condition::Always => true,
         Condition::SupplyChain => seen.fact.behaviour.code().starts_with("SCB.") || seen.by_supply_chain(),

@@ -16,10 +16,12 @@
 //! and dates of a question by observing its bills again with [`Aggregates::only`].
 //!
 //! Begin with [`Aggregates::new`]; `rules` is the table of themes, `measure` what is summed, `query` how figures are formed,
-//! [`epoch_sums`] how a shard adds up what an epoch changes before it tells the owners of the cells.
+//! [`epoch_sums`] how a shard adds up what an epoch changes before it tells the owners of the cells, [`cross`] tables of
+//! several dimensions.
 
 mod compile;
 mod contribution;
+pub mod cross;
 pub mod epoch_sums;
 mod flow;
 mod layout;

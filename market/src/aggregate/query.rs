@@ -97,7 +97,7 @@ pub enum QuestionError {
 /// A question, compiled.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    theme: usize,
+    pub(super) theme: usize,
     /// The flow pair to read at dates `from ..= to`.
     pub flow: Option<u16>,
     /// The stock pair to read at all dates up to `to`.
@@ -112,10 +112,10 @@ pub struct Plan {
     pub flow_sets: Vec<SetKind>,
     /// Stock sets needed.
     pub stock_sets: Vec<SetKind>,
-    grain: Grain,
+    pub(super) grain: Grain,
     name: Name,
     items: Option<BTreeSet<Item>>,
-    measures: Vec<Measure>,
+    pub(super) measures: Vec<Measure>,
 }
 
 /// Cells and members read by one keeper.
@@ -202,11 +202,22 @@ impl Plan {
 
 /// Everything that belongs to one (period, item).
 #[derive(Default)]
-struct Group {
-    flow: Vec<i128>,
-    stock: Vec<i128>,
-    flow_members: BTreeMap<(SetKind, u64), i128>,
-    stock_members: BTreeMap<(SetKind, u64), i128>,
+pub(super) struct Group {
+    pub flow: Vec<i128>,
+    pub stock: Vec<i128>,
+    pub flow_members: BTreeMap<(SetKind, u64), i128>,
+    pub stock_members: BTreeMap<(SetKind, u64), i128>,
+}
+
+impl Group {
+    /// Forgets members that went; true when nothing is left.
+    pub fn settle(&mut self) -> bool {
+        self.flow_members.retain(|_, weight| *weight != 0);
+        self.stock_members.retain(|_, weight| *weight != 0);
+        self.flow.iter().chain(&self.stock).all(|sum| *sum == 0)
+            && self.flow_members.is_empty()
+            && self.stock_members.is_empty()
+    }
 }
 
 impl Aggregates {
@@ -305,12 +316,7 @@ impl Aggregates {
         let empty = Group::default();
         let mut rows = Vec::new();
         for ((period, item), mut group) in groups {
-            group.flow_members.retain(|_, weight| *weight != 0);
-            group.stock_members.retain(|_, weight| *weight != 0);
-            let nothing = group.flow.iter().chain(&group.stock).all(|sum| *sum == 0)
-                && group.flow_members.is_empty()
-                && group.stock_members.is_empty();
-            if nothing {
+            if group.settle() {
                 continue;
             }
             let (start, end) = periods[period];
@@ -335,7 +341,7 @@ impl Aggregates {
                 put(period, Item::ALL, Role::Total);
             }
             if Some(key.pair) == plan.flow {
-                for item in self.items_at(plan, key.item, key.date) {
+                for item in self.items_at(plan.name, key.item, key.date) {
                     put(period, item, Role::Flow);
                 }
             }
@@ -343,7 +349,7 @@ impl Aggregates {
         if plan.wants_stock(key) {
             let first = periods.partition_point(|(_, end)| *end < key.date);
             for (period, (_, end)) in periods.iter().enumerate().skip(first) {
-                for item in self.items_at(plan, key.item, *end) {
+                for item in self.items_at(plan.name, key.item, *end) {
                     put(period, item, Role::Stock);
                 }
             }
@@ -351,10 +357,10 @@ impl Aggregates {
     }
 
     /// The items that a kept item means on a date: time dimensions follow the date, raw days go into their bucket.
-    fn items_at(&self, plan: &Plan, item: Item, date: Day) -> Items {
+    pub(super) fn items_at(&self, name: Name, item: Item, date: Day) -> Items {
         let known = &self.meanings.vocabulary().known;
         let days = |day: Day| i64::from(day.0) - i64::from(date.0);
-        let one = match (plan.name, item.as_day()) {
+        let one = match (name, item.as_day()) {
             (Name::BizDate, _) => Item::day(date),
             (Name::Month, _) => self.meanings.month_item(date),
             (Name::Quarter, _) => self.meanings.quarter_item(date),
@@ -376,7 +382,7 @@ enum Role {
     Total,
 }
 
-fn add(sums: &mut Vec<i128>, more: &[i128]) {
+pub(super) fn add(sums: &mut Vec<i128>, more: &[i128]) {
     if sums.len() < more.len() {
         sums.resize(more.len(), 0);
     }
@@ -410,7 +416,7 @@ pub(super) fn periods(from: Day, to: Day, grain: Grain) -> Vec<(Day, Day)> {
     periods
 }
 
-fn figure(
+pub(super) fn figure(
     theme: &Theme,
     form: Form,
     group: &Group,

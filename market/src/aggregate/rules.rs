@@ -199,6 +199,13 @@ pub(super) fn counts(theme: &ThemeRule, code: &str, dimension: &str) -> Option<C
     Some(rule.counts)
 }
 
+/// What a behaviour adds where several dimensions stand together: as in the one for which the theme counts first.
+pub(super) fn counts_for_any(theme: &ThemeRule, code: &str, dimensions: &[&str]) -> Option<Counts> {
+    let speaks = |rule: &&Rule| dimensions.iter().any(|dimension| rule.dimensions.holds(dimension));
+    let rule = theme.rules.iter().find(|rule| names(rule.behaviours, code) && speaks(rule))?;
+    Some(rule.counts)
+}
+
 /// The enterprise of T25 by behaviour.
 pub(super) fn small_enterprise_role(code: &str) -> Role {
     match code {

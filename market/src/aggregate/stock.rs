@@ -5,6 +5,8 @@
 //! reference data as of its state change, so that what was put in can be taken out. Where old and new agree nothing is
 //! emitted.
 
+mod crossed;
+
 use smallvec::SmallVec;
 
 use super::{
@@ -69,7 +71,7 @@ struct Move {
 type Moves = SmallVec<[Move; 4]>;
 
 /// A lot that moves.
-struct Change<'a> {
+pub(super) struct Change<'a> {
     old: Option<Version<'a>>,
     new: Version<'a>,
     moves: Moves,
@@ -103,7 +105,7 @@ impl Aggregates {
         });
     }
 
-    fn each_lot_change(&self, seen: &Observation<'_>, mut each: impl FnMut(&Change<'_>)) {
+    pub(super) fn each_lot_change(&self, seen: &Observation<'_>, mut each: impl FnMut(&Change<'_>)) {
         if seen.outcome.changes.is_empty() || self.stock.themes.is_empty() {
             return;
         }
@@ -458,6 +460,12 @@ impl<'a> Version<'a> {
             Slot::Margin => i128::from(self.margin_fen),
             _ => 0,
         }
+    }
+
+    fn items(&self, name: Name) -> Items {
+        let mut items = Items::new();
+        self.each_item(name, |item| items.push(item));
+        items
     }
 
     /// The items of a stock name, one by one. Days that move with the date of the cell stay raw.

@@ -170,11 +170,15 @@ impl Aggregates {
 impl Compiled {
     /// Institutions and dates whose total assets the figures need, of what one keeper read.
     pub fn assets_wanted(&self, read: &Partial) -> Vec<(PartyId, Day)> {
+        self.assets_wanted_of(read.members.iter().map(|delta| (delta.set, delta.member)))
+    }
+
+    pub(super) fn assets_wanted_of(&self, members: impl Iterator<Item = (SetKind, u64)>) -> Vec<(PartyId, Day)> {
         if !self.plan.measures().iter().any(|measure| matches!(measure.form, Form::StockToAssets { .. })) {
             return Vec::new();
         }
-        let institutions = read.members.iter().filter(|delta| delta.set == SetKind::Institutions);
-        let mut parties: Vec<u64> = institutions.map(|delta| delta.member).collect();
+        let institutions = members.filter(|(set, _)| *set == SetKind::Institutions);
+        let mut parties: Vec<u64> = institutions.map(|(_, member)| member).collect();
         parties.sort_unstable();
         parties.dedup();
         let ends = periods(self.plan.from, self.plan.to, self.grain);
@@ -207,16 +211,20 @@ impl Compiled {
     /// The period of a row: `2025-04-08`, `2025-04`, `2025-Q2`, `2025`, `at 2025-04-08`; the total: `2025-01-01..2025-06-30`,
     /// without the date of an open end.
     pub fn period(&self, row: &Answer) -> String {
-        let (year, month, _) = row.period_start.ymd();
+        self.period_of(row.period_start, row.period_end)
+    }
+
+    pub(super) fn period_of(&self, start: Day, end: Day) -> String {
+        let (year, month, _) = start.ymd();
         match self.grain {
-            _ if self.only_stock => format!("at {}", row.period_end),
-            Grain::Day => row.period_start.to_string(),
+            _ if self.only_stock => format!("at {end}"),
+            Grain::Day => start.to_string(),
             Grain::Month => format!("{year:04}-{month:02}"),
             Grain::Quarter => format!("{year:04}-Q{}", month.div_ceil(3)),
             Grain::Year => format!("{year:04}"),
             Grain::Whole => {
                 let shown = |day: Day, open: Day| if day == open { String::new() } else { day.to_string() };
-                format!("{}..{}", shown(row.period_start, FIRST_DAY), shown(row.period_end, LAST_DAY))
+                format!("{}..{}", shown(start, FIRST_DAY), shown(end, LAST_DAY))
             }
         }
     }

@@ -12,7 +12,14 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::{
-    aggregate::{Aggregates, Answer, CellKey, CellSink, Partial, Question, QuestionError, SetDelta, measure::SetKind},
+    aggregate::{
+        Aggregates, Answer, CellKey, CellSink, Partial, Question, QuestionError, SetDelta,
+        cross::{
+            CrossAnswer, CrossDefinition, CrossError, CrossKey, CrossPartial, CrossQuestion, CrossSet, CrossSetDelta,
+            CrossSink,
+        },
+        measure::SetKind,
+    },
     bill::{Bill, Effect, Laws, Outcome},
     catalogue::Catalogue,
     corrections::{Effective, effective_at},
@@ -33,6 +40,8 @@ pub struct Rules {
     pub meanings: Arc<Meanings>,
     /// Themes and dimensions.
     pub aggregates: Arc<Aggregates>,
+    /// Crosses to evaluate: at first those of the catalogue.
+    pub crosses: Arc<CrossSet>,
 }
 
 /// A catalogue from which no rules can be made.
@@ -44,13 +53,31 @@ pub enum RulesError {
     /// An enumeration is missing.
     #[error(transparent)]
     Enumeration(#[from] crate::items::MissingEnumeration),
+    /// A cross of the catalogue is none.
+    #[error("cross {definition} of the catalogue: {error}")]
+    Cross {
+        /// The cross.
+        definition: Box<CrossDefinition>,
+        /// What is wrong.
+        error: CrossError,
+    },
 }
 
 impl Rules {
     /// Compiles a catalogue.
     pub fn new(catalogue: &Arc<Catalogue>) -> Result<Self, RulesError> {
         let meanings = Arc::new(Meanings::new(catalogue.clone())?);
-        Ok(Rules { laws: Laws::new(catalogue)?, aggregates: Arc::new(Aggregates::new(meanings.clone())), meanings })
+        let aggregates = Arc::new(Aggregates::new(meanings.clone()));
+        let crosses = CrossSet::of_catalogue(&aggregates)?;
+        Ok(Rules { laws: Laws::new(catalogue)?, aggregates, meanings, crosses: Arc::new(crosses) })
+    }
+
+    /// The same rules with these crosses as well.
+    pub fn with_crosses(mut self, definitions: &[CrossDefinition]) -> Result<Self, CrossError> {
+        let known = self.crosses.crosses().iter().map(|cross| cross.definition.clone());
+        let all: Vec<CrossDefinition> = known.chain(definitions.iter().cloned()).collect();
+        self.crosses = Arc::new(CrossSet::compile(&self.aggregates, &all)?);
+        Ok(self)
     }
 }
 
@@ -69,6 +96,24 @@ pub struct Views {
     sums: Vec<i128>,
     members: BTreeMap<(CellKey, SetKind, u64), i64>,
     aggregates: Arc<Aggregates>,
+    crosses: Arc<CrossSet>,
+    /// Sums by (place of the cross, cell).
+    cross_cells: HashMap<(u16, CrossKey), Vec<i128>>,
+    cross_members: BTreeMap<(u16, CrossKey, SetKind, u64), i64>,
+}
+
+/// A cross cannot be asked.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CrossQuestionError {
+    /// The definition.
+    #[error(transparent)]
+    Definition(#[from] CrossError),
+    /// The question.
+    #[error(transparent)]
+    Question(#[from] QuestionError),
+    /// Not among [`Rules::crosses`].
+    #[error("cross {0} was not evaluated: name it in `Rules::with_crosses`")]
+    NotEvaluated(CrossDefinition),
 }
 
 /// How much of the sets to keep: every member of every cell is far more than the sums.
@@ -122,8 +167,12 @@ pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> V
         sums: Vec::new(),
         members: BTreeMap::new(),
         aggregates: rules.aggregates.clone(),
+        crosses: rules.crosses.clone(),
+        cross_cells: HashMap::new(),
+        cross_members: BTreeMap::new(),
     };
-    let mut sink = CellSink::new(sets == Sets::All);
+    let keeps_sets = sets == Sets::All;
+    let mut sink = (CellSink::new(keeps_sets), CrossSink::new(keeps_sets));
     for (id, records) in bills {
         let home = Home::Bill(id);
         let facts = views.facts_of(home, with_copies(home, records));
@@ -163,7 +212,8 @@ impl Views {
         facts
     }
 
-    fn add(&mut self, seen: &Observation<'_>, sink: &mut CellSink) {
+    fn add(&mut self, seen: &Observation<'_>, (sink, crosses): &mut (CellSink, CrossSink)) {
+        self.add_crosses(seen, crosses);
         self.fates.insert(seen.fact.event_id, Fate::Folded(seen.effect()));
         sink.clear();
         let aggregates = self.aggregates.clone();
@@ -184,6 +234,64 @@ impl Views {
                 *self.members.entry((key, set, member)).or_default() += weight;
             }
         }
+    }
+
+    fn add_crosses(&mut self, seen: &Observation<'_>, sink: &mut CrossSink) {
+        sink.clear();
+        self.crosses.observe(&self.aggregates, seen, 1, |_| true, sink);
+        for (row, sums, members) in sink.rows() {
+            let known = self.cross_cells.entry((row.cross, row.key)).or_insert_with(|| vec![0; sums.len()]);
+            known.iter_mut().zip(sums).for_each(|(sum, more)| *sum += more);
+            for member in members {
+                let name = (row.cross, row.key, member.set, member.member);
+                *self.cross_members.entry(name).or_default() += member.weight;
+            }
+        }
+    }
+
+    /// Every cell of every cross with a sum that is not zero, in no order: its cross, key and sums.
+    pub fn cross_cells(&self) -> impl Iterator<Item = (&CrossDefinition, &CrossKey, &[i128])> {
+        let crosses = self.crosses.crosses();
+        let cells = self.cross_cells.iter().filter(|(_, sums)| sums.iter().any(|sum| *sum != 0));
+        cells.map(|((place, key), sums)| (&crosses[usize::from(*place)].definition, key, &sums[..]))
+    }
+
+    /// Answers a question about a cross of [`Rules::crosses`]. Figures of sets need [`Sets::All`].
+    pub fn ask_cross(&self, question: &CrossQuestion) -> Result<Vec<CrossAnswer>, CrossQuestionError> {
+        let id = self.aggregates.cross(&question.definition)?.id;
+        let place = self.crosses.find(id);
+        let place = place.ok_or_else(|| CrossQuestionError::NotEvaluated(question.definition.clone()))?;
+        let plan = self.aggregates.ask_cross(&self.crosses.crosses()[place], question)?;
+        let mut read = CrossPartial::default();
+        let own = |cross: u16| usize::from(cross) == place;
+        let cells = self.cross_cells.iter().filter(|((cross, key), _)| own(*cross) && plan.wants(key));
+        read.cells = cells.map(|((_, key), sums)| (*key, sums.clone())).collect();
+        for ((cross, key, set, member), weight) in &self.cross_members {
+            let delta = CrossSetDelta { key: *key, set: *set, member: *member, weight: *weight };
+            if own(*cross) && plan.wants_member(&delta) {
+                read.members.push(delta);
+            }
+        }
+        read.totals = self.read(|key| Some(key.pair) == plan.plan.total, |set| plan.plan.flow_sets.contains(&set));
+        Ok(self.aggregates.answer_cross(&plan, &read, &|legal, date| self.assets_fen(legal, date)))
+    }
+
+    /// Cells and members.
+    fn read(&self, wants: impl Fn(&CellKey) -> bool, wants_set: impl Fn(SetKind) -> bool) -> Partial {
+        let cells = self.cells().filter(|(key, _)| wants(key)).map(|(key, sums)| (*key, sums.to_vec()));
+        let members = self.members.iter().filter(|((key, set, _), _)| wants(key) && wants_set(*set));
+        let delta = |((key, set, member), weight): (&(CellKey, SetKind, u64), &i64)| SetDelta {
+            key: *key,
+            set: *set,
+            member: *member,
+            weight: *weight,
+        };
+        Partial { cells: cells.collect(), members: members.map(delta).collect() }
+    }
+
+    /// Total assets of a legal institution at the end of a date.
+    fn assets_fen(&self, legal: PartyId, date: Day) -> Option<i64> {
+        self.reference.balance_sheet(legal, date.end_ms() - 1).and_then(|sheet| sheet.total_assets_fen)
     }
 
     /// Every cell with a sum that is not zero, in no order.
@@ -216,10 +324,7 @@ impl Views {
                 read.members.push(delta);
             }
         }
-        let assets = |legal: PartyId, date: Day| {
-            self.reference.balance_sheet(legal, date.end_ms() - 1).and_then(|sheet| sheet.total_assets_fen)
-        };
-        Ok(self.aggregates.answer(&plan, &read, &assets))
+        Ok(self.aggregates.answer(&plan, &read, &|legal, date| self.assets_fen(legal, date)))
     }
 
     /// Hash of the view of bills.
