@@ -578,4 +578,6 @@ pub enum BenchKind {
     Latency,
     /// Bytes for each live lot.
     Memory,
+    /// Planted cases found, near misses alerted, alerts on a clean week; exit code 5 when one does not fit.
+    Patterns,
 }

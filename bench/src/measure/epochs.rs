@@ -5,7 +5,7 @@ use billwatch_market::{
     fact::{ControlKind, Fact, Record, SOURCES},
 };
 
-use crate::simulator::{Settings, Simulator};
+use crate::simulator::{Settings, Simulator, label::Label};
 
 /// Facts of one epoch: what the coordinator seals under load.
 pub const EPOCH_FACTS: usize = 10_000;
@@ -37,6 +37,11 @@ impl EncodedEpoch {
 
 /// Simulates a market and encodes it, epoch by epoch.
 pub fn simulate(settings: Settings, epoch_facts: usize) -> Vec<EncodedEpoch> {
+    simulate_labelled(settings, epoch_facts).0
+}
+
+/// The same, with the labels of its cases.
+pub fn simulate_labelled(settings: Settings, epoch_facts: usize) -> (Vec<EncodedEpoch>, Vec<Label>) {
     let mut epochs = Vec::new();
     let mut open = EncodedEpoch::default();
     // The simulator's sources are idle or send watermarks in rounds, so the least of the latest is the market clock.
@@ -62,7 +67,7 @@ pub fn simulate(settings: Settings, epoch_facts: usize) -> Vec<EncodedEpoch> {
         }
     }
     epochs.push(open);
-    epochs
+    (epochs, simulator.labels().to_vec())
 }
 
 #[cfg(test)]

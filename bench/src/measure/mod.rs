@@ -3,6 +3,7 @@
 //! - [`engine`]: facts a second of the engine alone, and where its time goes;
 //! - [`plain_loop`]: what one thread needs for the same work without an engine, as the yardstick;
 //! - [`memory`]: bytes for each live lot;
+//! - [`patterns`]: planted cases found, near misses alerted, alerts on clean trade;
 //! - [`epochs`]: the simulated facts, encoded in memory, that all of them are fed.
 //!
 //! End-to-end throughput and freshness are measured from outside, on a cluster of processes: [`crate::load`].
@@ -10,4 +11,5 @@
 pub mod engine;
 pub mod epochs;
 pub mod memory;
+pub mod patterns;
 pub mod plain_loop;

@@ -4,6 +4,7 @@
 //!   in, log fsynced, visible in every view), with the share of each stage of the engine's time, the engine on one thread,
 //!   and the plain loop of one thread as the yardstick.
 //! - `latency`: `freshness_ms` at `offered_facts_per_s`, open loop (what it means: `billwatch_bench::load`).
+//! - `patterns`: how the patterns tell planted cases from near misses and clean trade (`billwatch_bench::measure::patterns`).
 //! - `memory`: `bytes_per_live_lot`, at the moment at which most lots live (what it means: `billwatch_bench::measure`).
 
 use std::{
@@ -17,7 +18,7 @@ use billwatch_bench::{
     measure::{
         engine::{self, EngineRun},
         epochs::{EPOCH_FACTS, EncodedEpoch, simulate},
-        memory, plain_loop,
+        memory, patterns, plain_loop,
     },
 };
 use billwatch_market::{catalogue::Catalogue, fact::Record};
@@ -44,6 +45,7 @@ pub async fn run(args: BenchArgs) -> Outcome {
             let (facts, seed, threads) = (args.facts, args.seed, (args.processes * args.threads) as usize);
             blocking(move || weigh(facts, seed, threads)).await?
         }
+        BenchKind::Patterns => return score(args).await,
     };
     results["cores"] = json!(std::thread::available_parallelism().map_or(0, usize::from));
     results["processes"] = json!(args.processes);
@@ -128,6 +130,60 @@ fn weigh(facts: u64, seed: u64, threads: usize) -> Result<Value, Failure> {
     let epochs = simulate(market(facts, seed), EPOCH_FACTS);
     let memory = memory::run(&Catalogue::embedded(), &epochs, threads, directory.path())?;
     Ok(serde_json::to_value(memory).map_err(anyhow::Error::from)?)
+}
+
+/// A table, pattern by pattern; then what does not fit.
+async fn score(args: BenchArgs) -> Outcome {
+    let (facts, seed, threads) = (args.facts, args.seed, (args.processes * args.threads) as usize);
+    let scoring = move || -> Result<patterns::Scores, Failure> {
+        let directory = tempfile::Builder::new().prefix("billwatch-bench-").tempdir()?;
+        Ok(patterns::run(&Catalogue::embedded(), facts, seed, threads, directory.path())?)
+    };
+    let scores = tokio::task::spawn_blocking(scoring).await.map_err(|error| anyhow::anyhow!(error))??;
+    match args.output.format {
+        Format::Json => print_json(&serde_json::to_value(&scores).map_err(anyhow::Error::from)?)?,
+        format => {
+            score_listing(&scores).print(format)?;
+            for fault in &scores.faults {
+                eprintln!("{fault}");
+            }
+        }
+    }
+    if scores.faults.is_empty() { Ok(()) } else { Err(Failure::Labels) }
+}
+
+fn score_listing(scores: &patterns::Scores) -> Listing {
+    let mut listing = Listing::new([
+        "pattern",
+        "name_en",
+        "name_zh",
+        "planted",
+        "found",
+        "near_misses",
+        "wrongly_alerted",
+        "clean_alerts_per_100k",
+    ]);
+    let mut sum = patterns::Score { pattern: "all".to_owned(), ..patterns::Score::default() };
+    for score in &scores.patterns {
+        sum.planted += score.planted;
+        sum.found += score.found;
+        sum.near_misses += score.near_misses;
+        sum.wrongly_alerted += score.wrongly_alerted;
+        sum.clean_alerts_per_100k += score.clean_alerts_per_100k;
+    }
+    for score in scores.patterns.iter().chain([&sum]) {
+        listing.push([
+            json!(score.pattern),
+            json!(score.name_en),
+            json!(score.name_zh),
+            json!(score.planted),
+            json!(score.found),
+            json!(score.near_misses),
+            json!(score.wrongly_alerted),
+            json!((score.clean_alerts_per_100k * 100.0).round() / 100.0),
+        ]);
+    }
+    listing
 }
 
 async fn throughput(args: &BenchArgs) -> Result<Value, Failure> {
