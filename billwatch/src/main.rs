@@ -15,7 +15,6 @@ mod output;
 mod place;
 mod progress;
 mod query;
-mod reference;
 mod roles;
 mod simulate;
 mod sources;

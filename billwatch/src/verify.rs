@@ -10,6 +10,7 @@ use anyhow::{Context as _, anyhow};
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_market::{
     codec,
+    evaluator::{EveryView, Mark},
     fact::{Fact, Record},
 };
 use billwatch_proto::v1::{
@@ -25,7 +26,6 @@ use crate::{
     output::{Listing, print_json, print_line},
     progress::Progress,
     query::{as_of_json, as_of_text},
-    reference::{Mark, Reference},
 };
 
 /// Runs the command.
@@ -127,7 +127,7 @@ pub async fn compare(address: &str, catalogue: Option<&Path>) -> Result<Comparis
     let facts = read_facts(&mut admin, as_of.epoch, status.accepted_facts).await?;
     let count = facts.len() as u64;
     let clock = as_of.market_clock_ms;
-    let evaluating = move || Reference::evaluate(&facts, clock, &tables).map(|views| (views.marks(), views));
+    let evaluating = move || EveryView::evaluate(&facts, clock, &tables).map(|views| (views.marks(), views));
     let (reference, views) = tokio::task::spawn_blocking(evaluating).await.map_err(|error| anyhow!(error))??;
 
     let names = live.keys().chain(reference.keys()).cloned().collect::<std::collections::BTreeSet<_>>();
@@ -182,7 +182,7 @@ async fn first_difference(
     admin: &mut AdminServiceClient<Channel>,
     view: &str,
     as_of: AsOf,
-    reference: &Reference,
+    reference: &EveryView,
 ) -> Result<Option<Difference>, Failure> {
     let mut stream = admin.dump_views(DumpViewsRequest { view: view.to_owned() }).await?.into_inner();
     let mut live = Vec::new();

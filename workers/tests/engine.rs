@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use billwatch_market::catalogue::Catalogue;
+use billwatch_market::{catalogue::Catalogue, fact::Record, ndjson::parse_line};
 use billwatch_workers::harness::EngineHarness;
 use common::{Dice, Market, corrected, examples, expected, multiplied};
 
@@ -117,4 +117,35 @@ fn restored_is_never_stopped() {
         let mut engine = EngineHarness::start(&catalogue, threads, Some(dir.path()), epoch).unwrap();
         assert_equal(&mut engine, &market, &catalogue, &format!("restored at the end, seed {seed}"));
     }
+}
+
+/// A correction comes before the correction that it corrects, so its life is joined to another; reference data that come
+/// later touch the number that it had (found by `bench/tests/seeds.rs`).
+#[test]
+fn reference_data_after_a_join_wake_only_the_life_that_goes_on() {
+    let catalogue = Catalogue::embedded();
+    let example = examples("a", &catalogue);
+    let cash = |line: &str| match parse_line(line.as_bytes(), &catalogue) {
+        Ok(Record::Fact(fact)) => fact,
+        other => panic!("{other:?}"),
+    };
+    let deposit = |id: u32, seq: u32, correction: &str| {
+        cash(&format!(
+            r#"{{"event_id":"{id}","source":"CLRS","source_seq":{seq},"behaviour":"CSH.DEP","event_time":1744070400000,"biz_date":"2025-04-08","initiator_id":"100104","cash_fen":"500","cash_business":"T10003"{correction}}}"#
+        ))
+    };
+    let first = deposit(900_001, 1, "");
+    let second = deposit(900_002, 2, r#","correction":"replace","corrects_event_id":"900001""#);
+    let third = deposit(900_003, 3, r#","correction":"replace","corrects_event_id":"900002""#);
+    let late = example.facts.iter().find(|fact| fact.behaviour.code() == "REF.CRV").expect("the example has a curve");
+    let mut late = late.clone();
+    (late.event_id, late.event_time) = (900_004, 0);
+    let clock = example.clock.max(1_800_000_000_000);
+    let mut engine = EngineHarness::start(&catalogue, 1, None, 0).unwrap();
+    let epochs = [vec![first], vec![third], vec![second], vec![late]];
+    for epoch in &epochs {
+        engine.feed(epoch, Some(clock)).unwrap();
+    }
+    let market = Market { facts: epochs.concat(), clock };
+    assert_equal(&mut engine, &market, &catalogue, "joined, then touched");
 }

@@ -4,7 +4,11 @@
 //! market, folds each bill from its first fact, observes each fact in order and adds it up. No state survives a call, so the
 //! order of the records cannot matter. Everything incremental is tested against it.
 //!
-//! Begin with [`evaluate`]. Alerts have their own plain evaluator, [`crate::pattern::plain`].
+//! Begin with [`evaluate`]. Alerts have their own plain evaluator, [`crate::pattern::plain`]; [`EveryView`] has both.
+
+mod every_view;
+
+pub use self::every_view::{EveryView, Mark};
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -53,6 +57,9 @@ pub enum RulesError {
     /// An enumeration is missing.
     #[error(transparent)]
     Enumeration(#[from] crate::items::MissingEnumeration),
+    /// Rules of patterns.
+    #[error(transparent)]
+    Patterns(#[from] crate::pattern::RuleError),
     /// A cross of the catalogue is none.
     #[error("cross {definition} of the catalogue: {error}")]
     Cross {

@@ -5,12 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use billwatch_market::{
     catalogue::Catalogue,
-    evaluator,
+    evaluator::EveryView,
     fact::{ControlKind, CorrectionKind, Fact, Field, Record, Value},
     ids::BillId,
     ndjson::parse_line,
-    pattern::{FeatureIndex, Patterns, PlainWindows, Windows as _, plain},
-    view::{self, ViewHash},
 };
 
 const EXAMPLES: [(&str, &str); 8] = [
@@ -121,40 +119,10 @@ pub fn corrected(market: &Market, count: usize, dice: &mut Dice) -> Market {
 /// Every view as sorted canonical rows.
 pub type Rows = BTreeMap<&'static str, Vec<String>>;
 
-/// What the plain evaluators say.
+/// What the plain evaluators say: rows, and hash and number of rows.
 pub fn expected(market: &Market, catalogue: &Arc<Catalogue>) -> (Rows, BTreeMap<String, (u128, u64)>) {
-    let rules = evaluator::Rules::new(catalogue).unwrap();
-    let views = evaluator::evaluate_by(&market.facts, market.clock, &rules, evaluator::Sets::None);
-    let patterns = Patterns::embedded();
-    let setting = plain::Setting { meanings: &rules.meanings, laws: &rules.laws, patterns: &patterns };
-    let evaluation = plain::evaluate(&market.facts, setting, market.clock, &PlainWindows::default());
-    let alerts = evaluation.alerts.iter();
-    let alerts =
-        alerts.map(|(pattern, key, date, hits)| view::alert_row(patterns.id(pattern), key, date, hits)).collect();
-    let mut features = Vec::new();
-    for feature in (0..patterns.feature_count()).map(|feature| FeatureIndex(feature as u16)) {
-        evaluation.windows.keys(feature, &mut |key| {
-            evaluation.windows.cells(feature, key, i64::MIN, i64::MAX, &mut |bucket, member, cell| {
-                features.push(view::feature_row(feature, key, bucket, member, cell));
-            });
-        });
-    }
-    let of_rows =
-        |rows: &[String]| rows.iter().fold(ViewHash::default(), |sum, row| sum + ViewHash::of_row(row.as_bytes())).0;
-    let mut rows = Rows::from([
-        ("bills", views.bill_rows()),
-        ("effects", views.effect_rows()),
-        ("cells", views.cell_rows()),
-        ("features", features),
-        ("alerts", alerts),
-    ]);
+    let views = EveryView::evaluate(&market.facts, Some(market.clock), catalogue).unwrap();
+    let mut rows: Rows = EveryView::NAMES.into_iter().map(|name| (name, views.rows(name))).collect();
     rows.values_mut().for_each(|rows| rows.sort());
-    let hash = |view: &str| match view {
-        "bills" => views.bills_hash().0,
-        "effects" => views.effects_hash().0,
-        "cells" => views.cells_hash().0,
-        _ => of_rows(&rows[view]),
-    };
-    let hashes = rows.iter().map(|(view, rows)| ((*view).to_owned(), (hash(view), rows.len() as u64))).collect();
-    (rows, hashes)
+    (rows, views.marks().into_iter().map(|(name, mark)| (name, (mark.hash, mark.rows))).collect())
 }

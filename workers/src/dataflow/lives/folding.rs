@@ -117,6 +117,8 @@ impl Lives {
             self.readers.note(dense, fact, &mut single.parties);
         }
         let is_alone = is_first && rows.len() == 1 && facts().all(|fact| fact.correction.is_none());
+        // Joined in this very epoch: valued with the life that it goes on in.
+        let is_alone = is_alone && self.joins.iter().all(|(_, from)| *from != dense);
         if touched || !is_alone {
             return false;
         }

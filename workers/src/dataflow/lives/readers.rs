@@ -162,7 +162,8 @@ impl Lives {
             self.readers_since(u64::from(branch.0), from, &mut lives);
             self.reference_changes.push((PartyId::from_bits(u64::from(branch.0)), from));
         }
-        lives
+        // Under the number of a single that was joined nothing lives any more.
+        lives.into_iter().map(|dense| if dense & SINGLE == 0 { dense } else { self.singles.now(dense) }).collect()
     }
 
     pub(super) fn note_branch(&mut self, record: &Fact) {

@@ -129,6 +129,12 @@ impl Singles {
         self.by_root.find(self.hasher.hash_one((is_reference, event)), is_it).copied()
     }
 
+    /// The single in which one goes on that was joined to it; itself when it was not.
+    pub fn now(&self, dense: Dense) -> Dense {
+        let single = self.get(dense);
+        self.aliases.get(&(single.is_reference, single.root())).copied().unwrap_or(dense)
+    }
+
     /// A new one.
     pub fn push(&mut self, is_reference: bool, root: EventId) -> Dense {
         let dense = self.list.len() as Dense | SINGLE;

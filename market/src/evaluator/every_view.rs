@@ -1,14 +1,13 @@
-//! The reference evaluation: every view of a list of facts, by the plain evaluators of the market crate.
+//! Every view of a list of facts, by the plain evaluators: what `verify` and every test compare the live views with.
 //!
 //! Owns nothing of the rules; it only puts the views of bills and cells and those of features and alerts side by side, under
 //! the names and in the canonical rows that the workers use.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use anyhow::Context as _;
-use billwatch_market::{
+use super::{Rules, RulesError, Sets, Views, evaluate_by};
+use crate::{
     catalogue::Catalogue,
-    evaluator::{self, Rules, Sets, Views},
     fact::Fact,
     pattern::{FeatureIndex, Parameters, Patterns, PlainWindows, Windows as _, plain},
     view::{self, ViewHash},
@@ -30,22 +29,22 @@ pub struct Mark {
 }
 
 /// All views of a list of facts.
-pub struct Reference {
+pub struct EveryView {
     views: Views,
     patterns: Patterns,
     evaluation: plain::Evaluation,
 }
 
-impl Reference {
+impl EveryView {
     /// Evaluates accepted facts at a market clock (ms); before the first watermark the clock stands at the beginning of time.
-    pub fn evaluate(facts: &[Fact], clock: Option<i64>, catalogue: &Arc<Catalogue>) -> anyhow::Result<Self> {
-        let rules = Rules::new(catalogue).context("rules of the catalogue")?;
+    pub fn evaluate(facts: &[Fact], clock: Option<i64>, catalogue: &Arc<Catalogue>) -> Result<Self, RulesError> {
+        let rules = Rules::new(catalogue)?;
         let clock = clock.unwrap_or(i64::MIN);
-        let views = evaluator::evaluate_by(facts, clock, &rules, Sets::None);
-        let patterns = Patterns::of(catalogue, &Parameters::default()).context("rules of the patterns")?;
+        let views = evaluate_by(facts, clock, &rules, Sets::None);
+        let patterns = Patterns::of(catalogue, &Parameters::default())?;
         let setting = plain::Setting { meanings: &rules.meanings, laws: &rules.laws, patterns: &patterns };
         let evaluation = plain::evaluate(facts, setting, clock, &PlainWindows::default());
-        Ok(Reference { views, patterns, evaluation })
+        Ok(EveryView { views, patterns, evaluation })
     }
 
     /// Hash and number of rows of every view.
@@ -66,6 +65,9 @@ impl Reference {
         ];
         marks.into_iter().map(|(name, mark)| (name.to_owned(), mark)).collect()
     }
+
+    /// Names of all views.
+    pub const NAMES: [&str; 5] = [BILLS, EFFECTS, CELLS, FEATURES, ALERTS];
 
     /// Rows of a view as canonical text; none when there is no such view.
     pub fn rows(&self, view: &str) -> Vec<String> {

@@ -1,0 +1,146 @@
+//! Many small markets: whatever the seed, the engine's views are those of the plain evaluator.
+//!
+//! Each seed makes another market, revokes and replaces facts of it at random, and sends it shuffled or in order, in few
+//! epochs or many, through one to three threads, with room for few unpacked bills or many, and every tenth through a
+//! checkpoint and a restart. `BILLWATCH_SEEDS` says how many (default 200), `BILLWATCH_FIRST_SEED` where to begin.
+
+use std::{env, sync::Arc};
+
+use billwatch_bench::simulator::{Settings, Simulator, dice::Dice};
+use billwatch_market::{
+    catalogue::Catalogue,
+    evaluator::EveryView,
+    fact::{ControlKind, CorrectionKind, Fact, Field, Record, SOURCES, Value},
+};
+use billwatch_workers::harness::EngineHarness;
+
+/// Facts of normal trade in a market.
+const FACTS: u64 = 600;
+/// One market in so many also has every pattern's cases, which are many more facts.
+const WITH_CASES: u64 = 40;
+/// One market in so many goes through a checkpoint and a restart.
+const RESTARTED: u64 = 10;
+
+/// First event id of corrections made here.
+const FIRST_CORRECTION: u128 = 1 << 100;
+
+/// A market as it arrives: facts, and the market clock at the end.
+struct Market {
+    facts: Vec<Fact>,
+    clock: i64,
+}
+
+impl Market {
+    fn simulated(seed: u64) -> Self {
+        let settings = Settings { misbehaviour: seed.is_multiple_of(WITH_CASES), ..Settings::new(FACTS, seed) };
+        let mut marks = [None; SOURCES.len()];
+        let mut facts = Vec::new();
+        for record in Simulator::new(settings) {
+            match record {
+                Record::Fact(fact) => facts.push(fact),
+                Record::Control(control) => {
+                    if let ControlKind::Watermark(time) = control.kind {
+                        marks[usize::from(control.source.rank())] = Some(time);
+                    }
+                }
+            }
+        }
+        Market { facts, clock: marks.into_iter().flatten().min().expect("sources send watermarks") }
+    }
+
+    /// Revokes and replaces facts, and some corrections too; a third of the corrections come before what they correct.
+    fn correct(&mut self, dice: &mut Dice) {
+        let count = self.facts.len() / 30;
+        for number in 0..count {
+            let target = self.facts[dice.below(self.facts.len() as u64) as usize].clone();
+            let mut correction = target.clone();
+            correction.event_id = FIRST_CORRECTION + number as u128;
+            correction.event_time = target.event_time + 1_000;
+            if dice.below(2) == 0 {
+                correction.correction = Some((CorrectionKind::Revoke, target.event_id));
+                correction.fields.clear();
+            } else {
+                correction.correction = Some((CorrectionKind::Replace, target.event_id));
+                correction.biz_date = target.biz_date.plus(dice.below(3) as i32 - 1);
+                if let Some(amount) = target.amount_sent() {
+                    correction.set(Field::AmountFen, Value::Int(amount + 1));
+                }
+            }
+            let place = dice.below(self.facts.len() as u64) as usize;
+            self.facts.insert(place, correction);
+        }
+    }
+}
+
+fn start(
+    catalogue: &Arc<Catalogue>,
+    threads: usize,
+    directory: &std::path::Path,
+    from: u64,
+    awake: usize,
+) -> EngineHarness {
+    EngineHarness::start_crowded(catalogue, threads, Some(directory), from, awake).expect("the engine starts")
+}
+
+/// What differs, in words.
+fn difference(engine: &mut EngineHarness, expected: &EveryView) -> Option<String> {
+    let live = engine.view_hashes().expect("the engine answers");
+    let wanted = expected.marks();
+    for (view, mark) in &wanted {
+        if live.get(view) == Some(&(mark.hash, mark.rows)) {
+            continue;
+        }
+        let found: std::collections::BTreeSet<_> = engine.view_rows(view).expect("rows").into_iter().collect();
+        let rows: std::collections::BTreeSet<_> = expected.rows(view).into_iter().collect();
+        let missing: Vec<_> = rows.difference(&found).take(3).collect();
+        let extra: Vec<_> = found.difference(&rows).take(3).collect();
+        return Some(format!("{view}: missing {missing:#?}, extra {extra:#?}"));
+    }
+    None
+}
+
+fn check(catalogue: &Arc<Catalogue>, seed: u64) -> Result<(), String> {
+    let mut dice = Dice::new(seed, 77);
+    let mut market = Market::simulated(seed);
+    market.correct(&mut dice);
+    let expected =
+        EveryView::evaluate(&market.facts, Some(market.clock), catalogue).map_err(|error| error.to_string())?;
+    if dice.below(2) == 0 {
+        for at in (1..market.facts.len()).rev() {
+            market.facts.swap(at, dice.below(at as u64 + 1) as usize);
+        }
+    }
+    let (threads, awake) = (1 + dice.below(3) as usize, 1 + dice.below(60) as usize);
+    let epochs = 1 + dice.below(12) as usize;
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut engine = start(catalogue, threads, directory.path(), 0, awake);
+    let parts: Vec<&[Fact]> = market.facts.chunks(market.facts.len().div_ceil(epochs)).collect();
+    let first = market.facts.iter().map(|fact| fact.event_time).min().unwrap_or(market.clock);
+    for (place, part) in parts.iter().enumerate() {
+        let left = (parts.len() - 1 - place) as i64;
+        let clock = market.clock - (market.clock - first) / parts.len() as i64 * left;
+        engine.feed(part, Some(clock)).map_err(|error| error.to_string())?;
+        if seed.is_multiple_of(RESTARTED) && place == parts.len() / 2 {
+            engine.checkpoint().map_err(|error| error.to_string())?;
+            let epoch = engine.epoch();
+            engine.stop();
+            engine = start(catalogue, threads, directory.path(), epoch, awake);
+        }
+    }
+    let found = difference(&mut engine, &expected);
+    engine.stop();
+    let how = || {
+        format!("seed {seed}, {threads} threads, {epochs} epochs, {awake} awake bills, {} facts", market.facts.len())
+    };
+    found.map_or(Ok(()), |what| Err(format!("{}: {what}", how())))
+}
+
+#[test]
+fn every_seed_gives_the_evaluators_views() {
+    let number = |name: &str, default: u64| env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (first, seeds) = (number("BILLWATCH_FIRST_SEED", 0), number("BILLWATCH_SEEDS", 200));
+    let catalogue = Catalogue::embedded();
+    let wrong: Vec<String> = (first..first + seeds).filter_map(|seed| check(&catalogue, seed).err()).collect();
+    assert!(wrong.is_empty(), "{} of {seeds} seeds differ:\n{}", wrong.len(), wrong.join("\n"));
+    println!("{seeds} seeds from {first}: every view equal");
+}
