@@ -128,7 +128,8 @@ pub async fn compare(address: &str, catalogue: Option<&Path>) -> Result<Comparis
     let count = facts.len() as u64;
     let clock = as_of.market_clock_ms;
     let evaluating = move || EveryView::evaluate(&facts, clock, &tables).map(|views| (views.marks(), views));
-    let (reference, views) = tokio::task::spawn_blocking(evaluating).await.map_err(|error| anyhow!(error))??;
+    let evaluated = tokio::task::spawn_blocking(evaluating).await.map_err(|error| anyhow!(error))?;
+    let (reference, views) = evaluated.context("rules of the catalogue")?;
 
     let names = live.keys().chain(reference.keys()).cloned().collect::<std::collections::BTreeSet<_>>();
     let mut pairs = Vec::new();
