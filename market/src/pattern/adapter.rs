@@ -42,7 +42,9 @@ impl Seen<'_, '_> {
                 let ent = self.field(Field::EntId, Field::InitiatorInst);
                 return ent.or_else(|| self.field(Field::LegalInstId, Field::ParticipantCode));
             }
-            Role::Key | Role::OtherKey => return None,
+            Role::Key | Role::OtherKey | Role::Member | Role::Source | Role::Guarantor | Role::Guaranteed => {
+                return None;
+            }
             Role::Drawer => names::Role::Drawer,
             Role::Acceptor => names::Role::Acceptor,
             Role::Payee => names::Role::Payee,
@@ -215,6 +217,13 @@ impl Registry for MarketRegistry<'_> {
         (left == right || (self.known(left, moment) && self.known(right, moment))).then_some(false)
     }
 
+    fn has_flag(&self, party: PartyId, flag: Code, moment: Moment) -> Option<bool> {
+        let vocabulary = self.meanings.vocabulary();
+        let row = vocabulary.row(vocabulary.known.special_flag, flag);
+        let flags = self.reference.enterprise(party, moment.at)?.special_flags;
+        Some(row.is_known() && flags.checked_shr(u32::from(row.0)).is_some_and(|flags| flags & 1 == 1))
+    }
+
     fn watch_listed(&self, party: PartyId, moment: Moment) -> bool {
         !self.reference.block_lists(party, moment.at, moment.date).is_empty()
     }
@@ -222,6 +231,11 @@ impl Registry for MarketRegistry<'_> {
     fn curve_e4(&self, class: Code, days: i64, moment: Moment) -> Option<i64> {
         let vocabulary = self.meanings.vocabulary();
         self.reference.curve_e4(vocabulary.row(vocabulary.known.bill_class, class), days, moment.at)
+    }
+
+    fn reference_rate_e4(&self, kind: Code, days: i64, moment: Moment) -> Option<i64> {
+        let vocabulary = self.meanings.vocabulary();
+        self.reference.rate_e4(vocabulary.row(vocabulary.known.rate_kind, kind), days, moment.at)
     }
 
     fn trade_weight(&self, buyer: PartyId, supplier: PartyId, moment: Moment) -> i64 {

@@ -165,5 +165,9 @@ fn alert_key<S: Sight, R: Registry>(key: BillKey, scope: &BillScope<'_, S, R>) -
             None => AlertKey::Event(fact.event_id),
         },
         BillKey::Party(role) => AlertKey::Party(scope.party(role)?),
+        BillKey::Pair(left, right) => {
+            let (left, right) = (scope.party(left)?, scope.party(right)?);
+            AlertKey::Pair(left.min(right), left.max(right))
+        }
     })
 }

@@ -12,8 +12,8 @@ use super::{
     whole::{UNKNOWN, among, whole_of},
 };
 use crate::{
-    bill::{Flag, Lot, Step},
-    fact::{Behaviour, Field, Value, behaviour},
+    bill::{Flag, Lot, Step, Surety},
+    fact::{Behaviour, Field, Range, Value, behaviour},
     ids::{Code, Day, PartyId},
 };
 
@@ -28,6 +28,8 @@ pub(super) struct BillScope<'a, S, R> {
     pub key: Option<PartyId>,
     /// The lot, in stock scope.
     pub lot: Option<&'a Lot>,
+    /// A surety of the lot, in stock for each.
+    pub surety: Option<&'a Surety>,
 }
 
 /// A short text as the whole number that stands for it.
@@ -58,7 +60,7 @@ fn as_i64(number: Number) -> Option<i64> {
 impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
     /// Of one fact, for a rule and one of the parties that it is judged for.
     pub fn of_rule(sight: &'a S, registry: &'a R, rule: &'a Rule, key: Option<PartyId>) -> Self {
-        BillScope { sight, registry, parameters: &rule.parameters, key, lot: None }
+        BillScope { sight, registry, parameters: &rule.parameters, key, lot: None, surety: None }
     }
 
     /// As of when master data are read.
@@ -75,7 +77,11 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
     pub fn party(&self, role: Role) -> Option<PartyId> {
         match role {
             Role::Key => self.key,
-            Role::OtherKey => None,
+            Role::OtherKey | Role::Member => None,
+            Role::Source => self.source(),
+            Role::Guarantor => Some(self.surety?.guarantor),
+            Role::Guaranteed => self.surety?.debtor,
+            Role::RepoBuyer if self.lot.is_some() => Some(self.lot?.repo()?.buyer),
             Role::Holder => self.lot.map(|lot| lot.holder),
             Role::RepoSeller if self.lot.is_some() => Some(self.lot?.repo()?.seller),
             _ => self.sight.role(role),
@@ -107,7 +113,18 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
             Derived::EventId => i128::try_from(fact.event_id).ok().map(Number::whole),
             Derived::BillId => i128::try_from(fact.bill_id?.digits).ok().map(Number::whole),
             Derived::DiscounterBranch => Some(i64::from(self.sight.branch(Role::Discounter)?.0).into()),
+            Derived::BillChannel => Some(code_number(&header?.channel?)),
+            Derived::BillDivisible => Some(header?.divisible.into()),
+            Derived::Market => Some(party_number(PartyId::MARKET)),
+            Derived::MemberNumber => None,
             Derived::LotFen => Some(self.lot_fen()?.into()),
+            Derived::LotMargin => {
+                let header = header?;
+                let part = Number::from(header.margin_fen).times(self.lot_fen()?.into())?;
+                part.over(header.face_fen.into())?.round_half_up().map(Number::whole)
+            }
+            Derived::SuretyKind => Some(text_number(self.surety?.behaviour.code())),
+            Derived::SuretyFen => Some(self.surety?.amount_fen.min(self.lot_fen()?).into()),
             Derived::LotStatus => Some(text_number(self.lot?.status.code())),
             Derived::LotRepo => Some(text_number(self.lot?.repo()?.behaviour.code())),
             Derived::LotOverdueFrom => {
@@ -190,6 +207,56 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
         provinces.sort_unstable();
         provinces.dedup();
         provinces.len() as i64
+    }
+
+    /// From whom the last holder of the lots acted on had them; `None` when the lots say different things.
+    fn source(&self) -> Option<PartyId> {
+        let mut found: Option<Option<PartyId>> = None;
+        self.sight.lots_after(&mut |lot| {
+            let steps = from_payee(&lot.lineage);
+            let source = steps.len().checked_sub(3).map(|at| steps[at].holder);
+            found = Some(source.filter(|_| found.is_none_or(|known| known == source)));
+        });
+        found?
+    }
+
+    /// Distinct endorsees of parts of the bill on the day of the fact.
+    fn endorsees_on_day(&self) -> Option<i64> {
+        let (fact, bill) = (self.sight.fact(), self.sight.bill()?);
+        let mut endorsees: Vec<PartyId> = Vec::new();
+        for lot in bill.lots.iter().filter(|lot| lot.range != Range::WHOLE) {
+            let today = lot.lineage.iter().rev().take_while(|step| step.biz_date == fact.biz_date);
+            endorsees.extend(today.filter(|step| step.behaviour == behaviour::END_SGN).map(|step| step.holder));
+        }
+        endorsees.sort_unstable();
+        endorsees.dedup();
+        Some(endorsees.len() as i64)
+    }
+
+    /// Of what the new holder gave away within so many days, the share that it holds again.
+    fn reassembled(&self, days: i64, between: i64) -> Option<Number> {
+        let (fact, bill) = (self.sight.fact(), self.sight.bill()?);
+        let mut holder = None;
+        self.sight.lots_after(&mut |lot| holder = Some(lot.holder));
+        let holder = holder?;
+        let (mut given, mut back, mut takers) = (0i128, 0i128, Vec::new());
+        for lot in bill.lots.iter() {
+            let steps = from_payee(&lot.lineage);
+            let gave = |pair: &[Step]| {
+                pair[0].holder == holder
+                    && pair[1].holder != holder
+                    && i64::from(fact.biz_date.0 - pair[1].biz_date.0) < days
+            };
+            let Some(first) = steps.windows(2).find(|pair| gave(pair)) else { continue };
+            given += i128::from(lot.range.length());
+            if lot.holder == holder {
+                back += i128::from(lot.range.length());
+                takers.push(first[1].holder);
+            }
+        }
+        takers.sort_unstable();
+        takers.dedup();
+        if (takers.len() as i64) < between { Some(Number::ZERO) } else { Number::ratio(back, given) }
     }
 
     /// Endorsements up to now, without a gap, that the trade matrix gives weight 0.
@@ -307,6 +374,32 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
                 let days = argument(0)?;
                 self.on_lineages(|steps| Some(self.provinces(steps, days)))
             }
+            History::HeldHours => self.on_lineages(|steps| {
+                let (newest, earlier) = steps.split_last()?;
+                Some((newest.event_time - earlier.last()?.event_time).div_euclid(3_600_000))
+            }),
+            History::CameBy => self.on_lineages(|steps| {
+                let before = steps.len().checked_sub(2)?;
+                Some(behaviours.contains(&steps[before].behaviour).into())
+            }),
+            History::BoughtRate => {
+                let days = argument(0)?;
+                self.on_lineages(|steps| {
+                    let (newest, earlier) = steps.split_last()?;
+                    let bought = earlier.last().filter(|step| step.behaviour == behaviour::IBT_SET)?;
+                    let in_time = i64::from(newest.biz_date.0 - bought.biz_date.0) <= days;
+                    bought.rate_e4().filter(|_| in_time).map(i64::from)
+                })
+            }
+            History::EndorseesOnDay => self.endorsees_on_day().map(Number::from),
+            History::Reassembled => self.reassembled(argument(0)?, argument(1)?),
+            History::RepoBefore => {
+                self.before(|lot| lot.repo().is_some_and(|deal| behaviours.contains(&deal.behaviour)))
+            }
+            History::Carves => {
+                let carved = self.sight.outcome().cuts.iter().filter(|cut| cut.behaviour == behaviour::SPL_OUT);
+                Some(Number::from(carved.count() as i64))
+            }
             History::AgainstTradeRun => self.on_lineages(|steps| Some(self.against_trade_run(steps))),
             History::StateBefore => {
                 let state = |lot: &Lot| [text_number(lot.status.code()), text_number(lot.flag.code())];
@@ -364,9 +457,15 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
             History::RiskBefore => self.found_before(arguments, |lot| lot.risk.code()),
             History::PayStateBefore => self.found_before(arguments, |lot| lot.pay_state.code()),
             // Arguments of these are in the node itself.
-            History::DayOf | History::CountOnDay | History::Holders | History::RecourseDepth => {
-                whole_of(self.history(function, behaviours, &[]))
-            }
+            History::DayOf
+            | History::CountOnDay
+            | History::Holders
+            | History::RecourseDepth
+            | History::HeldHours
+            | History::CameBy
+            | History::EndorseesOnDay
+            | History::RepoBefore
+            | History::Carves => whole_of(self.history(function, behaviours, &[])),
             _ => whole_of(values(arguments, self).and_then(|values| self.history(function, behaviours, &values))),
         }
     }
@@ -392,6 +491,12 @@ pub(super) fn is_enterprise(party: i128) -> i128 {
     u64::try_from(party).map_or(UNKNOWN, |bits| PartyId::from_bits(bits).is_enterprise().into())
 }
 
+/// The characters of a code that stands as a number ([`text_number`]).
+fn text_of(number: i128) -> Option<smallvec::SmallVec<[u8; 16]>> {
+    let bytes = u128::try_from(number).ok()?.to_be_bytes();
+    Some(bytes.into_iter().take_while(|byte| *byte != 0).collect())
+}
+
 /// Functions of reference data, as of an instant.
 pub(super) fn lookup(
     registry: &impl Registry,
@@ -405,12 +510,26 @@ pub(super) fn lookup(
         Lookup::Known => registry.known(party(0)?, moment).into(),
         Lookup::TradeWeight => registry.trade_weight(party(0)?, party(1)?, moment).into(),
         Lookup::WatchListed => registry.watch_listed(party(0)?, moment).into(),
+        Lookup::HasFlag => {
+            let flag = Code::from_bytes(text_of(arguments.get(1)?.as_whole()?)?.as_slice())?;
+            registry.has_flag(party(0)?, flag, moment)?.into()
+        }
         Lookup::IsEnterprise => party(0)?.is_enterprise().into(),
         Lookup::Tier => code_number(&registry.tier(party(0)?, moment)?),
         Lookup::BusinessDay => {
             let day = as_day(*arguments.first()?)?;
-            let count = u32::try_from(arguments.get(1)?.as_whole()?).ok()?;
-            day_number(registry.calendar().plus(day, count))
+            let count = arguments.get(1)?.as_whole()?;
+            let days = u32::try_from(count.unsigned_abs()).ok()?;
+            let calendar = registry.calendar();
+            day_number(if count < 0 { calendar.minus(day, days) } else { calendar.plus(day, days) })
+        }
+        Lookup::ReferenceRate => {
+            let kind = Code::from_bytes(text_of(arguments.first()?.as_whole()?)?.as_slice())?;
+            registry.reference_rate_e4(kind, as_i64(*arguments.get(1)?)?, moment)?.into()
+        }
+        Lookup::HeadOffice => {
+            let branch = u64::try_from(arguments.first()?.as_whole()?).ok()?;
+            party_number(PartyId::legal(branch / 1_000))
         }
     })
 }

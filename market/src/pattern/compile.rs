@@ -102,11 +102,12 @@ fn read_files(files: &[(&str, &str)]) -> Result<FileText, RuleError> {
 pub fn compile(patterns_csv: &str, files: &[(&str, &str)], overrides: &Parameters) -> Result<Compiled, RuleError> {
     let rows = read_rows(patterns_csv)?;
     let file = read_files(files)?;
-    let (features, by_name) = compile_features(&file.features)?;
+    let shared = shared_parameters(&rows, &file.rules, overrides)?;
+    let (features, by_name) = compile_features(&file.features, &shared)?;
     let mut rules = Vec::with_capacity(file.rules.len());
     for text in &file.rules {
         let row = rows.get(&text.id).ok_or_else(|| entry_error(&text.id, "id", "patterns.csv has no such pattern"))?;
-        rules.push(compile_rule(text, row, overrides, &by_name, &features)?);
+        rules.push(compile_rule(text, row, &shared, overrides, (&by_name, &features))?);
     }
     for (place, rule) in rules.iter().enumerate() {
         if rules[..place].iter().any(|other: &Rule| other.id == rule.id) {
@@ -144,6 +145,44 @@ fn read_rows(patterns_csv: &str) -> Result<HashMap<String, Row>, RuleError> {
     Ok(rows)
 }
 
+/// Parameters of all rules under names such as `P026.min_n`: features and other rules may read them.
+struct Shared {
+    names: Vec<String>,
+    values: Vec<Number>,
+}
+
+fn shared_parameters(
+    rows: &HashMap<String, Row>,
+    rules: &[RuleText],
+    overrides: &Parameters,
+) -> Result<Shared, RuleError> {
+    let mut shared = Shared { names: Vec::new(), values: Vec::new() };
+    for text in rules {
+        let Some(row) = rows.get(&text.id) else { continue };
+        for (name, value) in parameters_of(text, row, overrides)? {
+            shared.names.push(format!("{}.{name}", text.id));
+            shared.values.push(value);
+        }
+    }
+    Ok(shared)
+}
+
+/// Parameters of a rule with their values in force.
+fn parameters_of(text: &RuleText, row: &Row, overrides: &Parameters) -> Result<Vec<(String, Number)>, RuleError> {
+    let mut parameters = parse_default(&row.defaults);
+    for (name, extra) in &text.parameters {
+        let value = Number::parse(&extra.value.to_string());
+        let value = value.ok_or_else(|| entry_error(&text.id, "parameters", format!("`{name}` is no plain number")))?;
+        parameters.push((name.clone(), value));
+    }
+    for (name, value) in &mut parameters {
+        if let Some(changed) = overrides.get(&text.id, name) {
+            *value = changed;
+        }
+    }
+    Ok(parameters)
+}
+
 fn behaviours(rule: &str, column: &'static str, codes: &[String]) -> Result<Vec<Behaviour>, RuleError> {
     let mut found = Vec::new();
     for code in codes {
@@ -157,12 +196,14 @@ fn behaviours(rule: &str, column: &'static str, codes: &[String]) -> Result<Vec<
 
 fn compile_features(
     texts: &BTreeMap<String, FeatureText>,
+    shared: &Shared,
 ) -> Result<(Vec<Feature>, HashMap<String, usize>), RuleError> {
+    let names = Names { parameters: &shared.names, windows: &[] };
     let mut features: Vec<Feature> = Vec::new();
     let mut by_name = HashMap::new();
     for (name, text) in texts {
         let node = |column, text: &Option<String>| match text {
-            Some(text) => expression(name, column, text, Names::default()).map(|node| Some(fold(node, &[]))),
+            Some(text) => expression(name, column, text, names).map(|node| Some(fold(node, &shared.values))),
             None => Ok(None),
         };
         let mut emits = Vec::new();
@@ -170,7 +211,8 @@ fn compile_features(
             if emit.key.is_empty() || emit.key.len() > 2 {
                 return Err(entry_error(name, "key", "expected one or two expressions"));
             }
-            let key = emit.key.iter().map(|part| expression(name, "key", part, Names::default()));
+            let part = |part: &String| expression(name, "key", part, names).map(|node| fold(node, &shared.values));
+            let key = emit.key.iter().map(part);
             emits.push(Emit {
                 on: behaviours(name, "on", emit.on.as_deref().unwrap_or_default())?,
                 condition: node("if", &emit.condition)?,
@@ -178,6 +220,7 @@ fn compile_features(
                 member: node("member", &emit.member)?,
                 amount: node("amount", &emit.amount)?,
                 from: node("from", &emit.from)?,
+                each_surety: emit.each_surety,
             });
         }
         let width = match text.bucket_ms {
@@ -213,35 +256,28 @@ fn rule_expression(
 fn compile_rule(
     text: &RuleText,
     row: &Row,
+    shared: &Shared,
     overrides: &Parameters,
-    by_name: &HashMap<String, usize>,
-    features: &[Feature],
+    (by_name, features): (&HashMap<String, usize>, &[Feature]),
 ) -> Result<Rule, RuleError> {
-    let mut parameters = parse_default(&row.defaults);
-    for (name, extra) in &text.parameters {
-        let value = Number::parse(&extra.value.to_string());
-        let value = value.ok_or_else(|| entry_error(&text.id, "parameters", format!("`{name}` is no plain number")))?;
-        parameters.push((name.clone(), value));
-    }
-    for (name, value) in &mut parameters {
-        if let Some(changed) = overrides.get(&text.id, name) {
-            *value = changed;
-        }
-    }
+    let parameters = parameters_of(text, row, overrides)?;
     if let Some(name) = overrides.unknown(&text.id, &parameters) {
         return Err(entry_error(&text.id, "parameters", format!("the pattern has no parameter `{name}`")));
     }
     let (parameter_names, parameters): (Vec<String>, Vec<Number>) = parameters.into_iter().unzip();
     let window_names: Vec<String> = text.windows.iter().map(|window| window.name.clone()).collect();
-    let names = Names { parameters: &parameter_names, windows: &window_names };
+    // Own names come first, so that they win.
+    let all_names: Vec<String> = parameter_names.iter().chain(&shared.names).cloned().collect();
+    let all_values: Vec<Number> = parameters.iter().chain(&shared.values).copied().collect();
+    let names = Names { parameters: &all_names, windows: &window_names };
     let node = |column, text_of: &Option<String>| match text_of {
-        Some(condition) => rule_expression(text, column, condition, names, &parameters).map(Some),
+        Some(condition) => rule_expression(text, column, condition, names, &all_values).map(Some),
         None => Ok(None),
     };
     let when = node("when", &text.when)?;
     let warn = node("warn", &text.warn)?;
     let needed = |column, node: Option<Node>| node.ok_or_else(|| entry_error(&text.id, column, "is missing"));
-    let keyed = || keyed_rule(text, names, &parameters, by_name, features, [&when, &warn]);
+    let keyed = || keyed_rule(text, names, &all_values, by_name, features, [&when, &warn]);
     let scope = match text.scope {
         ScopeText::Bill => Scope::Bill(BillRule {
             on: behaviours(&text.id, "on", &text.on)?,
@@ -252,7 +288,7 @@ fn compile_rule(
         }),
         ScopeText::Keyed => Scope::Keyed(keyed()?),
         ScopeText::Peer => {
-            let group = text.group.iter().map(|part| rule_expression(text, "group", part, names, &parameters));
+            let group = text.group.iter().map(|part| rule_expression(text, "group", part, names, &all_values));
             Scope::Peer(PeerRule {
                 keyed: keyed()?,
                 metric: needed("metric", node("metric", &text.metric)?)?,
@@ -261,8 +297,8 @@ fn compile_rule(
             })
         }
         ScopeText::Timer => Scope::Timer(TimerRule {
-            start: side(text, "start", &text.start, names, &parameters)?,
-            answers: side(text, "answers", &text.answers, names, &parameters)?,
+            start: side(text, "start", &text.start, names, &all_values)?,
+            answers: side(text, "answers", &text.answers, names, &all_values)?,
             early_answers: text.early_answers,
             limit: needed("limit", node("limit", &text.limit)?)?,
             limit_time: node("limit_time", &text.limit_time)?,
@@ -299,6 +335,10 @@ fn bill_key(text: &RuleText) -> Result<BillKey, RuleError> {
         None | Some("bill") => BillKey::Bill,
         Some("event") => BillKey::Event,
         Some("deal") => BillKey::Deal,
+        Some(pair) if pair.contains(',') => {
+            let (left, right) = pair.split_once(',').unwrap_or((pair, pair));
+            BillKey::Pair(named_role(&text.id, left)?, named_role(&text.id, right)?)
+        }
         Some(role) => BillKey::Party(named_role(&text.id, role)?),
     })
 }
@@ -352,10 +392,25 @@ fn keyed_rule(
         Some("pair") => KeyForm::Pair,
         Some("branch") => KeyForm::Branch,
         Some("events") => KeyForm::Events,
+        Some("market") => KeyForm::Market,
+        Some("member") => KeyForm::Member,
+        Some("party_and_member") => KeyForm::PartyAndMember,
+        Some("edge") => KeyForm::Edge,
         Some(other) => {
-            return Err(entry_error(&text.id, "key", format!("`{other}`: expected party, pair, branch, events")));
+            let known = "party, pair, branch, events, market, member, party_and_member, edge";
+            return Err(entry_error(&text.id, "key", format!("`{other}`: expected {known}")));
         }
     };
+    let each = match &text.each {
+        None => None,
+        Some(name) => {
+            let place = text.windows.iter().position(|window| window.name == *name);
+            Some(place.ok_or_else(|| entry_error(&text.id, "each", format!("the rule has no window `{name}`")))?)
+        }
+    };
+    if each.is_none() && matches!(key, KeyForm::Member | KeyForm::PartyAndMember | KeyForm::Edge) {
+        return Err(entry_error(&text.id, "each", "is missing: the key names a member"));
+    }
     let (mut collective, mut reads_reference) = (false, false);
     for node in conditions.into_iter().flatten() {
         node.walk(&mut |node| {
@@ -365,7 +420,7 @@ fn keyed_rule(
         });
     }
     let judged = text.judged.unwrap_or(Judged::AtFact);
-    Ok(KeyedRule { windows, trigger, judged, key, width, collective, reads_reference })
+    Ok(KeyedRule { windows, trigger, judged, key, each, width, collective, reads_reference })
 }
 
 #[cfg(test)]
@@ -378,7 +433,7 @@ mod tests {
         let compiled =
             compile(PATTERNS_CSV, &RULE_FILES, &Parameters::default()).unwrap_or_else(|error| panic!("{error}"));
         assert!(compiled.rules.len() >= 80, "{}", compiled.rules.len());
-        assert!(compiled.features.len() < 45, "{}", compiled.features.len());
+        assert!(compiled.features.len() < 100, "{}", compiled.features.len());
     }
 
     fn walk_all<'a>(nodes: impl IntoIterator<Item = &'a Node>, accept: impl Fn(&Node) -> bool, of: &str) {
@@ -388,21 +443,25 @@ mod tests {
     }
 
     fn is_word_of_a_key(node: &Node) -> bool {
-        let of_key = |role: &Role| matches!(role, Role::Key | Role::OtherKey);
+        let of_key = |role: &Role| matches!(role, Role::Key | Role::OtherKey | Role::Member);
         match node {
             Node::Variable(Variable::Party(role) | Variable::Attribute(role, _)) => of_key(role),
-            Node::Variable(variable) => *variable == Variable::Derived(Derived::Date),
+            Node::Variable(variable) => {
+                matches!(variable, Variable::Derived(Derived::Date | Derived::MemberNumber))
+            }
             Node::History(..) => false,
             _ => true,
         }
     }
 
     fn is_word_of_a_fact(node: &Node) -> bool {
-        let of_lot = |derived: &Derived| derived.text().starts_with("lot_");
+        let elsewhere = |derived: &Derived| derived.text().starts_with("lot_") || *derived == Derived::MemberNumber;
         match node {
-            Node::Variable(Variable::Derived(derived)) => !of_lot(derived),
-            Node::Variable(Variable::Party(role) | Variable::Attribute(role, _)) => *role != Role::OtherKey,
-            Node::Window(..) | Node::Peer(..) => false,
+            Node::Variable(Variable::Derived(derived)) => !elsewhere(derived),
+            Node::Variable(Variable::Party(role) | Variable::Attribute(role, _)) => {
+                !matches!(role, Role::OtherKey | Role::Member)
+            }
+            Node::Window(..) | Node::Peer(..) | Node::Streak(..) => false,
             _ => true,
         }
     }

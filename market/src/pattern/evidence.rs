@@ -80,7 +80,7 @@ impl Patterns {
             BillKey::Bill => Subject::Bill,
             BillKey::Event => Subject::Event,
             BillKey::Deal => Subject::Deal,
-            BillKey::Party(_) => Subject::Parties,
+            BillKey::Party(_) | BillKey::Pair(..) => Subject::Parties,
         };
         let rule = self.rule(pattern);
         match (&rule.scope, keyed_of(rule)) {
@@ -89,6 +89,18 @@ impl Patterns {
             (_, Some(keyed)) if keyed.key != KeyForm::Events => Subject::Parties,
             _ => Subject::Event,
         }
+    }
+
+    /// True when an alert of the rule does not name the key that was judged: the market, or a member.
+    pub fn key_is_elsewhere(&self, pattern: PatternIndex) -> bool {
+        let forms =
+            |keyed: &super::rules::KeyedRule| matches!(keyed.key, KeyForm::Market | KeyForm::Member | KeyForm::Edge);
+        keyed_of(self.rule(pattern)).is_some_and(forms)
+    }
+
+    /// True when the rule is judged for a party and its alert names that party first, and a member second.
+    pub fn key_is_first_of_pair(&self, pattern: PatternIndex) -> bool {
+        keyed_of(self.rule(pattern)).is_some_and(|keyed| keyed.key == KeyForm::PartyAndMember)
     }
 
     /// True when the rule is judged for pairs (a party, something else) and its alert names the party alone: P021, P165.
@@ -221,6 +233,8 @@ fn keyed_need(
                     let members = windows.members(keyed.trigger[0], of, bucket, bucket);
                     members.iter().any(|(member, _)| member == event)
                 }
+                (KeyForm::Market | KeyForm::Member | KeyForm::Edge, _) => true,
+                (KeyForm::PartyAndMember, AlertKey::Pair(party, _)) => of.first_party() == *party,
                 _ => false,
             };
         if is_place {
@@ -252,8 +266,10 @@ fn add_reference(evidence: &mut Evidence, sorted: &Sorted, need: &EvidenceNeed, 
     for range in need.cells.iter().chain(&need.baseline) {
         parties.extend([range.key.first_party(), range.key.second_party()]);
     }
-    if let AlertKey::Party(party) = alert.1 {
-        parties.insert(*party);
+    match alert.1 {
+        AlertKey::Party(party) => parties.extend([*party]),
+        AlertKey::Pair(left, right) => parties.extend([*left, *right]),
+        _ => {}
     }
     let message: Option<EventId> = match alert.1 {
         AlertKey::Event(event) => Some(*event),
@@ -282,7 +298,14 @@ type CurvePoint = (Option<Code>, Option<Code>);
 pub fn reference_read(reference: Vec<Fact>, facts: &[Fact], is_named: impl Fn(PartyId) -> bool) -> Vec<Fact> {
     let is_priced = |fact: &&Fact| fact.bill_id.is_some() && fact.int(Field::RateE4).is_some();
     let priced_at: BTreeSet<i64> = facts.iter().filter(is_priced).map(|fact| fact.event_time).collect();
+    // Deposit and benchmark rates are also read when a day or month ends.
+    let ends = |instant: &i64| {
+        let day = Day::of_time(*instant);
+        [*instant, day.end_ms() - 1, day.month_start().add_months(1).start_ms() - 1]
+    };
+    let rated_at: BTreeSet<i64> = priced_at.iter().flat_map(ends).collect();
     let mut curves: BTreeMap<CurvePoint, Vec<(i64, Fact)>> = BTreeMap::new();
+    let mut rates: BTreeMap<CurvePoint, Vec<(i64, Fact)>> = BTreeMap::new();
     let mut read = Vec::new();
     for fact in reference {
         if matches!(scope(&fact), FactScope::BillAndReference(_)) {
@@ -293,16 +316,22 @@ pub fn reference_read(reference: Vec<Fact>, facts: &[Fact], is_named: impl Fn(Pa
             curves.entry((fact.code(Field::BillClass), fact.code(Field::CurveTenor))).or_default().push((from, fact));
             continue;
         }
+        if fact.behaviour == behaviour::REF_DEP {
+            let from = fact.int(Field::EffectiveTime).unwrap_or(fact.event_time);
+            rates.entry((fact.code(Field::RateKind), fact.code(Field::CurveTenor))).or_default().push((from, fact));
+            continue;
+        }
         let by_code_alone = fact.behaviour == behaviour::MST_BLK && fact.party(Field::EntId).is_none();
         if by_code_alone || subjects_of(&fact).any(&is_named) {
             read.push(fact);
         }
     }
-    for mut points in curves.into_values() {
+    let dated = curves.into_values().map(|points| (points, &priced_at));
+    for (mut points, read_at) in dated.chain(rates.into_values().map(|points| (points, &rated_at))) {
         // Stable: of points from one instant on, the later in order is in force.
         points.sort_by_key(|(from, _)| *from);
         let mut used: BTreeSet<usize> = BTreeSet::new();
-        for instant in &priced_at {
+        for instant in read_at {
             let after = points.partition_point(|(from, _)| from <= instant);
             used.extend(after.checked_sub(1));
         }

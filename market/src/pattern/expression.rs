@@ -5,6 +5,7 @@
 //! missing; `&&` and `||` still decide when the other side decides alone. A missing condition means: the rule is skipped.
 
 use super::{
+    graph,
     number::Number,
     vocabulary::{History, Lookup, Peer, Pure, Variable, Window},
     whole::whole_of,
@@ -50,6 +51,14 @@ pub trait Scope {
         Self: Sized,
     {
         whole_of(values(arguments, self).and_then(|arguments| self.lookup(function, &arguments)))
+    }
+    /// True when the condition holds on the judged day and on the business days before it, `days` in all.
+    fn streak(&self, days: i64, condition: &Node) -> Option<Number>
+    where
+        Self: Sized,
+    {
+        let _ = (days, condition);
+        None
     }
     /// True when it can be told without looking at members that a window has fewer of them than `least`.
     fn surely_fewer(&self, window: usize, least: i128) -> bool {
@@ -116,6 +125,8 @@ pub enum Node {
     Lookup(Lookup, Vec<Node>),
     /// A comparison with peers.
     Peer(Peer, Vec<Node>),
+    /// `for_days(n, condition)`: it holds on n business days in a row, up to the judged one.
+    Streak(Box<Node>, Box<Node>),
 }
 
 impl Node {
@@ -148,6 +159,9 @@ impl Node {
             }
             Node::Lookup(function, arguments) => scope.lookup(*function, &values(arguments, scope)?),
             Node::Peer(function, arguments) => scope.peer(*function, &values(arguments, scope)?),
+            Node::Streak(days, condition) => {
+                scope.streak(i64::try_from(days.value(scope)?.as_whole()?).ok()?, condition)
+            }
         }
     }
 
@@ -157,7 +171,10 @@ impl Node {
         match self {
             Node::Constant(_) | Node::Variable(_) | Node::Parameter(_) => {}
             Node::Not(inner) | Node::Negate(inner) => inner.walk(each),
-            Node::And(left, right) | Node::Or(left, right) | Node::Binary(_, left, right) => {
+            Node::And(left, right)
+            | Node::Or(left, right)
+            | Node::Binary(_, left, right)
+            | Node::Streak(left, right) => {
                 left.walk(each);
                 right.walk(each);
             }
@@ -231,6 +248,19 @@ fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> Option<Number
         Pure::AddMonths => {
             let day = Day(i32::try_from(values[0].as_whole()?).ok()?);
             Some(Number::from(i64::from(day.add_months(i32::try_from(values[1].as_whole()?).ok()?).0)))
+        }
+        Pure::Month | Pure::MonthStart => {
+            let day = values[0].as_whole().filter(|day| (-700_000..2_900_000).contains(day))?;
+            let start = Day(day as i32).month_start();
+            let (year, month, _) = start.ymd();
+            let months = i64::from(year) * 12 + i64::from(month) - 1;
+            Some(Number::from(if function == Pure::Month { months } else { i64::from(start.0) }))
+        }
+        Pure::CodeOfKey => values[0].as_whole()?.checked_mul(1 << 64).map(Number::whole),
+        Pure::Edge => {
+            let part = |value: Number| value.as_whole().and_then(|whole| u64::try_from(whole).ok());
+            let (from, to) = (part(values[0])?, part(values[1])?);
+            i128::try_from(graph::edge(from, to)).ok().map(Number::whole)
         }
         Pure::Remainder => {
             let divisor = values[1].as_whole().filter(|divisor| *divisor > 0)?;

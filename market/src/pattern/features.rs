@@ -27,6 +27,7 @@ mod aspect {
     pub const HOLDER: u8 = 4;
     pub const REPO: u8 = 8;
     pub const OVERDUE: u8 = 16;
+    pub const SURETIES: u8 = 32;
 }
 
 /// Emits by what makes them due.
@@ -77,7 +78,7 @@ impl EmitIndex {
         let fact = sight.fact();
         for (feature, place) in &self.flows[usize::from(fact.behaviour.0)] {
             let at = &features[usize::from(*feature)];
-            let scope = BillScope { sight, registry, parameters: &[], key: None, lot: None };
+            let scope = BillScope { sight, registry, parameters: &[], key: None, lot: None, surety: None };
             let bucket = at.width.bucket(fact.biz_date, fact.event_time);
             let delta = contribution(FeatureIndex(*feature), &at.emits[usize::from(*place)], &scope, bucket, weight);
             out.extend(delta.map(|delta| FeatureDelta { count: weight, ..delta }));
@@ -93,7 +94,7 @@ impl EmitIndex {
 }
 
 fn aspects_read(emit: &Emit) -> u8 {
-    let mut reads = aspect::COUNTS;
+    let mut reads = aspect::COUNTS | if emit.each_surety { aspect::SURETIES } else { 0 };
     let nodes = emit.condition.iter().chain(&emit.key).chain(&emit.member).chain(&emit.amount).chain(&emit.from);
     for node in nodes {
         node.walk(&mut |node| {
@@ -102,7 +103,7 @@ fn aspects_read(emit: &Emit) -> u8 {
                 Node::Variable(Variable::Derived(Derived::LotRepo)) => aspect::REPO,
                 Node::Variable(Variable::Derived(Derived::LotOverdueFrom)) => aspect::OVERDUE,
                 Node::Variable(Variable::Party(Role::Holder) | Variable::Attribute(Role::Holder, _)) => aspect::HOLDER,
-                Node::Variable(Variable::Party(Role::RepoSeller)) => aspect::REPO,
+                Node::Variable(Variable::Party(Role::RepoSeller | Role::RepoBuyer)) => aspect::REPO,
                 _ => 0,
             };
         });
@@ -124,6 +125,7 @@ fn aspects_changed(outcome: &Outcome) -> u8 {
             | changed(before.status != after.status, aspect::STATUS)
             | changed(before.holder != after.holder, aspect::HOLDER)
             | changed(repo(before) != repo(after), aspect::REPO)
+            | changed(before.sureties() != after.sureties(), aspect::SURETIES)
             | changed(
                 (before.overdue_since, before.answer_due) != (after.overdue_since, after.answer_due),
                 aspect::OVERDUE,
@@ -147,13 +149,23 @@ fn stock<S: Sight, R: Registry>(
         if !counts_in_stock(lot) {
             return;
         }
-        let scope = BillScope { sight, registry, parameters: &[], key: None, lot: Some(lot) };
-        let Some(delta) = contribution(feature, emit, &scope, date, sign) else { return };
-        let same =
-            |cell: &&mut FeatureDelta| (cell.key, cell.bucket, cell.member) == (delta.key, delta.bucket, delta.member);
-        match cells.iter_mut().find(same) {
-            Some(cell) => cell.sum += delta.sum,
-            None => cells.push(delta),
+        let scope = BillScope { sight, registry, parameters: &[], key: None, lot: Some(lot), surety: None };
+        let mut add = |scope: &BillScope<'_, S, R>| {
+            let Some(delta) = contribution(feature, emit, scope, date, sign) else { return };
+            let same = |cell: &&mut FeatureDelta| {
+                (cell.key, cell.bucket, cell.member) == (delta.key, delta.bucket, delta.member)
+            };
+            match cells.iter_mut().find(same) {
+                Some(cell) => cell.sum += delta.sum,
+                None => cells.push(delta),
+            }
+        };
+        if emit.each_surety {
+            for surety in lot.sureties() {
+                add(&BillScope { surety: Some(surety), ..scope });
+            }
+        } else {
+            add(&scope);
         }
     };
     for change in &sight.outcome().changes {

@@ -29,6 +29,7 @@ pub(super) fn fold(node: Node, parameters: &[Number]) -> Node {
         Node::History(function, behaviours, arguments) => return Node::History(function, behaviours, all(arguments)),
         Node::Lookup(function, arguments) => return Node::Lookup(function, all(arguments)),
         Node::Peer(function, arguments) => return Node::Peer(function, all(arguments)),
+        Node::Streak(days, condition) => return Node::Streak(inner(days), inner(condition)),
     };
     let mut known = true;
     node.walk(&mut |part| {
@@ -40,6 +41,7 @@ pub(super) fn fold(node: Node, parameters: &[Number]) -> Node {
                 | Node::History(..)
                 | Node::Lookup(..)
                 | Node::Peer(..)
+                | Node::Streak(..)
         );
     });
     match node.value(&OnlyParameters(parameters)) {

@@ -9,8 +9,10 @@ use super::{
     alert::{AlertKey, Hit, Key, PatternIndex},
     bill_scope::{is_enterprise, lookup},
     expression::{Node, Scope as Words, values},
+    graph::{self, Graph},
     number::Number,
-    rules::{KeyForm, KeyedRule, MAX_JUMP_BASE, MAX_WINDOWS, PeerRule, Rule},
+    rules::{Judged, KeyForm, KeyedRule, MAX_JUMP_BASE, MAX_WINDOWS, PeerRule, Rule},
+    schedule::period,
     sight::{Moment, Registry},
     statistics,
     vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window},
@@ -40,10 +42,14 @@ struct KeyScope<'a, W, R> {
     key: Key,
     bucket: i64,
     peers: Option<&'a Standing>,
+    /// The member for which the condition is asked.
+    member: std::cell::Cell<Option<Member>>,
     /// Total of each window, once asked for.
     totals: [OnceCell<Cell>; MAX_WINDOWS],
     /// Members of each window, once asked for: a condition asks several times.
     members: [OnceCell<Vec<(Member, Cell)>>; MAX_WINDOWS],
+    /// The edges of the one window that is read as a graph, once asked for; with the window and the smallest sum of an edge.
+    graph: OnceCell<(usize, i128, Graph)>,
 }
 
 /// The subject and the others of its group, ascending.
@@ -61,7 +67,15 @@ pub(super) fn judge_key<W: Windows, R: Registry>(
     registry: &R,
 ) -> Judgement {
     let scope = KeyScope::new(rule, keyed, place, windows, registry, None);
-    verdict(index, rule, keyed, &scope)
+    let Some(window) = keyed.each else { return verdict(index, rule, keyed, &scope) };
+    let mut judgement = Judgement::default();
+    for (member, _) in scope.members(window) {
+        scope.member.set(Some(*member));
+        let one = verdict(index, rule, keyed, &scope);
+        judgement.hits.extend(one.hits);
+        judgement.skipped |= one.skipped;
+    }
+    judgement
 }
 
 fn verdict<W: Windows, R: Registry>(
@@ -87,6 +101,21 @@ fn verdict<W: Windows, R: Registry>(
             let events = scope.windows.members(keyed.trigger[0], scope.key, scope.bucket, scope.bucket);
             events.into_iter().map(|(event, _)| hit(AlertKey::Event(event))).collect()
         }
+        KeyForm::Market => vec![hit(AlertKey::Party(PartyId::MARKET))],
+        KeyForm::Member => scope.member_party().map(|party| hit(AlertKey::Party(party))).into_iter().collect(),
+        KeyForm::PartyAndMember => {
+            let pair = |party| hit(AlertKey::Pair(scope.key.first_party(), party));
+            scope.member_party().map(pair).into_iter().collect()
+        }
+        KeyForm::Edge => scope
+            .member
+            .get()
+            .map(|edge| {
+                let (from, to) = graph::ends(edge);
+                hit(AlertKey::Pair(PartyId::from_bits(from), PartyId::from_bits(to)))
+            })
+            .into_iter()
+            .collect(),
     };
     Judgement { hits, skipped: false }
 }
@@ -132,7 +161,16 @@ pub(super) fn judge_group<W: Windows, R: Registry>(
     let mut judgement = Judgement { hits: Vec::new(), skipped };
     for group in standings.chunk_by(|left, right| left.0 == right.0) {
         for (place, (_, metric, key)) in group.iter().enumerate() {
-            let triggers = |feature: &FeatureIndex| windows.total(*feature, *key, bucket, bucket).count != 0;
+            let (first, last) = period(peer.keyed.judged, bucket);
+            let triggers = |feature: &FeatureIndex| {
+                let mut found = false;
+                if matches!(peer.keyed.judged, Judged::EachChange | Judged::EndOfMonth) {
+                    windows.cells(*feature, *key, first, last, &mut |_, _, _| found = true);
+                } else {
+                    windows.buckets_with_facts(*feature, *key, first, last, &mut |_| found = true);
+                }
+                found
+            };
             if !peer.keyed.trigger.iter().any(triggers) {
                 continue;
             }
@@ -184,7 +222,8 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
         peers: Option<&'a Standing>,
     ) -> Self {
         let (totals, members) = ([const { OnceCell::new() }; MAX_WINDOWS], [const { OnceCell::new() }; MAX_WINDOWS]);
-        KeyScope { rule, keyed, windows, registry, key, bucket, peers, totals, members }
+        let (member, graph) = (std::cell::Cell::new(None), OnceCell::new());
+        KeyScope { rule, keyed, windows, registry, key, bucket, peers, member, totals, members, graph }
     }
 
     fn moment(&self) -> Moment {
@@ -246,6 +285,114 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
             }
         });
         Some(self.members(window).iter().any(|(member, _)| first.contains(member)))
+    }
+
+    fn member_party(&self) -> Option<PartyId> {
+        Some(PartyId::from_bits(u64::try_from(self.member.get()?).ok()?))
+    }
+
+    /// Sum of squares of shares.
+    fn herfindahl(&self, window: usize) -> Option<Number> {
+        let sum = self.total(window).sum;
+        let squares = self
+            .members(window)
+            .iter()
+            .try_fold(0i128, |squares, (_, cell)| squares.checked_add(cell.sum.checked_mul(cell.sum)?))?;
+        Number::ratio(squares, sum.checked_mul(sum)?)
+    }
+
+    /// The member of the middle fact, nearest rank.
+    fn median_member(&self, window: usize) -> Option<Number> {
+        let wanted = (self.total(window).count + 1) / 2;
+        let mut seen = 0;
+        let middle = self.members(window).iter().find(|(_, cell)| {
+            seen += cell.count;
+            cell.count > 0 && seen >= wanted
+        })?;
+        i128::try_from(middle.0).ok().map(Number::whole)
+    }
+
+    fn sum_outside(&self, window: usize, arguments: &[Number]) -> Option<Number> {
+        let other = usize::try_from(arguments.first()?.as_whole()?).ok()?;
+        let known = self.members(other);
+        let is_known = |member: &Member| known.binary_search_by_key(member, |(known, _)| *known).is_ok();
+        let outside = self.members(window).iter().filter(|(member, _)| !is_known(member));
+        Some(Number::whole(outside.map(|(_, cell)| cell.sum).sum()))
+    }
+
+    /// Of members 2n and 2n + 1, the sum of the smaller over the sum of the larger.
+    fn mirror(&self, window: usize) -> Option<Number> {
+        let (mut less, mut more) = (0i128, 0i128);
+        for both in self.members(window).chunk_by(|left, right| left.0 / 2 == right.0 / 2) {
+            let sums = both.iter().map(|(_, cell)| cell.sum);
+            more += sums.clone().max()?;
+            if both.len() == 2 {
+                less += sums.min()?;
+            }
+        }
+        Number::ratio(less, more)
+    }
+
+    /// First and last bucket of the calendar month some months before the judged day.
+    fn month(&self, months: Number) -> Option<(i64, i64)> {
+        let back = i32::try_from(months.as_whole()?).ok().filter(|back| (0..=1_200).contains(back))?;
+        let first = self.date().month_start().add_months(-back);
+        Some((first.0.into(), i64::from(first.add_months(1).0) - 1))
+    }
+
+    fn month_sum(&self, window: usize, months: Number) -> Option<Number> {
+        let (from, to) = self.month(months)?;
+        Some(Number::whole(self.windows.total(self.keyed.windows[window].feature, self.key, from, to).sum))
+    }
+
+    /// Share of the largest members in a month, ppm.
+    fn month_share(&self, window: usize, arguments: &[Number]) -> Option<Number> {
+        let count = usize::try_from(arguments.first()?.as_whole()?).ok()?;
+        let (from, to) = self.month(*arguments.get(1)?)?;
+        let feature = self.keyed.windows[window].feature;
+        let largest = self.windows.largest(feature, self.key, from, to, count);
+        let sum = self.windows.total(feature, self.key, from, to).sum;
+        let share = Number::ratio(largest.checked_mul(1_000_000)?, sum)?;
+        share.round_half_up().map(Number::whole)
+    }
+
+    /// A stock at the end of a day.
+    fn balance_at(&self, window: usize, day: Number) -> Option<Number> {
+        let day = i64::try_from(day.as_whole()?).ok()?;
+        Some(Number::whole(self.windows.total(self.keyed.windows[window].feature, self.key, i64::MIN, day).sum))
+    }
+
+    /// Mean of a stock over the ends of days.
+    fn mean_balance(&self, window: usize, arguments: &[Number]) -> Option<Number> {
+        let day = |place: usize| i64::try_from(arguments.get(place)?.as_whole()?).ok();
+        let (from, to) = (day(0)?, day(1)?);
+        let days = i128::from(to - from + 1);
+        let mut sum = 0i128;
+        self.windows.cells(self.keyed.windows[window].feature, self.key, i64::MIN, to, &mut |bucket, _, cell| {
+            // A change stays in the stock from its day on.
+            sum += cell.sum * i128::from(to - bucket.max(from) + 1);
+        });
+        Number::ratio(sum, days)?.round_half_up().map(Number::whole)
+    }
+
+    /// A window's members as the edges of a graph, those with a sum of at least `least`.
+    fn graph(&self, window: usize, least: i128) -> Option<&Graph> {
+        let (of, from, graph) = self.graph.get_or_init(|| {
+            let heavy = self.members(window).iter().filter(|(_, cell)| cell.sum >= least);
+            (window, least, Graph::new(heavy.map(|(edge, _)| *edge)))
+        });
+        // A rule reads one graph; another would need a place of its own.
+        ((*of, *from) == (window, least)).then_some(graph)
+    }
+
+    fn ring(&self, window: usize, length: Number) -> Option<Number> {
+        let length = usize::try_from(length.as_whole()?).ok()?;
+        self.graph(window, 1)?.on_cycle(self.member.get()?, length).map(Number::from)
+    }
+
+    fn component(&self, window: usize, least: Number) -> Option<Number> {
+        let size = self.graph(window, least.as_whole()?)?.component(self.member.get()?)?;
+        Some(Number::whole(size as i128))
     }
 
     /// z-score of ln(1 + sum) of the window against the `n` windows before it.
@@ -336,9 +483,11 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
         let party = |role: &Role| match role {
             Role::Key => Some(self.key.0),
             Role::OtherKey => Some(self.key.1),
+            Role::Member => self.member_party().map(PartyId::bits),
             _ => None,
         };
         match variable {
+            Variable::Derived(Derived::MemberNumber) => i128::try_from(self.member.get()?).ok().map(Number::whole),
             Variable::Party(role) => party(role).map(|bits| Number::whole(bits.into())),
             Variable::Attribute(role, field) => {
                 self.registry.attribute(PartyId::from_bits(party(role)?), None, *field, self.moment())
@@ -369,6 +518,17 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
             }
             Window::LargestMember => i128::try_from(self.largest_member(window)?).ok().map(Number::whole),
             Window::MemberCount => whole(self.member(window, *arguments.first()?).map_or(0, |cell| cell.count.into())),
+            Window::MemberSum => {
+                let wanted = Member::try_from(arguments.first()?.as_whole()?).ok()?;
+                let members = self.members(window);
+                let found = members.binary_search_by_key(&wanted, |(member, _)| *member);
+                whole(found.map_or(0, |at| members[at].1.sum))
+            }
+            Window::HalfSum => {
+                let half = Member::try_from(arguments.first()?.as_whole()?).ok()?;
+                let of_half = self.members(window).iter().filter(|(member, _)| member % 2 == half);
+                whole(of_half.map(|(_, cell)| cell.sum).sum())
+            }
             Window::MemberMean => {
                 let cell = self.member(window, *arguments.first()?)?;
                 Number::ratio(cell.sum, cell.count.into())
@@ -388,6 +548,16 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
                 whole(self.windows.sum_of_members(feature, self.key, (from, to), (first, last)))
             }
             Window::FirstAmong => self.first_among(window, arguments).map(Number::from),
+            Window::Herfindahl => self.herfindahl(window),
+            Window::MedianMember => self.median_member(window),
+            Window::SumOutside => self.sum_outside(window, arguments),
+            Window::Mirror => self.mirror(window),
+            Window::MonthSum => self.month_sum(window, *arguments.first()?),
+            Window::MonthShare => self.month_share(window, arguments),
+            Window::BalanceAt => self.balance_at(window, *arguments.first()?),
+            Window::MeanBalance => self.mean_balance(window, arguments),
+            Window::Ring => self.ring(window, *arguments.first()?),
+            Window::Component => self.component(window, *arguments.first()?),
             Window::LogJump => self.log_jump(window, arguments),
             Window::WeekdayJump => self.weekday_jump(window, arguments),
             Window::Benford => self.benford(window),
@@ -421,6 +591,26 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
             return is_enterprise(arguments[0].whole(self));
         }
         whole_of(values(arguments, self).and_then(|values| self.lookup(function, &values)))
+    }
+
+    fn streak(&self, days: i64, condition: &Node) -> Option<Number> {
+        let mut truth = condition.truth(self);
+        let mut day = self.date();
+        for _ in 1..days.clamp(1, MAX_JUMP_BASE) {
+            if truth == Some(false) {
+                return Some(false.into());
+            }
+            day = self.registry.calendar().minus(day, 1);
+            let place = (self.key, i64::from(day.0));
+            let earlier = KeyScope::new(self.rule, self.keyed, place, self.windows, self.registry, None);
+            earlier.member.set(self.member.get());
+            truth = match (truth, condition.truth(&earlier)) {
+                (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            };
+        }
+        truth.map(Number::from)
     }
 
     fn surely_fewer(&self, window: usize, least: i128) -> bool {

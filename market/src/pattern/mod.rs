@@ -42,6 +42,7 @@ mod examples;
 mod expression;
 mod features;
 mod fold;
+mod graph;
 mod judge;
 mod number;
 mod parameters;
@@ -75,6 +76,7 @@ pub use self::{
 use self::{
     features::EmitIndex,
     rules::{Compiled, KeyedRule, Rule, Scope, TimerRule, by_behaviour},
+    vocabulary::Variable,
 };
 use crate::{
     catalogue::Catalogue,
@@ -292,6 +294,37 @@ impl Patterns {
         self.compiled.rules.iter().enumerate().filter_map(reads)
     }
 
+    /// Rules on windows that read rates of the market at judgement ([`Patterns::reference_readers`] has those of parties).
+    pub fn rate_readers(&self) -> impl Iterator<Item = PatternIndex> {
+        let reads = |(place, rule): (usize, &Rule)| {
+            let mut found = false;
+            for node in rule.when.iter().chain(&rule.warn).filter(|_| keyed_of(rule).is_some()) {
+                node.walk(&mut |node| {
+                    found |= matches!(node, expression::Node::Lookup(vocabulary::Lookup::ReferenceRate, _));
+                });
+            }
+            found.then_some(PatternIndex(place as u16))
+        };
+        self.compiled.rules.iter().enumerate().filter_map(reads)
+    }
+
+    /// Rules that read reference data of the members for which they are asked, with the feature of these members.
+    pub fn member_readers(&self) -> impl Iterator<Item = (PatternIndex, FeatureIndex)> {
+        let reads = |(place, rule): (usize, &Rule)| {
+            let keyed = keyed_of(rule)?;
+            let feature = keyed.windows[keyed.each?].feature;
+            let mut found = false;
+            for node in rule.when.iter().chain(&rule.warn) {
+                node.walk(&mut |node| {
+                    let of_member = |variable: &Variable| matches!(variable, Variable::Attribute(Role::Member, _));
+                    found |= matches!(node, expression::Node::Variable(variable) if of_member(variable));
+                });
+            }
+            found.then_some((PatternIndex(place as u16), feature))
+        };
+        self.compiled.rules.iter().enumerate().filter_map(reads)
+    }
+
     /// Features whose keys a rule is judged for.
     pub fn triggers(&self, pattern: PatternIndex) -> &[FeatureIndex] {
         keyed_of(self.rule(pattern)).map_or(&[], |keyed| &keyed.trigger)
@@ -309,6 +342,16 @@ impl Patterns {
             Scope::Peer(_) => true,
             _ => false,
         }
+    }
+
+    /// The bucket at which a rule is judged for what lies in a bucket: of a week or month its last day.
+    pub fn judged_at(&self, pattern: PatternIndex, bucket: i64) -> i64 {
+        self.judged(pattern).map_or(bucket, |judged| schedule::period(judged, bucket).1)
+    }
+
+    /// First bucket whose facts are judged together with those of a bucket.
+    pub fn judged_from(&self, pattern: PatternIndex, bucket: i64) -> i64 {
+        self.judged(pattern).map_or(bucket, |judged| schedule::period(judged, bucket).0)
     }
 
     /// True for a rule that is judged for all keys of a bucket at once.

@@ -41,6 +41,9 @@ pub fn parse(text: &str, names: Names<'_>) -> Result<Node, ParseError> {
     }
 }
 
+/// `for_days(n, condition)`: the condition is asked on several days, so it is no argument like others.
+const STREAK: &str = "for_days";
+
 #[derive(Clone, PartialEq, Debug)]
 enum Token {
     Name(String),
@@ -252,6 +255,13 @@ impl Parser<'_> {
         }
         let start = self.at;
         self.at += 2;
+        if name == STREAK {
+            let days = self.choice()?;
+            self.expect(",")?;
+            let condition = self.choice()?;
+            self.expect(")")?;
+            return Ok(Node::Streak(days.into(), condition.into()));
+        }
         if let Some(function) = Pure::parse(name) {
             let arguments = self.arguments(start, name, function.arity())?;
             return Ok(Node::Pure(function, arguments));
@@ -267,8 +277,12 @@ impl Parser<'_> {
         if let Some(function) = Window::parse(name) {
             let window = self.window_name()?;
             self.take(",");
-            if function == Window::FirstAmong {
+            if matches!(function, Window::FirstAmong | Window::SumOutside) {
                 let all = Node::Constant(Number::whole(self.window_name()? as i128));
+                if function == Window::SumOutside {
+                    self.expect(")")?;
+                    return Ok(Node::Window(function, window, vec![all]));
+                }
                 self.expect(",")?;
                 let count = self.choice()?;
                 self.expect(")")?;

@@ -37,6 +37,9 @@ pub(super) struct EmitText {
     pub key: Vec<String>,
     pub member: Option<String>,
     pub amount: Option<String>,
+    /// Stock only: once for each surety of the lot, with roles guarantor and guaranteed.
+    #[serde(default)]
+    pub each_surety: bool,
     /// Stock only: first day on which the lot counts, when later than the fact.
     pub from: Option<String>,
 }
@@ -102,6 +105,8 @@ pub(super) struct RuleText {
     pub trigger: Vec<String>,
     pub judged: Option<Judged>,
     pub key: Option<String>,
+    /// The condition is asked for each member of this window.
+    pub each: Option<String>,
     pub when: Option<String>,
     pub warn: Option<String>,
     pub metric: Option<String>,

@@ -25,8 +25,12 @@ pub enum Judged {
     EndOfDay,
     /// Every day on which the triggering stock is not empty, once the clock has passed its end.
     EachDay,
+    /// Every day on which the triggering stock changes, once the clock has passed its end.
+    EachChange,
     /// On the last day (Sunday) of every week with a triggering fact, once the clock has passed its end.
     EndOfWeek,
+    /// On the last day of every month with a triggering fact, once the clock has passed its end.
+    EndOfMonth,
 }
 
 /// What the key of a bill-scope alert is.
@@ -40,6 +44,8 @@ pub enum BillKey {
     Deal,
     /// A party.
     Party(Role),
+    /// Two parties, unordered.
+    Pair(Role, Role),
 }
 
 /// How the key of a feature names an alert.
@@ -53,6 +59,14 @@ pub enum KeyForm {
     Branch,
     /// One alert a member of the judged bucket of the trigger; members are events.
     Events,
+    /// The market, whatever the key.
+    Market,
+    /// The member for which the condition holds ([`KeyedRule::each`]): a party.
+    Member,
+    /// First part and the member: two parties.
+    PartyAndMember,
+    /// The member, an edge: two parties.
+    Edge,
 }
 
 /// A rule judged at each fact of a bill.
@@ -125,6 +139,8 @@ pub struct KeyedRule {
     pub judged: Judged,
     /// Whom the alert is about.
     pub key: KeyForm,
+    /// The condition is asked for each member of this window, which role and word `member` stand for.
+    pub each: Option<usize>,
     /// Width shared by all its features.
     pub width: BucketWidth,
     /// Reads windows of other keys: all keys must be in one place.
@@ -223,6 +239,8 @@ pub struct Emit {
     pub amount: Option<Node>,
     /// Stock: first day.
     pub from: Option<Node>,
+    /// Stock: once for each surety of the lot.
+    pub each_surety: bool,
 }
 
 /// A compiled feature.
@@ -256,18 +274,31 @@ impl KeyedRule {
             let mut length = window.length? + window.before;
             for node in when {
                 node.walk(&mut |node| {
-                    if let Node::Window(function @ (Window::LogJump | Window::WeekdayJump), at, arguments) = node
+                    if let Node::Window(function, at, arguments) = node
                         && *at == place
+                        && let Some(base) = looks_back(*function)
                     {
-                        let base = arguments.first().map_or(0, Self::jump_base);
+                        let base = arguments.get(base).map_or(0, Self::jump_base);
                         length = length.max(function_reach(*function, base, window.length.unwrap_or(1)));
                     }
                 });
             }
             reach = reach.max(length - 1);
         }
-        // A week is judged on its Sunday.
-        Some(if self.judged == Judged::EndOfWeek { reach + 6 } else { reach })
+        // Earlier business days are asked the same question.
+        for node in when {
+            node.walk(&mut |node| {
+                if let Node::Streak(days, _) = node {
+                    reach += function_reach(Window::WeekdayJump, Self::jump_base(days), 1);
+                }
+            });
+        }
+        // A week is judged on its Sunday, a month on its last day.
+        Some(match self.judged {
+            Judged::EndOfWeek => reach + 6,
+            Judged::EndOfMonth => reach + 30,
+            _ => reach,
+        })
     }
 
     /// Where the parameter is no constant, an upper bound serves, as judging again never harms.
@@ -283,14 +314,25 @@ impl KeyedRule {
 pub const MAX_TIMERS: usize = 32;
 
 /// Most windows of one rule.
-pub const MAX_WINDOWS: usize = 4;
+pub const MAX_WINDOWS: usize = 6;
 
 /// Most periods that a jump may look back; larger parameters are cut to it.
 pub const MAX_JUMP_BASE: i64 = 130;
 
+/// Place of the argument that says how many periods a function looks back.
+fn looks_back(function: Window) -> Option<usize> {
+    match function {
+        Window::LogJump | Window::WeekdayJump => Some(0),
+        Window::MonthSum => Some(0),
+        Window::MonthShare => Some(1),
+        _ => None,
+    }
+}
+
 fn function_reach(function: Window, base: i64, length: i64) -> i64 {
     match function {
         Window::LogJump => (base + 1) * length,
+        Window::MonthSum | Window::MonthShare => (base + 1) * 31,
         // n business days lie within twice as many days and the longest holiday.
         _ => base * 2 + 30,
     }

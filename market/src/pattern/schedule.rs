@@ -40,6 +40,22 @@ pub(super) fn judged_buckets(keyed: &KeyedRule, key: Key, from: i64, to: i64, wi
                     }
                 });
             }
+            Judged::EndOfMonth => {
+                // Stocks have no facts: any change makes the month due.
+                windows.cells(*feature, key, period(keyed.judged, from).0, to, &mut |bucket, _, _| {
+                    let end = period(keyed.judged, bucket).1;
+                    if (from..=to).contains(&end) && buckets.last() != Some(&end) {
+                        buckets.push(end);
+                    }
+                });
+            }
+            Judged::EachChange => {
+                windows.cells(*feature, key, from, to, &mut |bucket, _, _| {
+                    if buckets.last() != Some(&bucket) {
+                        buckets.push(bucket);
+                    }
+                });
+            }
             Judged::EachDay => {
                 let mut changes: Vec<(i64, i128)> = Vec::new();
                 windows.cells(*feature, key, i64::MIN, to, &mut |bucket, _, cell| changes.push((bucket, cell.sum)));
@@ -80,6 +96,22 @@ pub(super) fn readers(rules: &[Rule], feature: FeatureIndex) -> Vec<Reader> {
     readers
 }
 
+/// First and last bucket of the period that a bucket lies in: what lies in it is judged at its last.
+pub(super) fn period(judged: Judged, bucket: i64) -> (i64, i64) {
+    match judged {
+        Judged::EndOfWeek => (end_of_week(bucket) - 6, end_of_week(bucket)),
+        Judged::EndOfMonth => {
+            let first = Day(bucket.clamp(i64::from(FIRST_DAY), i64::from(LAST_DAY)) as i32).month_start();
+            (i64::from(first.0), i64::from(first.add_months(1).0) - 1)
+        }
+        _ => (bucket, bucket),
+    }
+}
+
+/// Days beyond which months are not counted: year 1 and year 9999, as `i32` days; spans may be open.
+const FIRST_DAY: i32 = -719_162;
+const LAST_DAY: i32 = 2_932_896;
+
 /// Date of the last day of the week (Sunday) in which a day lies, as a bucket.
 fn end_of_week(bucket: i64) -> i64 {
     let day = Day(bucket as i32);
@@ -104,5 +136,11 @@ mod tests {
         let sunday = i64::from(Day::parse("2025-10-12").unwrap().0);
         assert_eq!(end_of_week(i64::from(monday.0)), sunday);
         assert_eq!(end_of_week(sunday), sunday);
+        let march = |day: &str| i64::from(Day::parse(day).unwrap().0);
+        let whole = (march("2025-03-01"), march("2025-03-31"));
+        assert_eq!(period(Judged::EndOfMonth, march("2025-03-01")), whole);
+        assert_eq!(period(Judged::EndOfMonth, march("2025-03-31")), whole);
+        period(Judged::EndOfMonth, i64::MIN);
+        period(Judged::EndOfMonth, i64::MAX);
     }
 }

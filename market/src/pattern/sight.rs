@@ -76,10 +76,14 @@ pub trait Registry {
     fn known(&self, party: PartyId, moment: Moment) -> bool;
     /// `related(a, b)` of derived.csv; `None` when they are not, as far as is known, but one of them is not registered.
     fn related(&self, left: PartyId, right: PartyId, moment: Moment) -> Option<bool>;
+    /// The enterprise has a special flag; `None` when it is not registered.
+    fn has_flag(&self, party: PartyId, flag: Code, moment: Moment) -> Option<bool>;
     /// On an active MST.BLK list.
     fn watch_listed(&self, party: PartyId, moment: Moment) -> bool;
     /// `curve_e4(class, days, date)` from REF.CRV points; `None` when the class has no point.
     fn curve_e4(&self, class: Code, days: i64, moment: Moment) -> Option<i64>;
+    /// Deposit or benchmark rate of a kind at the tenor nearest to so many days; `None` when none was published.
+    fn reference_rate_e4(&self, kind: Code, days: i64, moment: Moment) -> Option<i64>;
     /// Weight of (buyer section, supplier section) in trade_matrix.csv; 1 when a section is unknown.
     fn trade_weight(&self, buyer: PartyId, supplier: PartyId, moment: Moment) -> i64;
     /// Business days.

@@ -86,6 +86,14 @@ words! {
         Key = "key",
         /// Second party of the key being judged.
         OtherKey = "other_key",
+        /// The member being judged, of a rule that asks for each (`each`).
+        Member = "member",
+        /// From whom the seller had the range: the holder before the one before.
+        Source = "source",
+        /// Who guarantees a lot (stock for each surety).
+        Guarantor = "guarantor",
+        /// For whom (stock for each surety).
+        Guaranteed = "guaranteed",
     }
 }
 
@@ -124,10 +132,24 @@ words! {
         EventId = "event_id",
         /// Bill id, as one number that distinguishes bills.
         BillId = "bill_id",
+        /// channel of the registration.
+        BillChannel = "bill_channel",
+        /// The header says that the bill can be split.
+        BillDivisible = "bill_divisible",
+        /// The market as a party: key of what is asked once for all.
+        Market = "market",
+        /// Member being judged, as a number, of a rule that asks for each (`each`).
+        MemberNumber = "member_number",
         /// discounter_inst as the branch of a discount.
         DiscounterBranch = "discounter_branch",
         /// Lot length in fen (stock scope).
         LotFen = "lot_fen",
+        /// Part of the acceptance margin that falls to the lot, fen, half up (stock scope).
+        LotMargin = "lot_margin_fen",
+        /// Behaviour that gave the surety (stock for each surety): 'GUA.SGN'.
+        SuretyKind = "surety_kind",
+        /// What the surety covers of the lot, fen (stock for each surety).
+        SuretyFen = "surety_fen",
         /// status of the lot (stock scope): 'CS03'.
         LotStatus = "lot_status",
 
@@ -153,6 +175,14 @@ words! {
         Round = "round" / (1, 1),
         /// `add_months(day, n)`
         AddMonths = "add_months" / (2, 2),
+        /// `month(day)`: months since year 0.
+        Month = "month" / (1, 1),
+        /// `month_start(day)`: first day of its month.
+        MonthStart = "month_start" / (1, 1),
+        /// `code(key)`: a code that stands as part of a key.
+        CodeOfKey = "code" / (1, 1),
+        /// `edge(a, b)`: two parties as one member.
+        Edge = "edge" / (2, 2),
         /// `remainder(x, n)`
         Remainder = "remainder" / (2, 2),
         /// `first_digit(x)`: 1..9
@@ -179,6 +209,10 @@ words! {
         LargestMember = "largest_member" / (0, 0),
         /// `member_count(w, m)`: facts of one member.
         MemberCount = "member_count" / (1, 1),
+        /// `member_sum(w, m)`: sum of one member.
+        MemberSum = "member_sum" / (1, 1),
+        /// `half_sum(w, h)`: sum of the members 2n + h.
+        HalfSum = "half_sum" / (1, 1),
         /// `member_mean(w, m)`: mean amount of one member.
         MemberMean = "member_mean" / (1, 1),
         /// `distinct_above(w, x)`: members with a mean amount above x.
@@ -193,6 +227,26 @@ words! {
         WeekdayJump = "weekday_jump" / (2, 2),
         /// `benford(w)`: chi-square of member counts 1..9 against Benford's law.
         Benford = "benford" / (0, 0),
+        /// `hhi(w)`: sum of the squares of the members' shares (Herfindahl index).
+        Herfindahl = "hhi" / (0, 0),
+        /// `median_member(w)`: nearest rank over the facts, each standing for its member.
+        MedianMember = "median_member" / (0, 0),
+        /// `sum_outside(w, other)`: sum of the members that `other` does not show.
+        SumOutside = "sum_outside" / (1, 1),
+        /// `mirror(w)`: of members 2n and 2n + 1, the sum of the smaller sums over the sum of the larger (Jaccard by amount).
+        Mirror = "mirror" / (0, 0),
+        /// `month_sum(w, n)`: sum of the calendar month n months before.
+        MonthSum = "month_sum" / (1, 1),
+        /// `month_share(w, m, n)`: share of the m largest members in the calendar month n months before, ppm, half up.
+        MonthShare = "month_share" / (2, 2),
+        /// `balance_at(w, day)`: sum of a stock up to the end of a day.
+        BalanceAt = "balance_at" / (1, 1),
+        /// `mean_balance(w, from, to)`: mean of a stock over the ends of days, fen, half up.
+        MeanBalance = "mean_balance" / (2, 2),
+        /// `ring(w, n)`: the member being judged, an edge, lies on a cycle of n edges of `w`.
+        Ring = "ring" / (1, 1),
+        /// `component(w, min_fen)`: parties that reach both ends of the judged edge and are reached, over edges from min_fen on.
+        Component = "component" / (1, 1),
         /// `triangle(w, min_fen, balance)`: the judged edge closes a triangle (collective).
         Triangle = "triangle" / (2, 2),
     }
@@ -221,6 +275,21 @@ words! {
         Provinces = "provinces" / (1, 1),
         /// `against_trade_run()`: consecutive endorsements up to now with trade weight 0.
         AgainstTradeRun = "against_trade_run" / (0, 0),
+        /// `held_hours()`: whole hours for which the last holder had held the range.
+        HeldHours = "held_hours" / (0, 0),
+        /// `came_by('A')`: the last holder had the range by such a fact.
+        CameBy = "came_by" / (0, 0),
+        /// `bought_rate(days)`: rate at which the last holder bought the range (IBT.SET) at most so many days before.
+        BoughtRate = "bought_rate" / (1, 1),
+        /// `endorsees_on_day()`: distinct endorsees of parts of the bill with the fact's business date.
+        EndorseesOnDay = "endorsees_on_day" / (0, 0),
+        /// `reassembled(days, n)`: of what the new holder gave away within so many days, the share that it holds again, when
+        /// it came back through at least n first takers; else 0.
+        Reassembled = "reassembled" / (2, 2),
+        /// `repo_before('BRP.SET')`: some lot in the range was out on a repo opened so before the fact.
+        RepoBefore = "repo_before" / (0, 0),
+        /// `carves()`: ranges that the fact carved out (SPL.OUT).
+        Carves = "carves" / (0, 0),
         /// `state_before('CS03', 'TF0303')`: some lot in the range had this status and flag before the fact.
         StateBefore = "state_before" / (2, 2),
         /// `risk_before('RS01', ...)`: some lot in the range had this risk before the fact.
@@ -255,11 +324,17 @@ words! {
         TradeWeight = "trade_weight" / (2, 2),
         /// `watch_listed(p)`: on an active MST.BLK list.
         WatchListed = "watch_listed" / (1, 1),
+        /// `has_flag(p, 'LGFV')`: a special flag of an enterprise.
+        HasFlag = "has_flag" / (2, 2),
         /// `is_enterprise(p)`
         IsEnterprise = "is_enterprise" / (1, 1),
         /// `tier(p)`: tier of an institution.
         Tier = "tier" / (1, 1),
-        /// `business_day(day, n)`: the n-th business day after a day.
+        /// `reference_rate('RK07', days)`: deposit or benchmark rate at the tenor nearest to so many days.
+        ReferenceRate = "reference_rate" / (2, 2),
+        /// `head_office(branch)`: the legal institution of a branch.
+        HeadOffice = "head_office" / (1, 1),
+        /// `business_day(day, n)`: the n-th business day after a day; before it when n is negative.
         BusinessDay = "business_day" / (2, 2),
     }
 }

@@ -68,6 +68,7 @@ impl Node {
             Node::Peer(function, arguments) => {
                 whole_of(values(arguments, scope).and_then(|arguments| scope.peer(*function, &arguments)))
             }
+            Node::Streak(..) => whole_of(self.value(scope)),
         }
     }
 }
@@ -192,7 +193,7 @@ fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> i128 {
             }
             _ => UNKNOWN,
         },
-        Pure::AddMonths => UNKNOWN,
+        Pure::AddMonths | Pure::Month | Pure::MonthStart | Pure::Edge | Pure::CodeOfKey => UNKNOWN,
     }
 }
 

@@ -40,6 +40,8 @@ struct Wanted<'a> {
     cells: Vec<CellRange>,
     /// Every key with the same first part counts as named.
     any_second: bool,
+    /// Every key does: the alert names the market, or a member.
+    any_key: bool,
     /// For rules on cycles: the feature of edges and the corner into which they lead.
     edges_into: Option<(FeatureIndex, u64)>,
 }
@@ -54,10 +56,14 @@ pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<
         pattern,
         key: &alert.key,
         date: Day(alert.biz_day),
-        parties: features::keys(&alert.key).filter(|_| patterns.subject(pattern) == Subject::Parties),
+        parties: features::keys(&alert.key).filter(|_| patterns.subject(pattern) == Subject::Parties).map(|key| {
+            // The member stands in the alert, not in the key that was judged.
+            if patterns.key_is_first_of_pair(pattern) { Key(key.0, 0) } else { key }
+        }),
         judged: question.judged_keys.iter().filter_map(|key| features::keys(key)).collect(),
         cells: Vec::new(),
         any_second: patterns.key_is_wider(pattern),
+        any_key: patterns.key_is_elsewhere(pattern),
         edges_into: None,
     };
     let mut answer = v1::ExplainAlertResponse::default();
@@ -103,18 +109,23 @@ fn places(shard: &Shard, wanted: &Wanted<'_>) -> (Vec<(Key, i64)>, bool) {
         BucketWidth::Millis(ms) => wanted.date.start_ms().div_euclid(ms)..=(wanted.date.end_ms() - 1).div_euclid(ms),
     };
     let store = windows.windows_of(wanted.pattern);
+    let (first, last) = (patterns.judged_from(wanted.pattern, *buckets.start()), *buckets.end());
     let has = |key: Key| {
-        triggers.iter().any(|feature| store.total(*feature, key, *buckets.start(), *buckets.end()).count != 0)
+        let mut found = false;
+        for feature in triggers {
+            store.cells(*feature, key, first, last, &mut |_, _, _| found = true);
+        }
+        found
     };
     let judged_here =
         |key: Key| if patterns.compares(wanted.pattern) { windows.owns(wanted.pattern) } else { has(key) };
     if let Some(key) = wanted.parties {
-        if wanted.any_second {
+        if wanted.any_second || wanted.any_key {
             let mut places = vec![(key, *buckets.start()), (key, *buckets.end())];
             let mut owner = patterns.compares(wanted.pattern) && windows.owns(wanted.pattern);
             for feature in triggers {
                 store.keys(*feature, &mut |pair| {
-                    if pair.0 == key.0 && has(pair) {
+                    if (wanted.any_key || pair.0 == key.0) && has(pair) {
                         owner |= !patterns.compares(wanted.pattern);
                         places.push((pair, *buckets.end()));
                     }
@@ -182,7 +193,7 @@ fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
     if let Some(key) = wanted.parties {
         // A fact hits or feeds under a party only when it names the party; groups are named by nobody.
         let is_group = |bits: u64| bits >> 60 == PartyId::group(0).bits() >> 60;
-        if !is_group(key.0) && !is_group(key.1) && wanted.edges_into.is_none() {
+        if !wanted.any_key && !is_group(key.0) && !is_group(key.1) && wanted.edges_into.is_none() {
             candidates = Some(lives.readers_of(key.0).collect());
         }
     } else if shard.patterns().subject(wanted.pattern) == Subject::Bill {
@@ -239,7 +250,8 @@ fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, home: Home, records: &[Fact])
     let due = waiting.filter_map(|record| patterns.orphan_correction(record)).chain(patterns.due(&timers));
     let feeds = |delta: &billwatch_market::pattern::FeatureDelta| {
         let in_range = |range: &CellRange| {
-            let is_named = range.key == delta.key || (wanted.any_second && range.key.0 == delta.key.0);
+            let is_named =
+                wanted.any_key || range.key == delta.key || (wanted.any_second && range.key.0 == delta.key.0);
             range.feature == delta.feature && is_named && (range.from..=range.to).contains(&delta.bucket)
         };
         let closes =

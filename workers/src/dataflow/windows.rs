@@ -76,6 +76,9 @@ pub struct Windows {
     keys_of_party: HashMap<PartyId, Vec<(FeatureIndex, Key)>>,
     reads_reference: Vec<bool>,
     reference_rules: Vec<PatternIndex>,
+    /// Rules that read rates of the market, and those that read reference data of members.
+    rate_rules: Vec<PatternIndex>,
+    member_rules: Vec<(PatternIndex, FeatureIndex)>,
     each_day: Vec<PatternIndex>,
     /// Rules that compare keys and are judged here.
     own_rules: Vec<bool>,
@@ -115,6 +118,8 @@ impl Windows {
             keys_of_party: HashMap::new(),
             reads_reference,
             reference_rules,
+            rate_rules: patterns.rate_readers().collect(),
+            member_rules: patterns.member_readers().collect(),
             each_day: rules()
                 .filter(|rule| patterns.judged(*rule) == Some(Judged::EachDay))
                 .filter(|rule| !patterns.compares(*rule) || owns(*rule))
@@ -189,7 +194,23 @@ impl Windows {
     }
 
     /// Reference data of a party changed from an instant on (ms): its judgements are made again.
+    /// [`PartyId::MARKET`]: a rate of the market did.
     pub fn reference_changed(&mut self, patterns: &Patterns, party: PartyId, from: i64) {
+        let members = self.member_rules.iter().filter(|_| party != PartyId::MARKET);
+        let rates = self.rate_rules.iter().filter(|_| party == PartyId::MARKET);
+        let everywhere = rates.map(|rule| (*rule, None)).chain(members.map(|(rule, feature)| (*rule, Some(*feature))));
+        for (rule, of) in everywhere {
+            let Some(width) = patterns.triggers(rule).first().map(|feature| patterns.width(*feature)) else { continue };
+            let span = Span { from: width.bucket(billwatch_market::ids::Day::of_time(from), from), to: i64::MAX };
+            for feature in patterns.triggers(rule) {
+                self.keyed.keys(*feature, &mut |key| {
+                    let has = |of| !self.keyed.member(of, key, i64::MIN, i64::MAX, party.bits().into()).is_empty();
+                    if of.is_none_or(has) {
+                        self.dirty.entry((rule, key)).and_modify(|known| known.widen(span)).or_insert(span);
+                    }
+                });
+            }
+        }
         let keys = self.keys_of_party.get(&party).map_or(&[][..], Vec::as_slice);
         for rule in &self.reference_rules {
             let triggers = patterns.triggers(*rule);
@@ -233,9 +254,14 @@ impl Windows {
         }
         for (pattern, span) in std::mem::take(&mut self.dirty_groups) {
             let mut buckets = BTreeSet::new();
+            // Facts of a whole month are judged at its end.
+            let first = patterns.judged_from(pattern, span.from);
             for feature in patterns.triggers(pattern) {
-                self.collective.buckets(*feature, span.from, span.to, |bucket| {
-                    buckets.insert(bucket);
+                self.collective.buckets(*feature, first, span.to, |bucket| {
+                    let bucket = patterns.judged_at(pattern, bucket);
+                    if (span.from..=span.to).contains(&bucket) {
+                        buckets.insert(bucket);
+                    }
                 });
             }
             places.extend(buckets.into_iter().map(|bucket| (Place { pattern, key: ALL_KEYS, bucket }, true)));
@@ -466,7 +492,7 @@ impl Windows {
         self.clock = clock;
         for place in 0..patterns.rule_count() {
             let pattern = PatternIndex(place as u16);
-            let waits = matches!(patterns.judged(pattern), Some(Judged::EndOfDay | Judged::EndOfWeek));
+            let waits = !matches!(patterns.judged(pattern), None | Some(Judged::AtFact | Judged::EachDay));
             if !waits || (patterns.compares(pattern) && !self.own_rules[place]) {
                 continue;
             }
@@ -475,6 +501,7 @@ impl Windows {
             for feature in patterns.triggers(pattern) {
                 if patterns.is_group(pattern) {
                     windows.buckets(*feature, i64::MIN, i64::MAX, |bucket| {
+                        let bucket = patterns.judged_at(pattern, bucket);
                         found.insert(Place { pattern, key: ALL_KEYS, bucket });
                     });
                 } else {

@@ -153,7 +153,12 @@ impl Lives {
                     lives.extend(self.find_bill(bill).filter(|dense| self.read_since(*dense, from)));
                 }
                 // Read by class, kind or credit code, which no fact names: whoever lived then.
-                Read::Curve(_) | Read::Rate(_) | Read::CreditCode(_) => self.everybody_since(from, &mut lives),
+                Read::Curve(_) | Read::Rate(_) | Read::CreditCode(_) => {
+                    self.everybody_since(from, &mut lives);
+                    if matches!(subject, Read::Rate(_)) {
+                        self.reference_changes.push((PartyId::MARKET, from));
+                    }
+                }
             }
         }
         branches.sort_unstable();
