@@ -2,8 +2,12 @@
 
 use super::{
     holds,
-    market::{Market, Terms, bank, day, ent, yuan},
+    market::{Market, Terms, bank, day, ent, range, yuan},
     quiet,
+};
+use crate::{
+    fact::{Field, Value},
+    ids::PartyId,
 };
 
 #[test]
@@ -90,4 +94,133 @@ fn p083_triangular_issuance() {
     let (market, ids) = case(faces, "2025-03-01");
     let all: Vec<String> = ids.iter().map(|id| format!("{id} 2025-03-01")).collect();
     holds("P083", &market, &all.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn p084_mutual_repo() {
+    let case = |there: i64, back: i64| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        for (face, from, to) in [(there, 2, 3), (back, 3, 2)] {
+            let bill = market.discounted(&Terms { face, ..Terms::default() }, bank(from), 12_000);
+            market.repo(bill, bank(from), bank(to), &[]);
+        }
+        market
+    };
+    let pair = "100102,100103 2025-03-03";
+    holds("P084", &case(yuan(125_000_000), yuan(100_000_000)), &[pair]);
+    holds("P084", &case(yuan(100_000_000), yuan(125_000_000)), &[pair]);
+    quiet("P084", &case(yuan(125_000_000) + 2, yuan(100_000_000)));
+    quiet("P084", &case(yuan(100_000_000), yuan(100_000_000) - 1));
+}
+
+#[test]
+fn p085_discount_cash_returns() {
+    let case = |back: i64, on: &str, drawn: bool| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        let bill = market.draw(&Terms::default());
+        market.discount(bill, ent(2), bank(2), 12_000);
+        market.last().set(Field::PayFen, Value::Int(yuan(1_000_000)));
+        market.at(on, "09:00");
+        if drawn {
+            market.accept(&Terms { drawer: ent(2), payee: ent(1), face: back, ..Terms::default() });
+        } else {
+            let other = market.draw(&Terms { drawer: ent(9), face: back, ..Terms::default() });
+            market.endorse(other, ent(2), ent(1));
+        }
+        market
+    };
+    let pair = "E0000000001,E0000000002 2025-03-08";
+    for drawn in [false, true] {
+        holds("P085", &case(yuan(800_000), "2025-03-08", drawn), &[pair]);
+        holds("P085", &case(yuan(1_100_000), "2025-03-08", drawn), &[pair]);
+        quiet("P085", &case(yuan(800_000) - 1, "2025-03-08", drawn));
+        quiet("P085", &case(yuan(1_100_000) + 1, "2025-03-08", drawn));
+        quiet("P085", &case(yuan(800_000), "2025-03-09", drawn));
+    }
+}
+
+#[test]
+fn p086_wash_trade() {
+    let case = |face: i64, more: i64, rate: i64, on: &str| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        let bill = market.discounted(&Terms { face, ..Terms::default() }, bank(2), 12_000);
+        let other = market.discounted(&Terms { face: more, ..Terms::default() }, bank(3), 12_000);
+        market.sell(bill, bank(2), bank(3), 12_000, "D1");
+        market.at(on, "15:00").sell(bill, bank(3), bank(2), rate, "D2");
+        market.sell(other, bank(3), bank(2), rate, "D3");
+        market
+    };
+    let (least, quarter) = (yuan(100_000_000), yuan(25_000_000));
+    holds("P086", &case(least, quarter, 12_500, "2025-03-03"), &["100102,100103 2025-03-03"]);
+    quiet("P086", &case(least, quarter, 12_501, "2025-03-03"));
+    quiet("P086", &case(least, quarter + 1, 12_500, "2025-03-03"));
+    quiet("P086", &case(least - 1, 1, 12_500, "2025-03-03"));
+    quiet("P086", &case(least, quarter, 12_500, "2025-03-04"));
+}
+
+#[test]
+fn p087_guarantee_ring() {
+    let case = |last: i64, ring: bool| {
+        let mut market = Market::new();
+        let faces = [yuan(10_000_000), yuan(10_000_000), last];
+        for (place, (drawer, guarantor)) in
+            [(11, 12), (12, 13), (13, if ring { 11 } else { 14 })].into_iter().enumerate()
+        {
+            market.on(day("2025-03-03").plus(place as i32), "09:00");
+            super::fans::guarantee(&mut market, drawer, guarantor, faces[place]);
+        }
+        market
+    };
+    // The last guarantee closes it: 11 for 13.
+    holds("P087", &case(yuan(10_000_000), true), &["E0000000011,E0000000013 2025-03-05"]);
+    quiet("P087", &case(yuan(10_000_000) - 1, true));
+    quiet("P087", &case(yuan(10_000_000), false));
+}
+
+#[test]
+fn p088_group_members_accept_in_turn() {
+    let case = |last_on: &str, acceptor: u64, kind: &'static str| {
+        let mut market = Market::new();
+        for number in 1..=3 {
+            market.register(number, &[(Field::GroupId, Value::Party(PartyId::group(1)))]);
+        }
+        for (drawer, acceptor, on) in [(1, 2, "2025-03-01"), (2, 3, "2025-03-02"), (3, acceptor, last_on)] {
+            market.at(on, "09:00").accept(&Terms {
+                kind,
+                drawer: ent(drawer),
+                acceptor: ent(acceptor),
+                payee: ent(9),
+                ..Terms::default()
+            });
+        }
+        market
+    };
+    holds("P088", &case("2025-05-29", 1, "CAB"), &["G000001 2025-05-29"]);
+    quiet("P088", &case("2025-05-30", 1, "CAB"));
+    quiet("P088", &case("2025-05-29", 4, "CAB"));
+    quiet("P088", &case("2025-05-29", 2, "CAB"));
+}
+
+#[test]
+fn p089_parts_come_back() {
+    let case = |kept: u64, second: u64, on: &str| {
+        let mut market = Market::new();
+        market.at("2025-03-01", "09:00");
+        let bill = market.draw(&Terms { divisible: true, ..Terms::default() });
+        let (one, two, rest) = (range(1, 1_000), range(1_001, 2_000), range(2_001, 2_000 + kept));
+        market.endorse_part(bill, one, ent(2), ent(3));
+        market.endorse_part(bill, two, ent(2), ent(second));
+        market.endorse_part(bill, rest, ent(2), ent(5));
+        market.at(on, "09:00").endorse_part(bill, one, ent(3), ent(2));
+        market.endorse_part(bill, two, ent(second), ent(2));
+        (market, bill)
+    };
+    let (market, bill) = case(2_000, 4, "2025-03-30");
+    holds("P089", &market, &[&format!("{bill} 2025-03-30")]);
+    quiet("P089", &case(2_001, 4, "2025-03-30").0);
+    quiet("P089", &case(2_000, 3, "2025-03-30").0);
+    quiet("P089", &case(2_000, 4, "2025-03-31").0);
 }

@@ -318,6 +318,42 @@ impl Market {
         self.fact("IBT.SET", about, PartyId::SYSTEM, to, &fields)
     }
 
+    /// RPO.QTE and RPO.SET of a whole bill for seven days, with these fields beside.
+    pub fn repo(&mut self, bill: BillId, from: PartyId, to: PartyId, fields: &[(Field, Value)]) -> EventId {
+        let about = Some((bill, Range::WHOLE));
+        let deal = (Field::DealId, text(&format!("RP{}", self.facts.len())));
+        self.fact("RPO.QTE", about, from, to, std::slice::from_ref(&deal));
+        let sides = [deal, (Field::SellerId, Value::Party(from)), (Field::BuyerId, Value::Party(to))];
+        let all = [&sides[..], &[(Field::RepoDays, int(7)), (Field::FirstFen, int(yuan(1_000_000)))], fields].concat();
+        self.fact("RPO.SET", about, PartyId::SYSTEM, to, &all)
+    }
+
+    /// A new bill of these terms, discounted at once by a bank.
+    pub fn discounted(&mut self, terms: &Terms, by: PartyId, rate_e4: i64) -> BillId {
+        let bill = self.draw(terms);
+        self.discount(bill, terms.payee, by, rate_e4);
+        bill
+    }
+
+    /// Registers a bank of a type, or registers it again with other data.
+    pub fn bank(&mut self, number: u64, kind: &str, changes: &[(Field, Value)]) {
+        let mut fields = vec![
+            (Field::ParticipantCode, Value::Inst(InstId((100_100 + number) as u32 * 1000 + 1))),
+            (Field::LegalInstId, Value::Party(bank(number))),
+            (Field::InstType, code(kind)),
+            (Field::Province, code("330000")),
+        ];
+        fields.extend_from_slice(changes);
+        self.fact("MST.ISN", None, PartyId::SYSTEM, bank(number), &fields);
+    }
+
+    /// MST.FIN of a bank or MST.ENF of an enterprise with one figure.
+    pub fn figure(&mut self, of: PartyId, field: Field, fen: i64) {
+        let (behaviour, subject) =
+            if of.is_enterprise() { ("MST.ENF", Field::EntId) } else { ("MST.FIN", Field::LegalInstId) };
+        self.fact(behaviour, None, of, PartyId::SYSTEM, &[(subject, Value::Party(of)), (field, int(fen))]);
+    }
+
     /// PAY.MAT, then PAY.REQ by the holder, on the day set.
     pub fn present(&mut self, bill: BillId, holder: PartyId, acceptor: PartyId) -> EventId {
         let about = Some((bill, Range::WHOLE));

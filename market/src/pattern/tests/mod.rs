@@ -6,6 +6,7 @@
 mod chains;
 mod concentration;
 mod cycles;
+mod fans;
 mod incremental;
 mod lifecycle;
 mod market;

@@ -2,11 +2,11 @@
 
 use super::{
     alerts_of, holds, judge,
-    market::{Market, Terms, bank, code, ent, yuan},
+    market::{Market, Terms, bank, code, ent, int, yuan},
     quiet,
 };
 use crate::{
-    fact::{Field, Value},
+    fact::{Field, Range, Value},
     ids::{InstId, PartyId},
 };
 
@@ -108,4 +108,222 @@ fn p169_margin_ratio_among_peers() {
     let mut early = case(yuan(200_000));
     early.set_clock(early.today().end_ms() - 2);
     quiet("P169", &early);
+}
+
+/// Eleven joint-stock banks, 11 to 21: ten peers for the last.
+const BANKS: std::ops::RangeInclusive<u64> = 11..=21;
+const SUBJECT: u64 = 21;
+
+fn with_banks(count: u64) -> Market {
+    let mut market = Market::new();
+    for number in BANKS.skip(11 - count as usize) {
+        market.bank(number, "208", &[]);
+    }
+    market
+}
+
+#[test]
+fn p163_growth_of_acceptance() {
+    let case = |more: i64, count: u64| {
+        let mut market = with_banks(count);
+        for (day, face) in [("2025-03-03", yuan(1_000_000)), ("2026-03-03", yuan(100_000))] {
+            market.at(day, "09:00");
+            for number in BANKS {
+                let face = face + if number == SUBJECT && face == yuan(100_000) { more } else { 0 };
+                market.accept(&Terms { acceptor: bank(number), face, ..Terms::default() });
+            }
+        }
+        market.clock_at_end_of("2026-03-31");
+        market
+    };
+    // Parts per million: one CNY of a million.
+    holds("P163", &case(yuan(1), 11), &["100121 2026-03-31"]);
+    quiet("P163", &case(0, 11));
+    quiet("P163", &case(yuan(1), 10));
+    let mut early = case(yuan(1), 11);
+    early.clock_at_end_of("2026-03-30");
+    quiet("P163", &early);
+}
+
+#[test]
+fn p166_hops_of_bills_drawn() {
+    let case = |more: bool, bills: usize| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        for drawer in [30, 31, 32] {
+            for number in 0..bills {
+                let bill = market.draw(&Terms { drawer: ent(drawer), ..Terms::default() });
+                market.endorse(bill, ent(2), ent(3));
+                if more && drawer == 32 && number == 0 {
+                    market.endorse(bill, ent(3), ent(4));
+                }
+            }
+        }
+        market.clock_at_end_of("2025-03-31");
+        market
+    };
+    holds("P166", &case(true, 30), &["E0000000032 2025-03-31"]);
+    quiet("P166", &case(false, 30));
+    quiet("P166", &case(true, 29));
+}
+
+#[test]
+fn p167_dependence_on_repo() {
+    let case = |less: i64, count: u64| {
+        let mut market = with_banks(count);
+        market.at("2025-03-03", "09:00");
+        for number in BANKS {
+            let face = yuan(1_000_000) - if number == SUBJECT { less } else { 0 };
+            market.discounted(&Terms { face, ..Terms::default() }, bank(number), 12_000);
+            let bill = market.discounted(&Terms::default(), bank(number), 12_000);
+            market.repo(bill, bank(number), bank(1), &[]);
+        }
+        market.clock_at_end_of("2025-03-31");
+        market
+    };
+    holds("P167", &case(yuan(4), 11), &["100121 2025-03-31"]);
+    quiet("P167", &case(0, 11));
+    quiet("P167", &case(yuan(4), 10));
+}
+
+#[test]
+fn p168_one_branch_among_its_own() {
+    let case = |large: i64, other: i64| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        for (branch, face) in [(1u32, large), (2, other)] {
+            market.discounted(&Terms { face, ..Terms::default() }, bank(2), 12_000);
+            market.last().set(Field::DiscounterInst, Value::Inst(InstId(100_102_000 + branch)));
+        }
+        market.clock_at_end_of("2025-03-31");
+        market
+    };
+    let billion = yuan(1_000_000_000);
+    holds("P168", &case(billion + 1, billion), &["100102001 2025-03-31"]);
+    quiet("P168", &case(billion, billion - 1));
+    quiet("P168", &case(billion + 1, billion + 1));
+}
+
+#[test]
+fn p170_drawn_to_revenue() {
+    let case = |more: i64, others: u64| {
+        let mut market = Market::new();
+        market.at("2025-01-31", "09:00");
+        for number in 30..=30 + others {
+            market.figure(ent(number), Field::Revenue12mFen, yuan(1_000_000));
+        }
+        market.at("2025-03-03", "09:00");
+        for number in 30..=30 + others {
+            let face = yuan(100_000) + if number == 30 + others { more } else { 0 };
+            market.accept(&Terms { drawer: ent(number), face, ..Terms::default() });
+        }
+        market.clock_at_end_of("2025-03-31");
+        market
+    };
+    holds("P170", &case(yuan(1), 10), &["E0000000040 2025-03-31"]);
+    quiet("P170", &case(0, 10));
+    quiet("P170", &case(yuan(1), 9));
+}
+
+#[test]
+fn p171_quarter_end_uplift_that_reverses() {
+    let case = |more: i64, sold: i64, on: &str| {
+        let mut market = with_banks(11);
+        for number in BANKS {
+            let buy = |market: &mut Market, day: &str, face: i64| {
+                market.at(day, "09:00").discounted(&Terms { face, ..Terms::default() }, bank(number), 12_000)
+            };
+            buy(&mut market, "2025-01-02", yuan(10_000_000));
+            // The last five business days begin on 25 March.
+            let more = if number == SUBJECT { more } else { 0 };
+            buy(&mut market, "2025-03-25", yuan(2_000_000) + more - sold);
+            let bill = buy(&mut market, "2025-03-25", sold);
+            market.at(on, "09:00").sell(bill, bank(number), bank(1), 12_000, "D1");
+        }
+        market.clock_at_end_of("2025-04-30");
+        market
+    };
+    // 4 April is a holiday: the fifth business day is the 8th.
+    let (thousand, half) = (yuan(1_000), yuan(1_000_500));
+    holds("P171", &case(thousand, half, "2025-04-08"), &["100121 2025-04-30"]);
+    quiet("P171", &case(thousand, half, "2025-04-09"));
+    quiet("P171", &case(thousand, half - 1, "2025-04-08"));
+    quiet("P171", &case(0, half, "2025-04-08"));
+}
+
+#[test]
+fn p172_new_drawers() {
+    let case = |first: &str| {
+        let mut market = with_banks(11);
+        for number in BANKS {
+            market.at("2025-01-02", "09:00").accept(&Terms { acceptor: bank(number), ..Terms::default() });
+        }
+        let new = |face| Terms { drawer: ent(7), acceptor: bank(SUBJECT), face, ..Terms::default() };
+        market.at(first, "09:00").accept(&new(yuan(1)));
+        market.at("2025-05-05", "09:00");
+        for number in BANKS {
+            market.accept(&Terms { acceptor: bank(number), ..Terms::default() });
+        }
+        market.accept(&new(yuan(1)));
+        market.clock_at_end_of("2025-05-31");
+        market
+    };
+    // 90 days before 31 May: 2 March.
+    holds("P172", &case("2025-03-02"), &["100121 2025-05-31"]);
+    quiet("P172", &case("2025-03-01"));
+}
+
+#[test]
+fn p173_lots_of_a_package() {
+    let case = |carved: bool, packages: usize| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        for drawer in 30..=40u64 {
+            for number in 0..packages {
+                let terms = Terms { drawer: ent(drawer), divisible: true, ..Terms::default() };
+                let bill = market.register_bill(&terms);
+                market.last().set(Field::Channel, code("ECDS"));
+                let about = Some((bill, Range { start: 1, end: terms.face as u64 }));
+                market.fact("ACC.REQ", about, terms.drawer, terms.acceptor, &[]);
+                market.fact("ACC.SGN", about, terms.acceptor, terms.drawer, &[]);
+                if carved && drawer == 40 && number == 0 {
+                    market.fact("RCV.REQ", about, terms.drawer, terms.payee, &[]);
+                    market.fact("RCV.SGN", about, terms.payee, terms.drawer, &[]);
+                    market.endorse_part(bill, Range { start: 1, end: 1_000 }, terms.payee, ent(3));
+                }
+            }
+        }
+        market.clock_at_end_of("2025-03-31");
+        market
+    };
+    holds("P173", &case(true, 20), &["E0000000040 2025-03-31"]);
+    quiet("P173", &case(false, 20));
+    quiet("P173", &case(true, 19));
+}
+
+#[test]
+fn p192_small_bank_under_stress() {
+    // Rate, term and a queue: three of five.
+    let case = |rate: i64, days: i64, queued: bool| {
+        let mut market = Market::new();
+        for number in [2, 3] {
+            market.bank(number, "206", &[]);
+        }
+        market.at("2025-03-03", "09:00");
+        let bill = market.draw(&Terms { acceptor: bank(4), due_in: 10, ..Terms::default() });
+        market.at("2025-03-13", "09:00").present(bill, ent(2), bank(4));
+        if queued {
+            market.fact("PAY.QUE", Some((bill, Range::WHOLE)), PartyId::SYSTEM, bank(4), &[]);
+        }
+        for (number, rate, days) in [(2, 15_000, 14), (3, 15_000, 14), (4, rate, days)] {
+            let bill = market.discounted(&Terms::default(), bank(number), 12_000);
+            let fields = [(Field::RateE4, int(rate)), (Field::RepoDays, int(days))];
+            market.repo(bill, bank(number), bank(6), &fields);
+        }
+        market
+    };
+    holds("P192", &case(18_000, 7, true), &["100104 2025-03-13"]);
+    quiet("P192", &case(17_999, 7, true));
+    quiet("P192", &case(18_000, 8, true));
+    quiet("P192", &case(18_000, 7, false));
 }
