@@ -52,6 +52,9 @@ pub enum Command {
     /// Lists, follows or explains alerts
     #[command(subcommand)]
     Alerts(AlertsCommand),
+    /// Supervisory indicators: values by day, levels, and the facts behind them
+    #[command(subcommand)]
+    Indicators(crate::indicators::args::IndicatorsCommand),
     /// What the product knows of the market, as JSON
     Catalogue(CatalogueArgs),
     /// Compares the live views with the reference evaluator

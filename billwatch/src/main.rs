@@ -9,6 +9,7 @@ mod cli;
 mod cluster;
 mod demo;
 mod failure;
+mod indicators;
 mod ingest;
 mod measure;
 mod output;
@@ -86,6 +87,7 @@ async fn run(command: Command) -> Outcome {
         Command::Ingest(args) => ingest::run(args).await,
         Command::Query(command) => query::run(command).await,
         Command::Alerts(command) => alerts::run(command).await,
+        Command::Indicators(command) => indicators::run(command).await,
         Command::Catalogue(args) => catalogue::run(args),
         Command::Verify(args) => verify::run(args).await,
         Command::Status(args) => status::run(args).await,

@@ -129,7 +129,7 @@ fn measure(value: &MeasureValue, format: Format) -> Value {
 }
 
 /// A ratio with a few decimals, cut towards zero; as `a/b` when it cannot be formed in 128 bits.
-fn decimal(numerator: &str, denominator: &str) -> String {
+pub fn decimal(numerator: &str, denominator: &str) -> String {
     let scale = 10i128.pow(RATIO_DECIMALS);
     let scaled = || -> Option<i128> {
         numerator.parse::<i128>().ok()?.checked_mul(scale)?.checked_div(denominator.parse().ok()?)

@@ -109,3 +109,9 @@ pub const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 pub const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 /// Time that open calls have to end at shutdown.
 pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
+
+/// Lines of one explained indicator: a person reads them, and their windows' sums are told in any case.
+pub const INDICATOR_LINES_MOST: usize = 10_000;
+
+/// Pause between two looks of a subscription to indicators: each look works out the values of the day again.
+pub const INDICATORS_EVERY: Duration = Duration::from_secs(1);

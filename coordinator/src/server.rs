@@ -12,15 +12,18 @@ use std::{
 use billwatch_market::{
     aggregate::Aggregates,
     catalogue::{Catalogue, CatalogueError},
+    indicator::Indicators,
     items::MissingEnumeration,
     observe::Meanings,
+    pattern::{Parameters, Patterns},
 };
 use billwatch_proto::{
     DESCRIPTORS,
     v1::{
         admin_service_server::AdminServiceServer, alert_service_server::AlertServiceServer,
         catalogue_service_server::CatalogueServiceServer, cluster_service_server::ClusterServiceServer,
-        ingest_service_server::IngestServiceServer, query_service_server::QueryServiceServer,
+        indicator_service_server::IndicatorServiceServer, ingest_service_server::IngestServiceServer,
+        query_service_server::QueryServiceServer,
     },
 };
 use thiserror::Error;
@@ -33,7 +36,10 @@ use tonic::transport::{Server, server::TcpIncoming};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
-    api::{admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings, query::QueryApi, spans},
+    api::{
+        admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings, indicators::IndicatorApi,
+        query::QueryApi, spans,
+    },
     cluster::{Cluster, Surroundings, Vitals},
     config::CoordinatorConfig,
     counters::Counters,
@@ -222,6 +228,18 @@ pub async fn serve(
         cluster: cluster.clone(),
         times: times.clone(),
         watches: Arc::new(Semaphore::new(limits::WATCHES)),
+        ending: ending.clone(),
+    };
+    let rules = Patterns::of(&catalogue, &Parameters::default())
+        .map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
+    let indicators = IndicatorApi {
+        catalogue: catalogue.clone(),
+        indicators: Arc::new(
+            Indicators::of(&catalogue, &rules).map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?,
+        ),
+        cluster: cluster.clone(),
+        times: times.clone(),
+        watches: Arc::new(Semaphore::new(limits::WATCHES)),
         ending,
     };
 
@@ -251,6 +269,7 @@ pub async fn serve(
         .add_service(AdminServiceServer::new(admin))
         .add_service(AlertServiceServer::new(alerts))
         .add_service(QueryServiceServer::new(query))
+        .add_service(IndicatorServiceServer::new(indicators))
         .add_service(CatalogueServiceServer::new(catalogue_api))
         .add_service(workers);
     let metrics_addr = shown.as_ref().map(|endpoint| endpoint.local_addr);

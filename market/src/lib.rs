@@ -19,6 +19,7 @@ pub mod fact;
 pub mod fact_scope;
 pub mod field_set;
 pub mod ids;
+pub mod indicator;
 pub mod items;
 pub mod key_group;
 pub mod names;

@@ -15,7 +15,7 @@ use crate::{
     fact::EventId,
     ids::{BillId, Day},
     items::Item,
-    pattern::{AlertKey, Cell, FeatureIndex, HitCount, Key, Member},
+    pattern::{AlertKey, Cell, FeatureIndex, HitCount, Key, Member, Number},
 };
 
 /// Hash of a set of rows.
@@ -163,6 +163,16 @@ pub fn feature_row(feature: FeatureIndex, key: Key, bucket: i64, member: Member,
 pub fn alert_row(pattern_id: &str, key: &AlertKey, date: Day, hits: &HitCount) -> String {
     let [blue, yellow, orange, red] = hits.by_level;
     format!("{pattern_id},{key},{date},{blue},{yellow},{orange},{red}")
+}
+
+/// Row of the view of indicators: indicator, key, day, and the parts of the key on that day, empty where they are not known.
+pub fn indicator_row(indicator_id: &str, key: Key, day: Day, parts: &[Option<Number>]) -> String {
+    let mut row = format!("{indicator_id},{:016x},{:016x},{day}", key.0, key.1);
+    for part in parts {
+        row.push(',');
+        row.push_str(&part.map_or_else(String::new, |part| part.to_string()));
+    }
+    row
 }
 
 /// Most slots of a theme; `aggregate` has a test.

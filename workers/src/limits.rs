@@ -138,3 +138,7 @@ pub const DRAIN_WITHIN: Duration = Duration::from_secs(20);
 
 /// Rows whose places in memory are looked up together before any is changed: more than a processor has loads under way.
 pub const ROWS_AT_ONCE: usize = 32;
+
+/// Values (key and day) that one question about indicators may work out at one worker: some 2 us each, so it holds its shard up
+/// for less than a second. A year of days of a thousand institutions.
+pub const INDICATOR_VALUES_MAX: usize = 300_000;

@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use billwatch_market::{catalogue::Catalogue, pattern::Patterns};
+use billwatch_market::{catalogue::Catalogue, indicator::Memo, pattern::Patterns};
 
 use crate::{
     answers::cells::Watches,
@@ -79,6 +79,8 @@ pub struct Shard {
     pub windows: RefCell<Windows>,
     /// Alerts.
     pub alerts: RefCell<Alerts>,
+    /// What indicators have worked out of windows.
+    pub indicators: RefCell<Memo>,
     /// Subscriptions to cells.
     pub watches: RefCell<Watches>,
     /// Counters.
@@ -102,6 +104,7 @@ impl Shard {
             cells: RefCell::new(Cells::default()),
             windows: RefCell::new(Windows::new(patterns, is_own)),
             alerts: RefCell::new(Alerts::default()),
+            indicators: RefCell::default(),
             watches: RefCell::default(),
             counts: Counts::default(),
             epoch: Cell::new(0),

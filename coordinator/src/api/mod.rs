@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod catalogue;
 pub mod cells;
 pub mod errors;
+pub mod indicators;
 mod pages;
 pub mod query;
 pub mod spans;

@@ -28,16 +28,19 @@ pub enum QuestionKind {
     Watch,
     /// Views, until their first part.
     Dump,
+    /// Values of indicators.
+    Indicators,
 }
 
 /// All kinds, with their labels.
-const KINDS: [(QuestionKind, &str); 6] = [
+const KINDS: [(QuestionKind, &str); 7] = [
     (QuestionKind::Cells, "cells"),
     (QuestionKind::Features, "features"),
     (QuestionKind::Bill, "bill"),
     (QuestionKind::Explain, "explain"),
     (QuestionKind::Watch, "watch"),
     (QuestionKind::Dump, "dump"),
+    (QuestionKind::Indicators, "indicators"),
 ];
 
 /// Counts since the start.

@@ -56,8 +56,16 @@ pub struct IndicatorRow {
     pub grain: Box<str>,
     /// The formula in words.
     pub formula: Box<str>,
+    /// Over how long.
+    pub window: Box<str>,
+    /// Where BLUE, YELLOW, ORANGE and RED begin, as decimal numbers.
+    pub thresholds: [Box<str>; 4],
     /// Behaviours that it reads.
     pub inputs: Vec<Behaviour>,
+    /// Regulation or design behind it.
+    pub basis: Box<str>,
+    /// What stands beside the value.
+    pub notes: Box<str>,
 }
 
 /// A row of `reports.csv`.
@@ -119,7 +127,22 @@ pub(super) fn read_patterns(text: &str, enums: &Enums) -> Result<Vec<PatternRow>
 }
 
 pub(super) fn read_indicators(text: &str) -> Result<Vec<IndicatorRow>, CatalogueError> {
-    let columns = ["id", "english_name", "chinese_name", "category", "grain", "formula", "inputs"];
+    let columns = [
+        "id",
+        "english_name",
+        "chinese_name",
+        "category",
+        "grain",
+        "formula",
+        "window",
+        "alert_blue",
+        "alert_yellow",
+        "alert_orange",
+        "alert_red",
+        "inputs",
+        "basis",
+        "notes",
+    ];
     let mut indicators = Vec::new();
     let mut distinct = Distinct::default();
     read_rows(INDICATORS_FILE, text, &columns, |row| {
@@ -131,7 +154,16 @@ pub(super) fn read_indicators(text: &str) -> Result<Vec<IndicatorRow>, Catalogue
             category: row.filled("category")?.into(),
             grain: row.filled("grain")?.into(),
             formula: row.filled("formula")?.into(),
+            window: row.filled("window")?.into(),
+            thresholds: [
+                row.filled("alert_blue")?.into(),
+                row.filled("alert_yellow")?.into(),
+                row.filled("alert_orange")?.into(),
+                row.filled("alert_red")?.into(),
+            ],
             inputs: behaviours_of(row, "inputs")?,
+            basis: row.get("basis").into(),
+            notes: row.get("notes").into(),
         });
         Ok(())
     })?;

@@ -32,7 +32,7 @@ pub mod trade;
 pub use table::{CatalogueError, Distinct, Row, read_rows};
 
 /// Every file of the catalogue with its embedded text.
-const FILES: [(&str, &str); 12 + crate::pattern::RULE_FILES.len()] = [
+const FILES: [(&str, &str); 13 + crate::pattern::RULE_FILES.len()] = [
     (behaviours::FILE, include_str!("../../catalogue/behaviours.csv")),
     (behaviours::TRANSITIONS_FILE, include_str!("../../catalogue/transitions.csv")),
     (calendar::FILE, include_str!("../../catalogue/calendar.csv")),
@@ -59,6 +59,8 @@ const FILES: [(&str, &str); 12 + crate::pattern::RULE_FILES.len()] = [
     crate::pattern::RULE_FILES[10],
     crate::pattern::RULE_FILES[11],
     crate::pattern::RULE_FILES[12],
+    crate::pattern::RULE_FILES[13],
+    (crate::indicator::RULES_FILE, crate::indicator::RULES_JSON),
 ];
 
 /// All tables.
@@ -158,10 +160,24 @@ impl Catalogue {
             value: String::new(),
             remedy: error.to_string(),
         })?;
+        let indicators = descriptions::read_indicators(of(descriptions::INDICATORS_FILE))?;
+        crate::indicator::Indicators::check(
+            &indicators,
+            of(crate::indicator::RULES_FILE),
+            of(descriptions::PATTERNS_FILE),
+            &rules,
+        )
+        .map_err(|remedy| CatalogueError {
+            file: crate::indicator::RULES_FILE.to_owned(),
+            row: 0,
+            column: String::new(),
+            value: String::new(),
+            remedy,
+        })?;
         Ok(Catalogue {
             transitions: behaviours::read_transitions(of(behaviours::TRANSITIONS_FILE), &enums, &behaviours)?,
             calendar: calendar::Calendar::read(of(calendar::FILE))?,
-            indicators: descriptions::read_indicators(of(descriptions::INDICATORS_FILE))?,
+            indicators,
             patterns,
             crosses: Vec::new(),
             reports: descriptions::read_reports(of(descriptions::REPORTS_FILE), &enums)?,

@@ -1,6 +1,6 @@
 //! Every view of a list of facts, by the plain evaluators: what `verify` and every test compare the live views with.
 //!
-//! Owns nothing of the rules; it only puts the views of bills and cells and those of features and alerts side by side, under
+//! Owns nothing of the rules; it only puts the views of bills and cells and those of features, alerts and indicators side by side, under
 //! the names and in the canonical rows that the workers use.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -9,6 +9,7 @@ use super::{Rules, RulesError, Sets, Views, evaluate_by};
 use crate::{
     catalogue::Catalogue,
     fact::Fact,
+    indicator::{self, Indicators},
     pattern::{FeatureIndex, Parameters, Patterns, PlainWindows, Windows as _, plain},
     view::{self, ViewHash},
 };
@@ -18,6 +19,7 @@ const EFFECTS: &str = "effects";
 const CELLS: &str = "cells";
 const FEATURES: &str = "features";
 const ALERTS: &str = "alerts";
+const INDICATORS: &str = "indicators";
 
 /// A hash and the number of rows behind it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +35,7 @@ pub struct EveryView {
     views: Views,
     patterns: Patterns,
     evaluation: plain::Evaluation,
+    indicators: Vec<String>,
 }
 
 impl EveryView {
@@ -44,7 +47,9 @@ impl EveryView {
         let patterns = Patterns::of(catalogue, &Parameters::default())?;
         let setting = plain::Setting { meanings: &rules.meanings, laws: &rules.laws, patterns: &patterns };
         let evaluation = plain::evaluate(facts, setting, clock, &PlainWindows::default());
-        Ok(EveryView { views, patterns, evaluation })
+        let indicators = Indicators::of(catalogue, &patterns)?;
+        let indicators = indicator::plain::rows(&indicators, &evaluation, setting, clock);
+        Ok(EveryView { views, patterns, evaluation, indicators })
     }
 
     /// Hash and number of rows of every view.
@@ -62,12 +67,13 @@ impl EveryView {
             (CELLS, mark(self.views.cells_hash(), self.views.cells().count())),
             (FEATURES, of_rows(FEATURES)),
             (ALERTS, of_rows(ALERTS)),
+            (INDICATORS, of_rows(INDICATORS)),
         ];
         marks.into_iter().map(|(name, mark)| (name.to_owned(), mark)).collect()
     }
 
     /// Names of all views.
-    pub const NAMES: [&str; 5] = [BILLS, EFFECTS, CELLS, FEATURES, ALERTS];
+    pub const NAMES: [&str; 6] = [BILLS, EFFECTS, CELLS, FEATURES, ALERTS, INDICATORS];
 
     /// Rows of a view as canonical text; none when there is no such view.
     pub fn rows(&self, view: &str) -> Vec<String> {
@@ -82,6 +88,7 @@ impl EveryView {
                     .map(|(pattern, key, date, hits)| view::alert_row(self.patterns.id(pattern), key, date, hits))
                     .collect()
             }
+            INDICATORS => self.indicators.clone(),
             _ => Vec::new(),
         }
     }

@@ -60,6 +60,9 @@ pub enum RulesError {
     /// Rules of patterns.
     #[error(transparent)]
     Patterns(#[from] crate::pattern::RuleError),
+    /// Rules of indicators.
+    #[error(transparent)]
+    Indicators(#[from] crate::indicator::IndicatorError),
     /// A cross of the catalogue is none.
     #[error("cross {definition} of the catalogue: {error}")]
     Cross {

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
     fact::EventId,
-    ids::{BillId, Day, InstId, PartyId},
+    ids::{BillId, Code, Day, InstId, PartyId},
     packed::{Packer, Unpacker},
 };
 
@@ -274,6 +274,43 @@ impl Key {
     /// The second part as a party.
     pub fn second_party(self) -> PartyId {
         PartyId::from_bits(self.1)
+    }
+
+    /// The key of a text: a party, a branch, a code of up to 8 characters, or two of them as `a,b`.
+    pub fn parse(text: &str) -> Option<Key> {
+        if let Some((left, right)) = text.split_once(',') {
+            return Some(Key(half(left.trim())?, half(right.trim())?));
+        }
+        half(text).map(|first| Key(first, 0))
+    }
+
+    /// [`Key::parse`], the other way round.
+    pub fn text(self) -> String {
+        if self.1 == 0 { half_text(self.0) } else { format!("{},{}", half_text(self.0), half_text(self.1)) }
+    }
+}
+
+/// Half a key: a party, the nine digits of a branch, or a code of up to 8 characters.
+fn half(text: &str) -> Option<u64> {
+    let party = PartyId::parse(text).map(PartyId::bits);
+    let branch = || InstId::parse(text).map(|branch| u64::from(branch.0));
+    let code = || {
+        let bytes = Code::parse(text)?.as_str().as_bytes().to_vec();
+        let mut inline = [0; 8];
+        inline.get_mut(..bytes.len())?.copy_from_slice(&bytes);
+        Some(u64::from_be_bytes(inline))
+    };
+    party.or_else(branch).or_else(code)
+}
+
+fn half_text(bits: u64) -> String {
+    let inline = bits.to_be_bytes();
+    let code = Code::from_bytes(inline.split(|byte| *byte == 0).next().unwrap_or_default());
+    match code {
+        // A party has its kind in the upper four bits, and its number does not read back as a code.
+        Some(code) if half(code.as_str()) == Some(bits) => code.as_str().to_owned(),
+        _ if bits >> 60 == 0 => format!("{bits:09}"),
+        _ => PartyId::from_bits(bits).to_string(),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     bill::{Flag, Lot, Step, Surety},
     fact::{Behaviour, Field, Range, Value, behaviour},
     ids::{Code, Day, PartyId},
+    key_group::stable_hash64,
 };
 
 const BANK_CLASS: Code = Code::of("BCL1");
@@ -127,6 +128,18 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
             Derived::SuretyFen => Some(self.surety?.amount_fen.min(self.lot_fen()?).into()),
             Derived::LotStatus => Some(text_number(self.lot?.status.code())),
             Derived::LotRepo => Some(text_number(self.lot?.repo()?.behaviour.code())),
+            Derived::LotFlag => Some(text_number(self.lot?.flag.code())),
+            Derived::LotDiscounted => Some(self.lot?.discounter().is_some().into()),
+            Derived::LotFirstFen => self.lot?.repo()?.first_fen.map(Number::from),
+            Derived::LotRepoRate => self.lot?.repo()?.rate_e4.map(Number::from),
+            Derived::LotRepoDays => {
+                let deal = self.lot?.repo()?;
+                Some(i64::from(deal.redeem_date?.0 - deal.since_date.0).into())
+            }
+            Derived::QueueNumber => {
+                let number = stable_hash64(fact.text(Field::QueueId)?.as_bytes());
+                Some(Number::whole(number.into()))
+            }
             Derived::LotOverdueFrom => {
                 let lot = self.lot?;
                 let from = lot.overdue_since.or(lot.answer_due).filter(|_| lot.is_live());
@@ -487,7 +500,7 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
 }
 
 /// `is_enterprise` of a party as a number, the short way.
-pub(super) fn is_enterprise(party: i128) -> i128 {
+pub(crate) fn is_enterprise(party: i128) -> i128 {
     u64::try_from(party).map_or(UNKNOWN, |bits| PartyId::from_bits(bits).is_enterprise().into())
 }
 
@@ -498,7 +511,7 @@ fn text_of(number: i128) -> Option<smallvec::SmallVec<[u8; 16]>> {
 }
 
 /// Functions of reference data, as of an instant.
-pub(super) fn lookup(
+pub(crate) fn lookup(
     registry: &impl Registry,
     moment: Moment,
     function: Lookup,

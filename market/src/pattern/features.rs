@@ -28,6 +28,7 @@ mod aspect {
     pub const REPO: u8 = 8;
     pub const OVERDUE: u8 = 16;
     pub const SURETIES: u8 = 32;
+    pub const FLAG: u8 = 64;
 }
 
 /// Emits by what makes them due.
@@ -100,7 +101,12 @@ fn aspects_read(emit: &Emit) -> u8 {
         node.walk(&mut |node| {
             reads |= match node {
                 Node::Variable(Variable::Derived(Derived::LotStatus)) => aspect::STATUS,
-                Node::Variable(Variable::Derived(Derived::LotRepo)) => aspect::REPO,
+                Node::Variable(Variable::Derived(
+                    Derived::LotRepo | Derived::LotFirstFen | Derived::LotRepoRate | Derived::LotRepoDays,
+                )) => aspect::REPO,
+                Node::Variable(Variable::Derived(Derived::LotFlag)) => aspect::FLAG,
+                // A discount makes a holder.
+                Node::Variable(Variable::Derived(Derived::LotDiscounted)) => aspect::HOLDER,
                 Node::Variable(Variable::Derived(Derived::LotOverdueFrom)) => aspect::OVERDUE,
                 Node::Variable(Variable::Party(Role::Holder) | Variable::Attribute(Role::Holder, _)) => aspect::HOLDER,
                 Node::Variable(Variable::Party(Role::RepoSeller | Role::RepoBuyer)) => aspect::REPO,
@@ -126,6 +132,7 @@ fn aspects_changed(outcome: &Outcome) -> u8 {
             | changed(before.holder != after.holder, aspect::HOLDER)
             | changed(repo(before) != repo(after), aspect::REPO)
             | changed(before.sureties() != after.sureties(), aspect::SURETIES)
+            | changed(before.flag != after.flag, aspect::FLAG)
             | changed(
                 (before.overdue_since, before.answer_due) != (after.overdue_since, after.answer_due),
                 aspect::OVERDUE,

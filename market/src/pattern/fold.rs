@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The same expression under parameters.
-pub(super) fn fold(node: Node, parameters: &[Number]) -> Node {
+pub(crate) fn fold(node: Node, parameters: &[Number]) -> Node {
     let inner = |node: Box<Node>| Box::new(fold(*node, parameters));
     let all = |nodes: Vec<Node>| nodes.into_iter().map(|node| fold(node, parameters)).collect::<Vec<_>>();
     let node = match node {

@@ -34,29 +34,29 @@
 mod adapter;
 pub mod alert;
 mod at_fact;
-mod bill_scope;
+pub(crate) mod bill_scope;
 mod compile;
 pub mod evidence;
 #[cfg(test)]
 mod examples;
-mod expression;
+pub(crate) mod expression;
 mod features;
-mod fold;
+pub(crate) mod fold;
 mod graph;
 mod judge;
-mod number;
+pub(crate) mod number;
 mod parameters;
-mod parser;
+pub(crate) mod parser;
 pub mod plain;
 mod rule_text;
 mod rules;
 mod schedule;
 mod sight;
-mod statistics;
+pub(crate) mod statistics;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod timer;
-mod vocabulary;
+pub(crate) mod vocabulary;
 mod whole;
 mod windows;
 
@@ -65,6 +65,7 @@ pub use self::{
     alert::{AlertId, AlertKey, AlertSet, Hit, HitCount, Key, LEVELS, Level, PatternIndex},
     compile::RuleError,
     judge::Judgement,
+    number::Number,
     parameters::Parameters,
     rules::{Judged, KeyForm},
     schedule::Reader,
@@ -92,8 +93,9 @@ macro_rules! rule_files {
 }
 
 /// Files of the catalogue that hold features and rules, with their embedded texts.
-pub const RULE_FILES: [(&str, &str); 13] = rule_files![
+pub const RULE_FILES: [(&str, &str); 14] = rule_files![
     "features.json",
+    "indicator_features.json",
     "rules_absence_timer.json",
     "rules_concentration.json",
     "rules_data_quality.json",
@@ -200,6 +202,16 @@ impl Patterns {
     /// Name of a feature, as the rules call it.
     pub fn feature_name(&self, feature: FeatureIndex) -> &str {
         &self.compiled.feature_names[usize::from(feature.0)]
+    }
+
+    /// The feature of a name; what is the same under several names is one feature.
+    pub fn feature(&self, name: &str) -> Option<FeatureIndex> {
+        self.compiled.feature_places.get(name).map(|place| FeatureIndex(*place as u16))
+    }
+
+    /// The feature is a balance: its cells come from lots, and count no facts.
+    pub fn is_balance(&self, feature: FeatureIndex) -> bool {
+        self.compiled.features[usize::from(feature.0)].emits.iter().any(|emit| emit.on.is_empty())
     }
 
     /// Id of a rule, such as `P013`.

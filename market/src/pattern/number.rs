@@ -5,11 +5,13 @@
 
 use std::{cmp::Ordering, fmt};
 
+use serde::{Deserialize, Serialize};
+
 /// A fraction; also carries truth (0 or 1), days, parties and codes, which are whole numbers.
 ///
 /// Nearly all values are whole, so whole numbers take a short way everywhere. A fraction is reduced only when it must be to
 /// stay in 128 bits: equality and order look at the value, not at the form.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Number {
     top: i128,
     /// Always above 0.
@@ -89,6 +91,11 @@ impl Number {
     /// Numerator and denominator; the latter is above 0.
     pub fn parts(self) -> (i128, i128) {
         (self.top, self.bottom)
+    }
+
+    /// The same with the least numbers: for people.
+    pub fn lowest_parts(self) -> (i128, i128) {
+        self.reduced().parts()
     }
 
     /// The greatest whole number not above.

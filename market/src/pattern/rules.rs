@@ -2,7 +2,7 @@
 //!
 //! `rule_text` is the form in the data file, `compile` makes these of it.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use serde::Deserialize;
 
@@ -261,6 +261,8 @@ pub struct Compiled {
     pub features: Arc<[Feature]>,
     /// Name of each feature; where several names say the same, the first of them.
     pub feature_names: Arc<[String]>,
+    /// Place of each feature by each of its names.
+    pub feature_places: HashMap<String, usize>,
 }
 
 impl KeyedRule {

@@ -157,6 +157,18 @@ words! {
         LotRepo = "lot_repo",
         /// First day on which the lot counts as overdue, when its facts so far make it so (stock scope).
         LotOverdueFrom = "lot_overdue_from",
+        /// Circulation flag of the lot (stock scope): 'TF0301'.
+        LotFlag = "lot_flag",
+        /// Somebody discounted the lot (stock scope).
+        LotDiscounted = "lot_discounted",
+        /// Cash of the first leg of the lot's open repo-like deal (stock scope).
+        LotFirstFen = "lot_first_fen",
+        /// Rate of the lot's open repo-like deal, percent e4 (stock scope).
+        LotRepoRate = "lot_repo_rate_e4",
+        /// Calendar days from the first leg of the lot's open repo-like deal to its redemption (stock scope).
+        LotRepoDays = "lot_repo_days",
+        /// queue_id as a number that distinguishes queues.
+        QueueNumber = "queue_number",
     }
 }
 
@@ -391,6 +403,13 @@ fn field_named(name: &str) -> Option<Field> {
 /// A code as a number of an expression: its bytes, which are ASCII and at most 16, so the number is never negative.
 pub fn code_number(code: &Code) -> Number {
     Number::whole(code.number() as i128)
+}
+
+/// The code of a number: the inverse of [`code_number`].
+pub fn code_of_number(number: Number) -> Option<Code> {
+    let bytes = u128::try_from(number.as_whole()?).ok()?.to_be_bytes();
+    let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    if length == 0 || bytes[length..].iter().any(|byte| *byte != 0) { None } else { Code::from_bytes(&bytes[..length]) }
 }
 
 /// A short ASCII text as a number, as [`code_number`].

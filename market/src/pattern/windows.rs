@@ -162,6 +162,13 @@ pub trait Windows {
         });
     }
 
+    /// The first bucket with a cell.
+    fn first_bucket(&self, feature: FeatureIndex, key: Key) -> Option<i64> {
+        let mut first = None;
+        self.cells(feature, key, i64::MIN, i64::MAX, &mut |bucket, _, _| first = first.or(Some(bucket)));
+        first
+    }
+
     /// How many cells there are, or more: at least as many as members.
     fn cell_count(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> usize {
         let mut count = 0;

@@ -11,11 +11,11 @@ use billwatch_market::{
 };
 use billwatch_proto::v1;
 
-use super::{budget::Budget, invalid};
+use super::{budget::Budget, indicators, invalid};
 use crate::{limits::DUMP_ROWS_PER_PART, shard::Shard};
 
 /// Every view.
-pub const VIEWS: [&str; 5] = ["bills", "effects", "cells", "features", "alerts"];
+pub const VIEWS: [&str; 6] = ["bills", "effects", "cells", "features", "alerts", "indicators"];
 
 /// Rows of one view (hashes of all views when `view` is empty), in parts.
 pub fn dump(shard: &Shard, view: &str, give: &mut dyn FnMut(v1::DumpViewsResponse)) -> anyhow::Result<()> {
@@ -61,6 +61,7 @@ fn hash(shard: &Shard, view: &str) -> anyhow::Result<(ViewHash, u64)> {
         "features" => shard.windows.borrow().keyed.every_cell(|(feature, key, bucket, member), cell| {
             count(ViewHash::of_row(feature_row(feature, key, bucket, member, cell).as_bytes()));
         }),
+        "indicators" => indicators::rows(shard, |row| count(ViewHash::of_row(row.as_bytes()))),
         _ => shard.alerts.borrow().set().iter().for_each(|(pattern, key, date, hits)| {
             count(ViewHash::of_row(alert_row(shard.patterns().id(pattern), key, date, hits).as_bytes()));
         }),
@@ -95,6 +96,7 @@ fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Resu
         "features" => shard.windows.borrow().keyed.every_cell(|(feature, key, bucket, member), cell| {
             take(feature_row(feature, key, bucket, member, cell));
         }),
+        "indicators" => indicators::rows(shard, take),
         _ => shard.alerts.borrow().set().iter().for_each(|(pattern, key, date, hits)| {
             take(alert_row(shard.patterns().id(pattern), key, date, hits));
         }),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use billwatch_market::{
-    ids::{Code, Day, InstId, PartyId, UTC8_MS},
+    ids::{Day, UTC8_MS},
     pattern::{BucketWidth, Cell, Key, Windows as _},
 };
 use billwatch_proto::v1;
@@ -13,38 +13,12 @@ use crate::{dataflow::series_store::SeriesStore, shard::Shard};
 
 /// Keys that a text may name: a party, a branch, a pair `a,b` of them.
 pub fn keys(text: &str) -> Option<Key> {
-    if let Some((left, right)) = text.split_once(',') {
-        return Some(Key(part(left.trim())?, part(right.trim())?));
-    }
-    part(text).map(|first| Key(first, 0))
-}
-
-/// Half a key: a party, the nine digits of a branch, or a code of up to 8 characters.
-fn part(text: &str) -> Option<u64> {
-    let party = PartyId::parse(text).map(PartyId::bits);
-    let branch = || InstId::parse(text).map(|branch| u64::from(branch.0));
-    let code = || {
-        let bytes = Code::parse(text)?.as_str().as_bytes().to_vec();
-        let mut inline = [0; 8];
-        inline.get_mut(..bytes.len())?.copy_from_slice(&bytes);
-        Some(u64::from_be_bytes(inline))
-    };
-    party.or_else(branch).or_else(code)
+    Key::parse(text)
 }
 
 /// [`keys`], the other way round.
 pub fn key_text(key: Key) -> String {
-    let part = |bits: u64| {
-        let inline = bits.to_be_bytes();
-        let code = Code::from_bytes(inline.split(|byte| *byte == 0).next().unwrap_or_default());
-        match code {
-            // A party has its kind in the upper four bits, and its number does not read back as a code.
-            Some(code) if part(code.as_str()) == Some(bits) => code.as_str().to_owned(),
-            _ if bits >> 60 == 0 => format!("{bits:09}"),
-            _ => PartyId::from_bits(bits).to_string(),
-        }
-    };
-    if key.1 == 0 { part(key.0) } else { format!("{},{}", part(key.0), part(key.1)) }
+    key.text()
 }
 
 /// A bucket as people read it: a date, or a local time for buckets below a day.

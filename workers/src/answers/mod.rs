@@ -10,6 +10,7 @@ pub mod cells;
 pub mod dump;
 mod explain;
 mod features;
+mod indicators;
 
 use billwatch_proto::v1::{self, shard_answer, shard_question};
 
@@ -53,6 +54,10 @@ fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard
         }
         Some(shard_question::Kind::Explain(request)) => {
             give(shard_answer::Kind::Explain(explain::explain(shard, request)?));
+            Ok(())
+        }
+        Some(shard_question::Kind::Indicators(request)) => {
+            give(shard_answer::Kind::Indicators(indicators::answer(shard, request)?.encode().into()));
             Ok(())
         }
         Some(shard_question::Kind::Watch(request)) => {

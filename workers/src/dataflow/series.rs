@@ -251,6 +251,14 @@ impl Series {
         sum
     }
 
+    /// The first bucket with a cell.
+    pub fn first_bucket(&self) -> Option<i64> {
+        match self {
+            Series::Small(entries) => entries.first().map(|entry| entry.bucket),
+            Series::Large(large) => large.buckets.first().map(|bucket| bucket.bucket),
+        }
+    }
+
     /// How many cells lie in some buckets, or more.
     pub fn cell_count(&self, from: i64, to: i64) -> usize {
         match self {

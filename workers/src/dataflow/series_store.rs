@@ -332,6 +332,10 @@ macro_rules! windows_of_series {
                 self.series_of(feature, key).map_or(0, |series| series.sum_of_members(from, to, first, last))
             }
 
+            fn first_bucket(&self, feature: FeatureIndex, key: Key) -> Option<i64> {
+                self.series_of(feature, key)?.first_bucket()
+            }
+
             fn cell_count(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> usize {
                 self.series_of(feature, key).map_or(0, |series| series.cell_count(from, to))
             }

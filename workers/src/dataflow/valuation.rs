@@ -13,6 +13,7 @@ use billwatch_market::{
     fact::{EventId, Fact},
     fact_scope::Home,
     ids::BillId,
+    indicator::Indicators,
     observe::{Meanings, Observation},
     pattern::{BillTimers, FeatureIndex, Hit, MarketRegistry, Output, Parameters, Patterns, Seen},
     reference_data::Reference,
@@ -44,6 +45,8 @@ pub struct Rules {
     pub cell_layout: Arc<CellLayout>,
     /// Risk patterns.
     pub patterns: Patterns,
+    /// Indicators over the same features.
+    pub indicators: Indicators,
     /// Of the catalogue.
     catalogue: u64,
 }
@@ -53,12 +56,14 @@ impl Rules {
     pub fn new(catalogue: &Arc<Catalogue>) -> anyhow::Result<Self> {
         let meanings = Arc::new(Meanings::new(catalogue.clone())?);
         let aggregates = Arc::new(Aggregates::new(meanings.clone()));
+        let patterns = Patterns::of(catalogue, &Parameters::default())?;
         Ok(Rules {
             laws: Laws::new(catalogue)?,
             cell_layout: Arc::new(CellLayout::new(&aggregates)),
             aggregates,
             meanings,
-            patterns: Patterns::of(catalogue, &Parameters::default())?,
+            indicators: Indicators::of(catalogue, &patterns)?,
+            patterns,
             catalogue: catalogue.fingerprint(),
         })
     }
@@ -130,7 +135,7 @@ pub struct Valued<'a> {
 pub struct Valuer {
     rules: Arc<Rules>,
     owners: Owners,
-    /// By feature: owners of rules that compare its keys.
+    /// By feature: owners of rules that compare its keys; all workers where indicators look members up in it.
     collective: Vec<SmallVec<[u32; 2]>>,
     output: Output,
     /// Sums of the epoch, by cell.
@@ -144,9 +149,15 @@ impl Valuer {
     pub fn new(common: &Common) -> Self {
         let patterns = &common.rules.patterns;
         let owner = |rule| common.owners[usize::from(group_of_rule(patterns.id(rule)))];
+        let everywhere: Vec<FeatureIndex> = common.rules.indicators.features_everywhere().collect();
+        let workers = common.owners.iter().max().map_or(0, |last| last + 1);
         let collective = (0..patterns.feature_count())
             .map(|feature| {
-                let readers = patterns.readers(FeatureIndex(feature as u16));
+                let feature = FeatureIndex(feature as u16);
+                if everywhere.contains(&feature) {
+                    return (0..workers).collect();
+                }
+                let readers = patterns.readers(feature);
                 let mut owners: SmallVec<[u32; 2]> = readers
                     .iter()
                     .filter(|reader| reader.collective || reader.group)

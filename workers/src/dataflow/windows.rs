@@ -83,6 +83,10 @@ pub struct Windows {
     /// Rules that compare keys and are judged here.
     own_rules: Vec<bool>,
     clock: Option<i64>,
+    /// By feature: first bucket that changed since [`Windows::take_changes`].
+    changed_from: Vec<i64>,
+    /// First instant (ms) from which reference data changed since then.
+    reference_changed_from: i64,
     unsaved_judgements: UnsavedSet<Place>,
     /// Judgements made.
     pub judged_total: u64,
@@ -126,6 +130,8 @@ impl Windows {
                 .collect(),
             own_rules: rules().map(&owns).collect(),
             clock: None,
+            changed_from: vec![i64::MAX; patterns.feature_count()],
+            reference_changed_from: i64::MAX,
             unsaved_judgements: UnsavedSet::default(),
             judged_total: 0,
             skipped_total: 0,
@@ -157,6 +163,7 @@ impl Windows {
     fn add_keyed(&mut self, key: KeyPlace, delta: &FeatureDelta) {
         let is_new = self.keyed.add_at(key, delta);
         let feature = usize::from(delta.feature.0);
+        self.changed_from[feature] = self.changed_from[feature].min(delta.bucket);
         if is_new && self.reads_reference[feature] {
             self.index(delta.feature, delta.key);
         }
@@ -167,6 +174,8 @@ impl Windows {
 
     /// Takes in a delta for a rule that compares keys.
     fn add_collective(&mut self, patterns: &Patterns, delta: &FeatureDelta) {
+        let changed = &mut self.changed_from[usize::from(delta.feature.0)];
+        *changed = delta.bucket.min(*changed);
         if self.collective.add(delta) && self.reads_reference[usize::from(delta.feature.0)] {
             self.index(delta.feature, delta.key);
         }
@@ -196,6 +205,7 @@ impl Windows {
     /// Reference data of a party changed from an instant on (ms): its judgements are made again.
     /// [`PartyId::MARKET`]: a rate of the market did.
     pub fn reference_changed(&mut self, patterns: &Patterns, party: PartyId, from: i64) {
+        self.reference_changed_from = self.reference_changed_from.min(from);
         let members = self.member_rules.iter().filter(|_| party != PartyId::MARKET);
         let rates = self.rate_rules.iter().filter(|_| party == PartyId::MARKET);
         let everywhere = rates.map(|rule| (*rule, None)).chain(members.map(|(rule, feature)| (*rule, Some(*feature))));
@@ -230,6 +240,14 @@ impl Windows {
                 }
             }
         }
+    }
+
+    /// What changed since the last call: the first bucket of each feature, and the first instant of reference data, `i64::MAX`
+    /// where nothing did. For who remembers what he worked out of windows.
+    pub fn take_changes(&mut self) -> (Vec<i64>, i64) {
+        let nothing = vec![i64::MAX; self.changed_from.len()];
+        let changed = std::mem::replace(&mut self.changed_from, nothing);
+        (changed, std::mem::replace(&mut self.reference_changed_from, i64::MAX))
     }
 
     /// Judges again whatever the epoch and the clock made due; hands out the differences.

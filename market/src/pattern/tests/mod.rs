@@ -9,7 +9,7 @@ mod cycles;
 mod fans;
 mod incremental;
 mod lifecycle;
-mod market;
+pub(crate) mod market;
 mod parties;
 mod peers;
 mod prices;
@@ -36,7 +36,7 @@ struct Compiled {
     patterns: Patterns,
 }
 
-fn setting() -> Setting<'static> {
+pub(crate) fn setting() -> Setting<'static> {
     static COMPILED: OnceLock<Compiled> = OnceLock::new();
     let compiled = COMPILED.get_or_init(|| {
         let catalogue = Catalogue::embedded();
