@@ -1,0 +1,89 @@
+//! Indicators of a simulated market through a live cluster of two processes: every one has values, pages add up to the whole, a
+//! value is explained by facts whose sums give it again, and a group by its keys.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{Cluster, billwatch, expect_exit};
+use serde_json::Value;
+
+const ALL: [&str; 8] = ["LQ1", "LQ2", "LQ3", "MS1", "MS2", "MS3", "DF1", "DF2"];
+
+fn whole(value: &Value) -> i128 {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value} is no integer"))
+}
+
+fn values(cluster: &Cluster, arguments: &[&str]) -> Vec<Value> {
+    let answer = cluster.json(&[&["indicators", "show"], arguments].concat());
+    let values = answer["values"].as_array().unwrap().clone();
+    assert!(values.len() as u64 <= answer["total"].as_u64().unwrap());
+    values
+}
+
+/// The lines of an explanation add up to its windows, and its value is the one that was shown.
+fn explained(cluster: &Cluster, shown: &Value) -> usize {
+    let text = |field: &str| shown[field].as_str().unwrap();
+    let which = ["indicators", "explain", text("indicator"), "--key", text("key"), "--date", text("date")];
+    let answer = cluster.json(&which);
+    assert_eq!(answer["value"], *shown, "{which:?}");
+    let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
+    let lines = answer["lines"].as_array().unwrap();
+    for line in lines {
+        *sums.entry(line["window"].as_str().unwrap()).or_default() += whole(&line["sum"]);
+    }
+    for window in answer["windows"].as_array().unwrap() {
+        let found = sums.get(window["window"].as_str().unwrap()).copied().unwrap_or(0);
+        assert_eq!(found, whole(&window["sum"]), "{which:?}: {window}");
+    }
+    lines.len()
+}
+
+#[test]
+fn of_a_simulated_market() {
+    let cluster = Cluster::start(2, 1);
+    let (facts, labels) = (cluster.path("facts.ndjson"), cluster.path("labels.ndjson"));
+    let written = ["simulate", "--facts", "40000", "--corrected", "0.01", "--out"];
+    let files = [facts.to_str().unwrap(), "--labels", labels.to_str().unwrap()];
+    expect_exit(billwatch(&[&written[..], &files].concat()), 0);
+    let epoch = cluster.ingest(&facts)["epoch"].as_u64().unwrap();
+    cluster.settle(epoch);
+
+    let listed = cluster.json(&["indicators", "list"]);
+    let ids: Vec<&str> = listed.as_array().unwrap().iter().map(|it| it["indicator"].as_str().unwrap()).collect();
+    assert_eq!(ids, ALL);
+
+    let groups = values(&cluster, &["--groups", "--from", "2020-01-01", "--limit", "0"]);
+    for id in ALL {
+        let known = groups.iter().filter(|value| value["indicator"] == id && !value["value"].is_null());
+        assert!(known.count() > 0, "{id} has no value of any group on any day");
+    }
+
+    // One key of each indicator that has values of keys, the largest share of it.
+    let mut lines = 0;
+    for id in ["LQ1", "LQ2", "LQ3", "DF1", "DF2"] {
+        let found = values(&cluster, &[id, "--limit", "0"]);
+        let keys: Vec<&Value> = found
+            .iter()
+            .filter(|value| !value["key"].as_str().unwrap().starts_with(|first: char| first.is_ascii_lowercase()))
+            .collect();
+        let largest = keys.iter().max_by_key(|value| value["value"].as_str().map(str::to_owned));
+        lines += explained(&cluster, largest.unwrap_or_else(|| panic!("{id} has no key")));
+    }
+    assert!(lines > 10, "{lines} lines");
+
+    // A group of LQ2 is the sum of its keys.
+    let group = values(&cluster, &["LQ2", "--key", "tier=SMALL"]);
+    let answer = cluster.json(&["indicators", "explain", "LQ2", "--key", "tier=SMALL"]);
+    let held = |value: &Value| whole(&value["figures"]["held_fen"]);
+    let members = answer["members"].as_array().unwrap();
+    assert!(members.len() > 1);
+    assert_eq!(members.iter().map(held).sum::<i128>(), held(&group[0]));
+
+    // What cannot be asked is refused with the field and the remedy.
+    let refused = cluster.run(&["indicators", "show", "XX9"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("LQ1"), "{refused:?}");
+    let refused = cluster.run(&["indicators", "explain", "LQ1", "--key", "999999"]);
+    assert!(!refused.status.success());
+    cluster.verified();
+}
