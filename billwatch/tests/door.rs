@@ -102,9 +102,9 @@ fn the_catalogue_lists_what_the_engine_runs() {
         serde_json::from_str(&expect_exit(billwatch(&["catalogue", "--format", "json"]), 0)).unwrap();
     let count = |part: &str| catalogue[part]["count"].as_u64().unwrap();
     assert!(count("behaviours") >= 230);
-    assert!(count("themes") >= 30);
-    assert!(count("dimensions") >= 200);
-    assert!(count("enumeration_items") >= 1_000);
+    assert!(count("themes") >= 40);
+    assert!(count("dimensions") >= 600);
+    assert!(count("enumeration_items") >= 1_800);
     assert!(count("patterns") >= 40);
     assert_eq!(catalogue["patterns"]["families"], 12);
     assert!(count("features") > 0);

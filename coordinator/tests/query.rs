@@ -67,7 +67,7 @@ fn part(day: &str, count: i128) -> prost::bytes::Bytes {
     let mut sums = vec![0; aggregates.slots(pair).len()];
     sums[0] = count;
     let key = CellKey { pair, date: Day::parse(day).unwrap(), item: Item::ALL };
-    let partial = Partial { cells: vec![(key, sums)], members: Vec::new() };
+    let partial = Partial { cells: vec![(key, sums)], ..Partial::default() };
     CellsPart { partial, assets: Vec::new() }.encode().into()
 }
 

@@ -294,6 +294,12 @@ known_enumerations!(
     list_action,
     enhance_kind,
     enhance_status,
+    report_period,
+    pattern,
+    engine_family,
+    alert_level,
+    alert_status,
+    alert_disposition,
 );
 
 /// An enumeration that the rules need is not in the catalogue.

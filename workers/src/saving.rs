@@ -293,7 +293,8 @@ impl Shard {
         (0..AT_ONCE).all(|_| {
             let Some((name, count)) = alerts.take_unsaved() else { return false };
             let id = AlertId::of(self.patterns().id(name.0), &name.1, name.2);
-            let key = |to: &mut Vec<u8>| append_key(to, alert_group(id), &id.0.to_be_bytes());
+            let group = alert_group(id, &name.1);
+            let key = |to: &mut Vec<u8>| append_key(to, group, &id.0.to_be_bytes());
             if count == HitCount::default() {
                 rows.remove(key)
             } else {

@@ -132,7 +132,7 @@ impl Shard {
     pub fn alert_owner(&self, row: &AlertRow) -> usize {
         let id =
             billwatch_market::pattern::AlertId::of(self.patterns().id(row.hit.pattern), &row.hit.key, row.hit.date);
-        self.owner(alert_group(id))
+        self.owner(alert_group(id, &row.hit.key))
     }
 
     /// Books the time since `started` on a stage.

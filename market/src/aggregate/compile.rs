@@ -3,12 +3,13 @@
 use hashbrown::HashMap;
 
 use super::{
-    Aggregates, BehaviourPlan, DimensionPairs, Feed, FeedKind, Pair, Share, StockPlan, Theme, is_time, left_out,
+    Aggregates, BehaviourPlan, DimensionPairs, Feed, FeedKind, Pair, Share, StockPlan, Theme, is_time,
     measure::{self, Form, Measure, SetKind, Slot},
-    rules::{self, Counts, ThemeRule},
+    rules::{self, Counts, Side, StockOf, ThemeRule},
     stock::reads,
 };
 use crate::{
+    fact::Field,
     items::Enumeration,
     names::{Attribute, Name, Role},
 };
@@ -31,6 +32,9 @@ impl Aggregates {
 
     /// The name that a pair reads in facts of a behaviour: T25 means one enterprise a fact.
     fn name_for(&self, pair: &Pair, code: &str) -> Name {
+        if let (Some(side), Name::Of(_, area)) = (pair.side, pair.name) {
+            return Name::Of(rules::mover(code, side), area);
+        }
         self.name_in(&self.themes[usize::from(pair.theme)], pair.name, code)
     }
 
@@ -123,9 +127,11 @@ fn feed(feeds: &mut Vec<Feed>, kind: FeedKind, name: Name, pair: &Pair, number: 
     }
 }
 
-/// Names that a lot and its bill can answer without a fact.
-fn is_stock_name(name: Name) -> bool {
+/// Names that a lot and its bill can answer without a fact, in the stock of a theme.
+fn is_stock_name(name: Name, of: StockOf) -> bool {
     match name {
+        // A lot that is not overdue becomes so on a day without a fact: only the stock of overdue lots moves on that day.
+        Name::OverdueDays => of == StockOf::Overdue,
         Name::Of(role, attribute) => {
             let of_bill = matches!(
                 role,
@@ -138,6 +144,8 @@ fn is_stock_name(name: Name) -> bool {
             );
             of_bill && attribute != Attribute::Party
         }
+        // What the latest refusal said.
+        Name::Field(Field::DishonourReason) => true,
         Name::Field(_) | Name::Behaviour | Name::BehaviourGroup | Name::Hour => false,
         name => {
             is_time(name)
@@ -153,6 +161,7 @@ fn is_stock_name(name: Name) -> bool {
                         | Name::RemainingDays
                         | Name::Source
                         | Name::Amount
+                        | Name::NumberKindDigit
                         | Name::ContractType
                         | Name::GoodsCategory
                         | Name::InvoiceType
@@ -168,13 +177,13 @@ pub(super) fn compile_theme(
     number: u16,
     pairs: &mut Vec<Pair>,
 ) -> Theme {
-    let has_flow = !rule.rules.is_empty() || rule.theme == "T18";
+    let has_flow = !rule.rules.is_empty() || matches!(rule.theme, "T18" | "T31");
     let measures: Vec<Measure> = listed
         .measures
         .iter()
         .filter_map(|name| Some(Measure { name: name.clone(), form: measure::form(rule.theme, name, has_flow)? }))
         .chain(
-            (has_flow && !listed.measures.iter().any(|name| &**name == "cnt"))
+            (has_flow && !listed.measures.iter().any(|name| matches!(&**name, "cnt" | "alerts")))
                 .then(|| Measure { name: "cnt".into(), form: Form::Sum(Slot::Count) }),
         )
         .collect();
@@ -206,11 +215,9 @@ pub(super) fn compile_theme(
         flow_time: None,
         stock_time: None,
         dimensions: HashMap::new(),
+        areas: Vec::new(),
     };
     for dimension in &listed.dimensions {
-        if left_out::leaves_out(rule.theme, &dimension.id) {
-            continue;
-        }
         let Some(name) = Name::parse(&dimension.source) else { continue };
         let enumeration = dimension.enumeration.map(|number| Enumeration(number.0));
         let time = is_time(name);
@@ -224,6 +231,7 @@ pub(super) fn compile_theme(
                 stock,
                 name: if time { Name::BizDate } else { name },
                 enumeration: if time { None } else { enumeration },
+                side: None,
             });
             let new = pairs.len() as u16 - 1;
             if time {
@@ -232,8 +240,21 @@ pub(super) fn compile_theme(
             new
         };
         let flow = has_flow.then(|| pair(false, &mut theme.flow_time));
-        let stock = (rule.stock.is_some() && is_stock_name(name)).then(|| pair(true, &mut theme.stock_time));
+        let is_of_stock = rule.stock.is_some_and(|of| is_stock_name(name, of));
+        let stock = is_of_stock.then(|| pair(true, &mut theme.stock_time));
         theme.dimensions.insert(dimension.id.clone(), DimensionPairs { flow, stock, name, enumeration });
+        if let (Name::Of(_, area), true) = (name, theme.measures.iter().any(|measure| measure.form == Form::NetFlow))
+            && !theme.areas.iter().any(|(known, ..)| *known == area)
+        {
+            let mut side = |side, text: &str| {
+                let dimension =
+                    format!("{text} {}", dimension.source.split('.').next_back().unwrap_or_default()).into();
+                pairs.push(Pair { theme: number, dimension, stock: false, name, enumeration, side: Some(side) });
+                pairs.len() as u16 - 1
+            };
+            let (into, out_of) = (side(Side::Into, "into"), side(Side::OutOf, "out of"));
+            theme.areas.push((area, into, out_of));
+        }
     }
     theme
 }

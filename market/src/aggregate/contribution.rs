@@ -152,6 +152,7 @@ impl Aggregates {
             Slot::Late => i128::from(fact.event_time < fact.stamp.source_watermark),
             Slot::ListedOverdue if code.starts_with("DIS.") => field(Field::OverdueBalFen),
             Slot::ListedOverdue | Slot::Lots | Slot::Timely | Slot::ToDisclose | Slot::Balance | Slot::DueWeighted => 0,
+            Slot::FalseAlerts | Slot::ClosedAlerts => 0,
         }
     }
 }
@@ -260,6 +261,8 @@ fn members_of(
                 add(pair_member(seller.party, buyer.party), 1);
             }
         }
+        // Worked out from whole homes, or of alerts.
+        SetKind::Queued | SetKind::Variants | SetKind::AlertKeys => {}
         SetKind::Rates => {
             if let Some(rate) = fact.int(Field::RateE4) {
                 add(rate as u64, 1);

@@ -62,6 +62,10 @@ pub enum Slot {
     Timely,
     /// Number of bills that had to be disclosed, at their acceptance date.
     ToDisclose,
+    /// Number of alerts that were closed as false.
+    FalseAlerts,
+    /// Number of alerts that were closed.
+    ClosedAlerts,
     /// Stock: length of lots.
     Balance,
     /// Stock: length * due date (days since 1970-01-01).
@@ -102,6 +106,12 @@ pub enum SetKind {
     MonthsListed,
     /// Parties with their amount as weight: shares.
     Shares,
+    /// Queued settlements, by the fact that began to queue; the weight is their minutes.
+    Queued,
+    /// Facts of which other records with the same event id were accepted; the weight is the number of those.
+    Variants,
+    /// Whom or what alerts are about, by hash.
+    AlertKeys,
 }
 
 /// How a figure is formed.
@@ -138,8 +148,13 @@ pub enum Form {
         /// 100 = the assets themselves.
         percent: i64,
     },
-    /// Not formed by the aggregates; the reason stands in [`super::left_out`].
-    LeftOut,
+    /// Sum of the weights of a flow set.
+    Weights(SetKind),
+    /// Enterprises whose first fact of the theme, ever, lies in the cell.
+    Newcomers,
+    /// Amount that came into the area less the amount that left it. Null in dimensions without areas: what leaves one comes
+    /// into another.
+    NetFlow,
 }
 
 /// A figure that can be asked for.
@@ -178,6 +193,7 @@ pub(super) fn form(theme: &str, measure: &str, has_flow: bool) -> Option<Form> {
         "paid_fen" => Sum(Slot::Paid),
         "paid_ratio" => Ratio(Slot::Paid, Slot::Amount),
         "claim_fen" => Sum(Slot::Claim),
+        "lots" if theme == "T40" => Stock(Slot::Lots),
         "lots" if has_flow => Sum(Slot::Lots),
         "lots" => Stock(Slot::Lots),
         "bal_fen" => Stock(Slot::Balance),
@@ -212,13 +228,13 @@ pub(super) fn form(theme: &str, measure: &str, has_flow: bool) -> Option<Form> {
         "errors" => Sum(Slot::Errors),
         "late_events" => Sum(Slot::Late),
         "timely_ratio" => Ratio(Slot::Timely, Slot::ToDisclose),
-        "net_flow_fen"
-        | "new_enterprises"
-        | "queue_minutes"
-        | "dup_events"
-        | "alerts"
-        | "distinct_keys"
-        | "false_positive_ratio" => LeftOut,
+        "net_flow_fen" => NetFlow,
+        "new_enterprises" => Newcomers,
+        "queue_minutes" => Weights(SetKind::Queued),
+        "dup_events" => Weights(SetKind::Variants),
+        "alerts" => Sum(Slot::Count),
+        "distinct_keys" => Distinct(SetKind::AlertKeys),
+        "false_positive_ratio" => Ratio(Slot::FalseAlerts, Slot::ClosedAlerts),
         _ => return None,
     })
 }
@@ -229,9 +245,16 @@ impl Form {
         let (first, second) = match self {
             Form::Sum(slot) | Form::PerMember(slot, _) | Form::ShareOfSum(slot) => (Some(slot), None),
             Form::Ratio(over, under) => (Some(over), Some(under)),
+            Form::NetFlow => (Some(Slot::Amount), None),
             _ => (None, None),
         };
         first.into_iter().chain(second)
+    }
+
+    /// True for figures that single dimensions have and crosses of several do not: an area has two sides, and what no fact
+    /// alone adds is told dimension by dimension.
+    pub fn is_of_one_dimension(self) -> bool {
+        matches!(self, Form::NetFlow | Form::Newcomers | Form::Weights(_))
     }
 
     /// The stock slots that it reads.
@@ -252,7 +275,8 @@ impl Form {
             | Form::Distinct(set)
             | Form::Smallest(set)
             | Form::Largest(set)
-            | Form::ShareOfDistinct(set) => Some(set),
+            | Form::ShareOfDistinct(set)
+            | Form::Weights(set) => Some(set),
             Form::Herfindahl | Form::Concentration(_) => Some(SetKind::Shares),
             _ => None,
         }

@@ -19,13 +19,14 @@
 //! [`epoch_sums`] how a shard adds up what an epoch changes before it tells the owners of the cells, [`cross`] tables of
 //! several dimensions.
 
+pub mod alerts;
+pub mod by_home;
 mod compile;
 mod contribution;
 pub mod cross;
 pub mod epoch_sums;
 mod flow;
 mod layout;
-pub mod left_out;
 pub mod measure;
 mod profiles;
 pub mod query;
@@ -42,7 +43,7 @@ use hashbrown::HashMap;
 use self::{
     compile::compile_theme,
     measure::{Measure, SetKind, Slot},
-    rules::{Counts, StockOf, THEMES, ThemeRule},
+    rules::{Counts, Side, StockOf, THEMES, ThemeRule},
     stock::Reads,
 };
 pub use self::{
@@ -55,7 +56,7 @@ use crate::{
     catalogue::Catalogue,
     fact::{BEHAVIOUR_CODES, Behaviour},
     items::{Enumeration, MissingEnumeration},
-    names::Name,
+    names::{Attribute, Name},
     observe::Meanings,
 };
 
@@ -78,6 +79,8 @@ pub struct Theme {
     flow_time: Option<u16>,
     stock_time: Option<u16>,
     dimensions: HashMap<Box<str>, DimensionPairs>,
+    /// Where amounts came into areas and where they left them: (kind of area, pair of those, pair of these).
+    areas: Vec<(Attribute, u16, u16)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +104,8 @@ pub struct Pair {
     pub name: Name,
     /// The enumeration of its items.
     pub enumeration: Option<Enumeration>,
+    /// Not a dimension of its own: one side of the flow between areas. The name then stands for who is on that side.
+    side: Option<Side>,
 }
 
 /// What one (theme, counts) of a behaviour adds: one part of the sink, shared by its dimensions.
@@ -166,12 +171,22 @@ pub struct Aggregates {
     stock: StockPlan,
     disclosure: Vec<(u16, u8)>,
     disclosure_theme: u16,
+    by_home: by_home::Wanted,
     is_quote: Vec<bool>,
     is_cancel: Vec<bool>,
 }
 
+impl Theme {
+    /// The pairs of the flow between areas of the kind that a dimension shows.
+    fn areas_of(&self, name: Name) -> Option<(u16, u16)> {
+        let Name::Of(_, area) = name else { return None };
+        let known = self.areas.iter().find(|(known, ..)| *known == area);
+        known.map(|(_, into, out_of)| (*into, *out_of))
+    }
+}
+
 fn is_time(name: Name) -> bool {
-    matches!(name, Name::BizDate | Name::Month | Name::Quarter | Name::Year | Name::DayType)
+    matches!(name, Name::BizDate | Name::Month | Name::Quarter | Name::Year | Name::DayType | Name::ReportPeriod)
 }
 
 impl Aggregates {
@@ -202,6 +217,7 @@ impl Aggregates {
             stock: StockPlan::default(),
             disclosure: Vec::new(),
             disclosure_theme: 0,
+            by_home: by_home::Wanted::default(),
             is_quote: BEHAVIOUR_CODES.iter().map(|code| rules::is_quote(code)).collect(),
             is_cancel: BEHAVIOUR_CODES.iter().map(|code| rules::is_cancel(code)).collect(),
         };
@@ -209,6 +225,7 @@ impl Aggregates {
         aggregates.cuts = aggregates.plan_of_cuts(wants);
         aggregates.stock = aggregates.plan_of_stock(wants);
         aggregates.plan_disclosure(wants);
+        aggregates.by_home = by_home::Wanted::among(&aggregates, wants);
         aggregates
     }
 

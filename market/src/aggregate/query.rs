@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Aggregates, Theme, is_time,
+    Aggregates, Theme,
+    by_home::{First, earliest},
+    is_time,
     measure::{Form, Measure, SetKind, Slot},
     sink::{CellKey, SetDelta},
 };
@@ -58,7 +60,7 @@ pub struct Question {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum QuestionError {
     /// No such theme.
-    #[error("theme `{0}` is not kept: ask for one of the themes of the catalogue but T31")]
+    #[error("there is no theme `{0}`: the catalogue lists them")]
     Theme(String),
     /// No such dimension.
     #[error("theme {theme} has no dimension `{dimension}`: the catalogue lists those that it has")]
@@ -84,6 +86,9 @@ pub enum QuestionError {
         /// What was asked for.
         item: String,
     },
+    /// A figure that crosses do not have.
+    #[error("{0} is told for single dimensions only: ask for the cells of the dimension, or leave it out")]
+    OneDimension(String),
     /// The dates are the wrong way round.
     #[error("from {from} is after to {to}: swap them")]
     Dates {
@@ -104,6 +109,12 @@ pub struct Plan {
     pub stock: Option<u16>,
     /// The flow pair of the theme's totals, when a share is asked for; same dates.
     pub total: Option<u16>,
+    /// The pairs of what came into areas and of what left them, when a net flow is asked for; same dates.
+    pub net: Option<(u16, u16)>,
+    /// The first facts of all enterprises are needed, whatever their date.
+    pub newcomers: bool,
+    /// The cells are those of alerts, which their owners have: [`Aggregates::cells_of_alerts`].
+    pub of_alerts: bool,
     /// First date.
     pub from: Day,
     /// Last date.
@@ -125,6 +136,8 @@ pub struct Partial {
     pub cells: Vec<(CellKey, Vec<i128>)>,
     /// Members of sets.
     pub members: Vec<SetDelta>,
+    /// First facts of enterprises.
+    pub firsts: Vec<First>,
 }
 
 impl Partial {
@@ -132,6 +145,17 @@ impl Partial {
     pub fn merge(&mut self, other: Partial) {
         self.cells.extend(other.cells);
         self.members.extend(other.members);
+        self.firsts.extend(other.firsts);
+    }
+
+    /// The same in parts of at most so many entries; none when there is nothing.
+    pub fn split(self, most: usize) -> Vec<Partial> {
+        let most = most.max(1);
+        let cells = self.cells.chunks(most).map(|cells| Partial { cells: cells.to_vec(), ..Partial::default() });
+        let members =
+            self.members.chunks(most).map(|members| Partial { members: members.to_vec(), ..Partial::default() });
+        let firsts = self.firsts.chunks(most).map(|firsts| Partial { firsts: firsts.to_vec(), ..Partial::default() });
+        cells.chain(members).chain(firsts).collect()
     }
 }
 
@@ -162,7 +186,10 @@ pub struct Answer {
 impl Plan {
     /// True when a keeper of flow cells reads this one.
     pub fn wants_flow(&self, key: &CellKey) -> bool {
-        (Some(key.pair) == self.flow || Some(key.pair) == self.total) && self.from <= key.date && key.date <= self.to
+        let is_net = self.net.is_some_and(|(into, out_of)| key.pair == into || key.pair == out_of);
+        (Some(key.pair) == self.flow || Some(key.pair) == self.total || is_net)
+            && self.from <= key.date
+            && key.date <= self.to
     }
 
     /// True when a keeper of stock cells reads this one.
@@ -181,9 +208,29 @@ impl Plan {
             || (self.wants_stock(&delta.key) && self.stock_sets.contains(&delta.set))
     }
 
-    /// True when the question needs members of sets.
+    /// True when the question needs members of sets, or what else is worked out from the history.
     pub fn needs_members(&self) -> bool {
-        !self.flow_sets.is_empty() || !self.stock_sets.is_empty()
+        !self.flow_sets.is_empty() || !self.stock_sets.is_empty() || self.newcomers
+    }
+
+    /// The same plan for a cross, which does not have all figures. Those that were named are an error, others are left out.
+    pub(super) fn crossed(mut self, named: bool) -> Result<Self, QuestionError> {
+        if let (true, Some(unfit)) = (named, self.measures.iter().find(|measure| measure.form.is_of_one_dimension())) {
+            return Err(QuestionError::OneDimension(unfit.name.to_string()));
+        }
+        self.measures.retain(|measure| !measure.form.is_of_one_dimension());
+        (self.net, self.newcomers) = (None, false);
+        Ok(self)
+    }
+
+    /// True when the question asks for the hours of alerts, which take the history of their bills.
+    pub fn reads_hours_of_alerts(&self) -> bool {
+        self.of_alerts && self.name == Name::Hour
+    }
+
+    /// True when this first fact may matter.
+    pub fn wants_first(&self, first: &First) -> bool {
+        self.newcomers && Some(first.key.pair) == self.flow
     }
 
     /// The figures, in the order of the answer.
@@ -193,7 +240,9 @@ impl Plan {
 
     /// The pairs that it reads.
     pub fn pairs(&self) -> Vec<u16> {
-        let mut pairs: Vec<u16> = self.flow.into_iter().chain(self.stock).chain(self.total).collect();
+        let net = self.net.map(|(into, out_of)| [into, out_of]);
+        let mut pairs: Vec<u16> =
+            self.flow.into_iter().chain(self.stock).chain(self.total).chain(net.into_iter().flatten()).collect();
         pairs.sort_unstable();
         pairs.dedup();
         pairs
@@ -207,6 +256,9 @@ pub(super) struct Group {
     pub stock: Vec<i128>,
     pub flow_members: BTreeMap<(SetKind, u64), i128>,
     pub stock_members: BTreeMap<(SetKind, u64), i128>,
+    /// What came into the area less what left it; `None` in dimensions without areas.
+    pub net_fen: Option<i128>,
+    pub newcomers: i128,
 }
 
 impl Group {
@@ -217,6 +269,8 @@ impl Group {
         self.flow.iter().chain(&self.stock).all(|sum| *sum == 0)
             && self.flow_members.is_empty()
             && self.stock_members.is_empty()
+            && self.net_fen.unwrap_or(0) == 0
+            && self.newcomers == 0
     }
 }
 
@@ -255,11 +309,15 @@ impl Aggregates {
         let reads_stock =
             |measure: &Measure| measure.form.stock_slots().next().is_some() || measure.form.stock_set().is_some();
         let stock = if measures.iter().any(reads_stock) { pairs.stock } else { None };
+        let has = |form| measures.iter().any(|measure| measure.form == form);
         Ok(Plan {
             theme,
             flow: pairs.flow,
             stock,
             total: if measures.iter().any(shares) { listed.flow_time } else { None },
+            net: if has(Form::NetFlow) { listed.areas_of(pairs.name) } else { None },
+            newcomers: has(Form::Newcomers),
+            of_alerts: &*listed.id == "T31",
             from: question.from,
             to: question.to,
             flow_sets,
@@ -272,12 +330,11 @@ impl Aggregates {
     }
 
     fn measures(&self, theme: &Theme, question: &Question) -> Result<Vec<Measure>, QuestionError> {
-        let kept = |measure: &&Measure| measure.form != Form::LeftOut;
         if question.measures.is_empty() {
-            return Ok(theme.measures.iter().filter(kept).cloned().collect());
+            return Ok(theme.measures.clone());
         }
         let find = |name: &String| {
-            let found = theme.measures.iter().filter(kept).find(|measure| *measure.name == **name);
+            let found = theme.measures.iter().find(|measure| *measure.name == **name);
             found
                 .cloned()
                 .ok_or_else(|| QuestionError::Measure { theme: question.theme.clone(), measure: name.clone() })
@@ -297,6 +354,11 @@ impl Aggregates {
                 Role::Total => add(&mut totals.entry(period).or_default().flow, sums),
                 Role::Flow if wanted(&item) => add(&mut groups.entry((period, item)).or_default().flow, sums),
                 Role::Stock if wanted(&item) => add(&mut groups.entry((period, item)).or_default().stock, sums),
+                Role::Into | Role::OutOf if wanted(&item) => {
+                    let amount = slot(&self.themes[plan.theme].flow_slots, sums, Slot::Amount);
+                    let net = groups.entry((period, item)).or_default().net_fen.get_or_insert(0);
+                    *net += if matches!(role, Role::Into) { amount } else { -amount };
+                }
                 _ => {}
             });
         }
@@ -312,6 +374,19 @@ impl Aggregates {
                 *members.entry(member).or_default() += weight;
             });
         }
+        for keys in earliest(&read.firsts).into_values() {
+            let mut places: Vec<(usize, Item)> = Vec::new();
+            for key in keys {
+                self.each_place(plan, &key, &periods, &mut |period, item, role| {
+                    if matches!(role, Role::Flow) && wanted(&item) && !places.contains(&(period, item)) {
+                        places.push((period, item));
+                    }
+                });
+            }
+            for place in places {
+                groups.entry(place).or_default().newcomers += 1;
+            }
+        }
         let theme = &self.themes[plan.theme];
         let empty = Group::default();
         let mut rows = Vec::new();
@@ -321,6 +396,9 @@ impl Aggregates {
             }
             let (start, end) = periods[period];
             let total = totals.get(&period).unwrap_or(&empty);
+            if plan.net.is_some() {
+                group.net_fen.get_or_insert(0);
+            }
             let figure =
                 |measure: &Measure| (measure.name.clone(), figure(theme, measure.form, &group, total, end, assets_fen));
             rows.push(Answer {
@@ -340,8 +418,15 @@ impl Aggregates {
             if Some(key.pair) == plan.total {
                 put(period, Item::ALL, Role::Total);
             }
+            if let Some((into, out_of)) = plan.net {
+                for (pair, side) in [(into, Role::Into), (out_of, Role::OutOf)] {
+                    if pair == key.pair {
+                        put(period, key.item, side);
+                    }
+                }
+            }
             if Some(key.pair) == plan.flow {
-                for item in self.items_at(plan.name, key.item, key.date) {
+                for item in self.items_at(plan.name, key.item, key.date, plan.grain) {
                     put(period, item, Role::Flow);
                 }
             }
@@ -349,15 +434,16 @@ impl Aggregates {
         if plan.wants_stock(key) {
             let first = periods.partition_point(|(_, end)| *end < key.date);
             for (period, (_, end)) in periods.iter().enumerate().skip(first) {
-                for item in self.items_at(plan.name, key.item, *end) {
+                for item in self.items_at(plan.name, key.item, *end, plan.grain) {
                     put(period, item, Role::Stock);
                 }
             }
         }
     }
 
-    /// The items that a kept item means on a date: time dimensions follow the date, raw days go into their bucket.
-    pub(super) fn items_at(&self, name: Name, item: Item, date: Day) -> Items {
+    /// The items that a kept item means on a date: time dimensions follow the date, raw days go into their bucket, the kind
+    /// of period is that of the question.
+    pub(super) fn items_at(&self, name: Name, item: Item, date: Day, grain: Grain) -> Items {
         let known = &self.meanings.vocabulary().known;
         let days = |day: Day| i64::from(day.0) - i64::from(date.0);
         let one = match (name, item.as_day()) {
@@ -365,6 +451,16 @@ impl Aggregates {
             (Name::Month, _) => self.meanings.month_item(date),
             (Name::Quarter, _) => self.meanings.quarter_item(date),
             (Name::Year, _) => self.meanings.year_item(date),
+            (Name::ReportPeriod, _) => {
+                let code = match grain {
+                    Grain::Day => "D",
+                    Grain::Month => "M",
+                    Grain::Quarter => "Q",
+                    Grain::Year => "Y",
+                    Grain::Whole => return Items::from_slice(&[Item::NA]),
+                };
+                self.meanings.vocabulary().row_of_text(known.report_period, code).item(known.report_period)
+            }
             (Name::DayType, _) => return self.meanings.day_type_items(date),
             (Name::RemainingDays, Some(due)) => buckets::remaining_tenor(days(due)).item(known.remaining_tenor_bucket),
             (Name::HoldingDays, Some(since)) => buckets::holding_period(-days(since)).item(known.holding_period_bucket),
@@ -380,6 +476,12 @@ enum Role {
     Flow,
     Stock,
     Total,
+    Into,
+    OutOf,
+}
+
+fn slot(slots: &[Slot], sums: &[i128], slot: Slot) -> i128 {
+    slots.iter().position(|known| *known == slot).and_then(|at| sums.get(at).copied()).unwrap_or(0)
 }
 
 pub(super) fn add(sums: &mut Vec<i128>, more: &[i128]) {
@@ -424,9 +526,6 @@ pub(super) fn figure(
     date: Day,
     assets_fen: &dyn Fn(PartyId, Day) -> Option<i64>,
 ) -> Value {
-    let slot = |slots: &[Slot], sums: &[i128], slot: Slot| {
-        slots.iter().position(|known| *known == slot).and_then(|at| sums.get(at).copied()).unwrap_or(0)
-    };
     let flow = |wanted| slot(&theme.flow_slots, &group.flow, wanted);
     let stock = |wanted| slot(&theme.stock_slots, &group.stock, wanted);
     let ratio = |over: i128, under: i128| if under == 0 { Value::Null } else { Value::Ratio(over, under) };
@@ -474,7 +573,9 @@ pub(super) fn figure(
             let assets = institutions.into_iter().filter_map(|(bits, _)| assets_fen(PartyId::from_bits(bits), date));
             ratio(stock(Slot::Balance) * 100, assets.map(i128::from).sum::<i128>() * i128::from(percent))
         }
-        Form::LeftOut => Value::Null,
+        Form::Weights(set) => Value::Number(of(&group.flow_members, set).into_iter().map(|(_, weight)| weight).sum()),
+        Form::Newcomers => Value::Number(group.newcomers),
+        Form::NetFlow => group.net_fen.map_or(Value::Null, Value::Number),
     }
 }
 

@@ -66,6 +66,8 @@ pub(super) enum StockOf {
     AcceptedByFinanceCompany,
     /// lot.overdue (OBAL).
     Overdue,
+    /// Live lots that moved over from the older system.
+    Migrated,
 }
 
 /// One theme.
@@ -108,8 +110,8 @@ const QUOTES: &str = "IBT.QTE IBT.QMD IBT.CKS IBT.INQ RPO.QTE RPO.ANS RPO.INQ BR
 const CANCELS: &str = "IBT.CKX IBT.INX IBT.QRJ RPO.ANX RPO.QRJ BRP.QRJ DTH.LSX DTH.QRJ";
 const DEALS: &str = "IBT.DEL RPO.DEL BRP.DEL DTH.DEL";
 
-/// Every theme that the aggregates keep. T31 counts alerts: see [`super::left_out`].
-pub(super) const THEMES: [ThemeRule; 39] = [
+/// Every theme. T31 counts alerts, which no fact feeds: see [`super::alerts`].
+pub(super) const THEMES: [ThemeRule; 40] = [
     flow("T01", &[all("ISS.REG")]),
     flow("T02", &[all("ACC.SGN PPR.ACC"), only("ACC.REJ", ANSWERS)]),
     flow("T03", &[all("RCV.SGN"), only("RCV.REJ", ANSWERS)]),
@@ -161,6 +163,7 @@ pub(super) const THEMES: [ThemeRule; 39] = [
     flow("T28", &[all("DIS.*")]),
     flow("T29", &[all("DIS.OVL DIS.PSL")]),
     flow("T30", &[all("ACC.SGN DSC.SET IBT.SET RPO.SET")]),
+    flow("T31", &[]),
     flow("T32", &[all("ACC.SGN DSC.SET END.SGN IBT.SET")]),
     stock("T33", &[all("ACC.SGN"), rule("DSC.SET", For::All, Counts::Rate)], StockOf::Overdue),
     flow("T34", &[all("CSH.* *.SET *.FLD *.RED *.RDF *.ERD *.ORD RDC.BST RDC.RST")]),
@@ -175,7 +178,7 @@ pub(super) const THEMES: [ThemeRule; 39] = [
         stock: Some(StockOf::AcceptedByFinanceCompany),
         every_effect: false,
     },
-    flow("T40", &[all("CST.MIG")]),
+    stock("T40", &[all("CST.MIG")], StockOf::Migrated),
 ];
 
 /// True when a list of codes names a behaviour.
@@ -222,6 +225,29 @@ pub(super) fn concentrated_role(code: &str) -> Role {
         "IBT.SET" => Role::Buyer,
         "RPO.SET" => Role::RepoBuyer,
         _ => Role::Acceptor,
+    }
+}
+
+/// The two areas between which a bill moves (derived.csv `measure.net_flow_fen`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The area of who gets it.
+    Into,
+    /// The area of who gives it.
+    OutOf,
+}
+
+/// Who gives the bill in facts of a behaviour of T32, and who gets it.
+pub(super) fn mover(code: &str, side: Side) -> Role {
+    let (giver, receiver) = match code {
+        "DSC.SET" => (Role::Applicant, Role::Discounter),
+        "END.SGN" => (Role::Endorser, Role::Endorsee),
+        "IBT.SET" => (Role::Seller, Role::Buyer),
+        _ => (Role::Drawer, Role::Payee),
+    };
+    match side {
+        Side::Into => receiver,
+        Side::OutOf => giver,
     }
 }
 

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     bill::{BillKind, Header, Lot, LotChange, Status},
     buckets,
+    fact::Field,
     ids::Day,
     items::{Item, Items, Row},
     names::{Attribute, Name, Role},
@@ -324,6 +325,7 @@ fn start(of: StockOf, header: &Header, lot: &Lot) -> Option<Day> {
     match of {
         StockOf::Held => lot.is_held().then_some(lot.changed_on),
         StockOf::Accepted => is_accepted(lot).then_some(lot.changed_on),
+        StockOf::Migrated => (lot.is_live() && lot.is_migrated()).then_some(lot.changed_on),
         StockOf::AcceptedByFinanceCompany => {
             (is_accepted(lot) && header.kind == BillKind::Fab).then_some(lot.changed_on)
         }
@@ -419,6 +421,7 @@ pub(super) fn reads(name: Name) -> Reads {
         Name::HoldingDays => Reads::Since,
         Name::EcdsStatus => Reads::OlderSystem,
         Name::ContractType | Name::GoodsCategory | Name::InvoiceType => Reads::Trade,
+        Name::Field(_) => Reads::State,
         Name::OverdueDays => Reads::OverdueDays,
         name if name.is_of_lot() => Reads::State,
         _ => Reads::Bill,
@@ -435,7 +438,8 @@ fn unchanged(old: Version<'_>, new: Version<'_>) -> [bool; READS] {
     let state = (was.status, was.flag, was.risk, was.pay_state, was.hops, was.is_enhanced())
         == (is.status, is.flag, is.risk, is.pay_state, is.hops, is.is_enhanced())
         && was.overdue_since == is.overdue_since
-        && was.answer_due == is.answer_due;
+        && was.answer_due == is.answer_due
+        && was.dishonour_reason() == is.dishonour_reason();
     let mut still = [false; READS];
     still[Reads::Holder as usize] =
         was.holder == is.holder && was.holder_inst == is.holder_inst && before.holder.is_same(&after.holder);
@@ -485,6 +489,9 @@ impl<'a> Version<'a> {
             Name::PriceClass => {
                 price_class(as_of.meanings, header, Some(lot), |_| self.parties.acceptor).item(known.bill_class)
             }
+            Name::Field(Field::DishonourReason) => lot.dishonour_reason().map_or(Item::NA, |reason| {
+                as_of.meanings.vocabulary().row(known.dishonour_reason, reason).item(known.dishonour_reason)
+            }),
             Name::Source => as_of.meanings.source_item(header.source),
             Name::Amount => buckets::amount(lot.amount_fen).item(known.amount_bucket),
             Name::ContractType => self.trade(|said| said.contract_type).item(known.contract_type),

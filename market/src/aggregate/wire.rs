@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Aggregates, Answer, CellKey, Grain, Partial, Plan, Question, QuestionError, SetDelta,
+    by_home::First,
     measure::{Form, SetKind},
     query::periods,
 };
@@ -105,6 +106,7 @@ impl CellsPart {
 pub struct Gathered {
     cells: BTreeMap<CellKey, Vec<i128>>,
     members: BTreeMap<(CellKey, SetKind, u64), i64>,
+    firsts: Vec<First>,
     assets: BTreeMap<(PartyId, Day), i64>,
 }
 
@@ -121,6 +123,7 @@ impl Gathered {
         for SetDelta { key, set, member, weight } in part.partial.members {
             *self.members.entry((key, set, member)).or_default() += weight;
         }
+        self.firsts.extend(part.partial.firsts);
         self.assets.extend(part.assets.into_iter().map(|(party, day, fen)| ((party, day), fen)));
     }
 }
@@ -193,13 +196,17 @@ impl Compiled {
         let read = Partial {
             cells: gathered.cells.iter().map(|(key, sums)| (*key, sums.clone())).collect(),
             members: gathered.members.iter().map(member).collect(),
+            firsts: gathered.firsts.clone(),
         };
         aggregates.answer(&self.plan, &read, &|party, day| gathered.assets.get(&(party, day)).copied())
     }
 
-    /// Figures that need the members of sets: they cannot be followed by adding up sums.
+    /// Figures that need the members of sets, or are none of facts: they cannot be followed by adding up sums.
     pub fn figures_with_members(&self) -> impl Iterator<Item = &str> {
-        let needs = |form: Form| form.flow_set().is_some() || form.stock_set().is_some();
+        let of_alerts = self.plan.of_alerts;
+        let needs = move |form: Form| {
+            of_alerts || form == Form::Newcomers || form.flow_set().is_some() || form.stock_set().is_some()
+        };
         self.plan.measures().iter().filter(move |measure| needs(measure.form)).map(|measure| &*measure.name)
     }
 
@@ -256,7 +263,7 @@ mod tests {
         let part = |day: &str, count| {
             let key = CellKey { pair, date: Day::parse(day).unwrap(), item: Item::ALL };
             let part = CellsPart {
-                partial: Partial { cells: vec![(key, vec![count])], members: Vec::new() },
+                partial: Partial { cells: vec![(key, vec![count])], ..Partial::default() },
                 assets: vec![(PartyId::legal(7), Day(9), count as i64)],
             };
             let bare = CellsPart { assets: Vec::new(), ..part.clone() };

@@ -199,6 +199,13 @@ fn pay(lot: &mut Lot, header: &Header, fact: &Fact, presentation: Option<Request
         _ => lot.pay_state,
     };
     lot.pay_state = state;
+    if matches!(fact.behaviour, behaviour::PAY_REJ | behaviour::PAY_LRJ) {
+        let reason = fact.code(Field::DishonourReason);
+        if lot.dishonour_reason() != reason {
+            lot.rare_mut().dishonour_reason = reason;
+            lot.tidy();
+        }
+    }
     match fact.behaviour {
         behaviour::PAY_REQ | behaviour::PAY_AUT | behaviour::PAY_LRQ => present(lot, header, fact),
         behaviour::PAY_SGN | behaviour::PAY_ASG | behaviour::PAY_LSG | behaviour::PAY_LRJ | behaviour::PAY_WDR => {

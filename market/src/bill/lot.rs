@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     fact::{Behaviour, Range, behaviour},
-    ids::{Day, InstId, PartyId},
+    ids::{Code, Day, InstId, PartyId},
 };
 
 /// One holder in the life of a range.
@@ -166,6 +166,8 @@ pub struct Rare {
     pub agreement: Option<Agreement>,
     /// Live sureties, oldest first.
     pub sureties: SmallVec<[Surety; 1]>,
+    /// Reason that the latest refusal of a presentation (PAY.REJ, PAY.LRJ) gave.
+    pub dishonour_reason: Option<Code>,
 }
 
 /// Marks of a lot, one bit each.
@@ -287,6 +289,11 @@ impl Lot {
     /// Open repo-like deal.
     pub fn repo(&self) -> Option<&RepoDeal> {
         self.rare.as_ref()?.repo.as_ref()
+    }
+
+    /// Reason of the latest refusal of a presentation.
+    pub fn dishonour_reason(&self) -> Option<Code> {
+        self.rare.as_ref()?.dishonour_reason
     }
 
     /// Open recourse notices.

@@ -438,6 +438,7 @@ fn pack_rare(rare: &Rare, to: &mut Packer) {
         to.signed(surety.amount_fen);
         to.day(surety.since_date);
     }
+    to.code(rare.dishonour_reason);
 }
 
 fn unpack_rare(from: &mut Unpacker<'_>) -> Rare {
@@ -472,6 +473,7 @@ fn unpack_rare(from: &mut Unpacker<'_>) -> Rare {
             since_date: from.day(),
         });
     }
+    rare.dishonour_reason = from.code();
     rare
 }
 

@@ -55,6 +55,24 @@ pub struct ThemeEntry {
     pub measures: Vec<String>,
 }
 
+/// One dimension of one theme.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct DimensionEntry {
+    /// For instance `D.bill_kind`; the same in every theme that has it.
+    pub code: String,
+    /// Name.
+    pub english: String,
+    /// 名称.
+    pub chinese: String,
+    /// For instance `T01`.
+    pub theme: String,
+    /// The name that gives the item.
+    pub kind: String,
+    /// The enumeration of its items; absent for dates and codes of parties.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enumeration: Option<String>,
+}
+
 /// Items of all enumerations: how many, and how many each has.
 #[derive(Clone, PartialEq, Eq, Serialize, Debug)]
 pub struct EnumerationItems {
@@ -84,8 +102,8 @@ pub struct Listing {
     pub behaviours: Part<Entry>,
     /// The live themes.
     pub themes: Part<ThemeEntry>,
-    /// Distinct dimensions of the live themes, `kind` is the name that gives the item.
-    pub dimensions: Part<Entry>,
+    /// The dimensions of the live themes, theme by theme.
+    pub dimensions: Part<DimensionEntry>,
     /// Code tables.
     pub enumeration_items: EnumerationItems,
     /// Names of the features that the engine keeps.
@@ -125,12 +143,18 @@ pub fn of_engine(catalogue: &Arc<Catalogue>) -> Result<Listing, MissingEnumerati
 pub fn listing(catalogue: &Catalogue, live: Live) -> Listing {
     let is_live = |theme: &str, dimension: &str| live.dimensions.contains(&(theme, dimension));
     let mut themes = Vec::new();
-    let mut dimensions: BTreeMap<&str, Entry> = BTreeMap::new();
+    let mut dimensions = Vec::new();
     for theme in &catalogue.themes {
         let kept: Vec<_> = theme.dimensions.iter().filter(|dimension| is_live(&theme.id, &dimension.id)).collect();
         for dimension in &kept {
-            let name = entry(&dimension.id, &dimension.english, &dimension.chinese, &dimension.source);
-            dimensions.entry(&dimension.id).or_insert(name);
+            dimensions.push(DimensionEntry {
+                code: dimension.id.to_string(),
+                english: dimension.english.to_string(),
+                chinese: dimension.chinese.to_string(),
+                theme: theme.id.to_string(),
+                kind: dimension.source.to_string(),
+                enumeration: dimension.enumeration.map(|number| catalogue.enums.get(number).name.to_string()),
+            });
         }
         if !kept.is_empty() {
             themes.push(ThemeEntry {
@@ -160,7 +184,7 @@ pub fn listing(catalogue: &Catalogue, live: Live) -> Listing {
             .collect::<Vec<_>>()
             .into(),
         themes: themes.into(),
-        dimensions: dimensions.into_values().collect::<Vec<_>>().into(),
+        dimensions: dimensions.into(),
         enumeration_items: EnumerationItems { count: enumerations.values().sum(), enumerations },
         features: live.features.to_vec().into(),
         patterns: Patterns { count: patterns.len(), families: families.len(), items: patterns },

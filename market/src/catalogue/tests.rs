@@ -76,7 +76,7 @@ fn the_listing_counts_what_is_live() {
     let live = Live { dimensions: &all, features: &features, patterns: &["P001", "P176", "P999"] };
     let listing = listing(&catalogue, live);
     assert_eq!(listing.themes.count, 40);
-    assert_eq!(listing.dimensions.count, 221);
+    assert_eq!(listing.dimensions.count, 633);
     assert_eq!(listing.behaviours.count, 231);
     assert_eq!(listing.enumeration_items.count, 1886);
     assert_eq!((listing.patterns.count, listing.patterns.families), (2, 2));

@@ -18,6 +18,8 @@ use smallvec::SmallVec;
 use crate::{
     aggregate::{
         Aggregates, Answer, CellKey, CellSink, Partial, Question, QuestionError, SetDelta,
+        alerts::{AlertSight, Moments},
+        by_home::{First, HomeReader},
         cross::{
             CrossAnswer, CrossDefinition, CrossError, CrossKey, CrossPartial, CrossQuestion, CrossSet, CrossSetDelta,
             CrossSink,
@@ -26,11 +28,12 @@ use crate::{
     },
     bill::{Bill, Effect, Laws, Outcome},
     catalogue::Catalogue,
-    corrections::{Effective, effective_at},
+    corrections::{Effective, Variant, effective_at},
     fact::{EventId, Fact},
     fact_scope::{FactScope, Home, scope},
     ids::{BillId, Day, PartyId},
     observe::{Meanings, Observation},
+    pattern::{AlertSet, Patterns},
     reference_data::Reference,
     variants::Elsewhere,
     view::{Fate, ViewHash, cell_hash, cell_row, effect_hash, effect_row, lot_hash, lot_row},
@@ -105,6 +108,7 @@ pub struct Views {
     cells: HashMap<CellKey, (u32, u8)>,
     sums: Vec<i128>,
     members: BTreeMap<(CellKey, SetKind, u64), i64>,
+    firsts: Vec<First>,
     aggregates: Arc<Aggregates>,
     crosses: Arc<CrossSet>,
     /// Sums by (place of the cross, cell).
@@ -176,34 +180,42 @@ pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> V
         cells: HashMap::new(),
         sums: Vec::new(),
         members: BTreeMap::new(),
+        firsts: Vec::new(),
         aggregates: rules.aggregates.clone(),
         crosses: rules.crosses.clone(),
         cross_cells: HashMap::new(),
         cross_members: BTreeMap::new(),
     };
     let keeps_sets = sets == Sets::All;
+    let mut homes = keeps_sets.then(|| HomeReader::new(&rules.aggregates, Some(clock)));
     let mut sink = (CellSink::new(keeps_sets), CrossSink::new(keeps_sets));
     for (id, records) in bills {
         let home = Home::Bill(id);
-        let facts = views.facts_of(home, with_copies(home, records));
+        let (facts, variants) = views.facts_of(home, with_copies(home, records));
         let mut bill = Bill::default();
         for fact in &facts {
             let outcome = bill.apply(fact, &rules.laws);
             let seen = Observation::new(fact, &outcome, Some(&bill), &reference, &rules.meanings);
             views.add(&seen, &mut sink);
+            homes.iter_mut().for_each(|homes| homes.see(&seen, &variants));
         }
+        views.end_home(homes.as_mut());
         if bill.header.is_some() {
             views.bills.insert(id, bill);
         }
     }
     let desks = desks.into_values().map(|records| (Home::Desk, records));
     for (home, records) in desks.chain([(Home::Reference, referred)]) {
-        for fact in views.facts_of(home, with_copies(home, records)) {
+        let (facts, variants) = views.facts_of(home, with_copies(home, records));
+        for fact in &facts {
             let outcome = without_bill();
-            let seen = Observation::new(&fact, &outcome, None, &reference, &rules.meanings);
+            let seen = Observation::new(fact, &outcome, None, &reference, &rules.meanings);
             views.add(&seen, &mut sink);
+            homes.iter_mut().for_each(|homes| homes.see(&seen, &variants));
         }
+        views.end_home(homes.as_mut());
     }
+    views.firsts = homes.map_or_else(Vec::new, HomeReader::firsts);
     views.reference = reference;
     views
 }
@@ -215,11 +227,18 @@ pub fn without_bill() -> Outcome {
 
 impl Views {
     /// The facts of the market among the records of one bill or desk; notes the fate of the others.
-    fn facts_of(&mut self, home: Home, records: Vec<Fact>) -> Vec<Fact> {
-        let Effective { facts, waiting, void, .. } = effective_at(home, records);
+    fn facts_of(&mut self, home: Home, records: Vec<Fact>) -> (Vec<Fact>, Vec<Variant>) {
+        let Effective { facts, waiting, void, variants } = effective_at(home, records);
         self.fates.extend(waiting.into_iter().map(|id| (id, Fate::Waiting)));
         self.fates.extend(void.into_iter().map(|id| (id, Fate::Revoked)));
-        facts
+        (facts, variants)
+    }
+
+    fn end_home(&mut self, homes: Option<&mut HomeReader<'_>>) {
+        let Some(homes) = homes else { return };
+        homes.end_home(|delta| {
+            *self.members.entry((delta.key, delta.set, delta.member)).or_default() += delta.weight;
+        });
     }
 
     fn add(&mut self, seen: &Observation<'_>, (sink, crosses): &mut (CellSink, CrossSink)) {
@@ -296,7 +315,7 @@ impl Views {
             member: *member,
             weight: *weight,
         };
-        Partial { cells: cells.collect(), members: members.map(delta).collect() }
+        Partial { cells: cells.collect(), members: members.map(delta).collect(), firsts: Vec::new() }
     }
 
     /// Total assets of a legal institution at the end of a date.
@@ -334,6 +353,22 @@ impl Views {
                 read.members.push(delta);
             }
         }
+        read.firsts = self.firsts.iter().filter(|first| plan.wants_first(first)).copied().collect();
+        Ok(self.aggregates.answer(&plan, &read, &|legal, date| self.assets_fen(legal, date)))
+    }
+
+    /// Answers a question about alerts (T31), of these that hold. `moments` as [`AlertSight::moments`].
+    pub fn ask_alerts(
+        &self,
+        question: &Question,
+        alerts: &AlertSet,
+        patterns: &Patterns,
+        moments: &dyn Fn(BillId) -> Moments,
+    ) -> Result<Vec<Answer>, QuestionError> {
+        let plan = self.aggregates.ask(question)?;
+        let bill = |bill: BillId| self.bills.get(&bill)?.header.clone();
+        let sight = AlertSight { patterns, reference: &self.reference, bill: &bill, moments };
+        let read = self.aggregates.cells_of_alerts(&plan, alerts.iter(), &sight);
         Ok(self.aggregates.answer(&plan, &read, &|legal, date| self.assets_fen(legal, date)))
     }
 

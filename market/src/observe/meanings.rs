@@ -131,6 +131,7 @@ pub struct Meanings {
     pub(crate) kind_digits: [Item; 10],
     sources: [Item; SOURCES.len()],
     failures: Vec<Item>,
+    queued: Item,
     finance_company: Item,
     years: Vec<(i32, Item)>,
     day_types: Vec<u8>,
@@ -216,6 +217,7 @@ impl Meanings {
                 .filter(|code| code.starts_with("FAIL_"))
                 .map(|code| item(known.settlement_result, code))
                 .collect(),
+            queued: item(known.settlement_result, "QUEUED"),
             finance_company: item(known.institution_type, "301"),
             sources: SOURCES.map(|source| item(known.source_system, source.code())),
             years: vocabulary
@@ -269,6 +271,11 @@ impl Meanings {
     /// True for a settlement_result FAIL_*.
     pub fn is_failure(&self, result: Item) -> bool {
         self.failures.contains(&result)
+    }
+
+    /// True for settlement_result QUEUED.
+    pub fn is_queued(&self, result: Item) -> bool {
+        result == self.queued
     }
 
     /// True for institution type 301.

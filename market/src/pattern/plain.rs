@@ -123,6 +123,27 @@ pub(super) fn observe_bill(
     (output, timers)
 }
 
+/// When rules on single bills found something in a bill: the first fact at which each hit, by rule and date of the alert.
+pub fn moments_of_bill(
+    facts: &Effective,
+    setting: Setting<'_>,
+    registry: &MarketRegistry<'_>,
+) -> BTreeMap<(PatternIndex, Day), i64> {
+    let (mut bill, mut moments) = (Bill::default(), BTreeMap::new());
+    let variants: BTreeSet<EventId> = facts.variants.iter().map(|variant| variant.event_id).collect();
+    for fact in &facts.facts {
+        let outcome = bill.apply(fact, setting.laws);
+        let observation = Observation::new(fact, &outcome, Some(&bill), registry.reference, setting.meanings);
+        let seen = Seen { observation: &observation, has_variants: variants.contains(&fact.event_id) };
+        let mut output = Output::default();
+        setting.patterns.observe(&seen, registry, 1, &mut output);
+        for (hit, _) in output.hits.iter().filter(|(hit, _)| matches!(hit.key, AlertKey::Bill(_))) {
+            moments.entry((hit.pattern, hit.date)).or_insert(fact.event_time);
+        }
+    }
+    moments
+}
+
 /// Observes facts without a bill. Trade background of a bill is judged with the bill.
 fn observe_unbilled(facts: &Effective, setting: Setting<'_>, registry: &MarketRegistry<'_>) -> Output {
     let mut output = Output::default();

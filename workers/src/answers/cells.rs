@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use billwatch_market::{
     aggregate::{
         Aggregates, CellKey, CellSink, Grain, Partial, Plan, Question, SetDelta,
+        by_home::HomeReader,
         measure::SetKind,
         wire::{CellsPart, Request},
     },
@@ -22,7 +23,7 @@ use billwatch_market::{
 };
 use billwatch_proto::v1;
 
-use super::{budget::Budget, invalid};
+use super::{alerts, budget::Budget, invalid};
 use crate::{command::Bytes, dataflow::cells::CellRow, limits::CELLS_PER_PART, shard::Shard};
 
 /// Stands for an absent first or last date.
@@ -60,6 +61,10 @@ pub fn read(
         let assets = assets(shard, request, &partial);
         give(CellsPart { partial, assets }.encode().into());
     };
+    if plan.of_alerts {
+        alerts::cells(shard, plan)?.split(CELLS_PER_PART).into_iter().for_each(send);
+        return Ok(());
+    }
     let cells = shard.cells.borrow();
     let mut part = Partial::default();
     let mut empty = true;
@@ -72,16 +77,17 @@ pub fn read(
             }
         }
     }
+    if !part.cells.is_empty() {
+        send(std::mem::take(&mut part));
+        empty = false;
+    }
     if plan.needs_members() {
-        for delta in members(shard, plan)? {
-            part.members.push(delta);
-            if part.members.len() == CELLS_PER_PART {
-                send(std::mem::take(&mut part));
-                empty = false;
-            }
+        for part in members(shard, plan)?.split(CELLS_PER_PART) {
+            send(part);
+            empty = false;
         }
     }
-    if empty || !part.cells.is_empty() || !part.members.is_empty() {
+    if empty {
         send(part);
     }
     Ok(())
@@ -116,39 +122,55 @@ fn assets(shard: &Shard, request: &v1::QueryCellsRequest, part: &Partial) -> Vec
     compiled.assets_wanted(part).into_iter().filter_map(known).collect()
 }
 
-/// Observes all facts again for the pairs of a plan.
-fn members(shard: &Shard, plan: &Plan) -> anyhow::Result<Vec<SetDelta>> {
+/// Observes all facts again for the pairs of a plan: members of sets, and what only whole homes tell.
+fn members(shard: &Shard, plan: &Plan) -> anyhow::Result<Partial> {
     let rules = &shard.common.rules;
     let only = rules.aggregates.only(&plan.pairs());
     let mut sink = CellSink::new(true);
     let mut weights: BTreeMap<(CellKey, SetKind, u64), i64> = BTreeMap::new();
     let lives = shard.lives.borrow();
     let budget = Budget::new(shard.common.question_facts_max);
+    let mut homes = HomeReader::new(&only, lives.clock());
     lives.each_family(|home, records| {
         budget.take(records.len())?;
-        observe(shard, &only, home, records, &mut sink);
-        for delta in sink.members().filter(|delta| plan.wants_member(delta)) {
-            *weights.entry((delta.key, delta.set, delta.member)).or_default() += delta.weight;
-        }
+        observe(shard, &only, home, records, &mut sink, &mut homes);
+        let mut add = |delta: SetDelta| {
+            if plan.wants_member(&delta) {
+                *weights.entry((delta.key, delta.set, delta.member)).or_default() += delta.weight;
+            }
+        };
+        sink.members().for_each(&mut add);
+        homes.end_home(add);
         sink.clear();
         ControlFlow::Continue(())
     })?;
     budget
         .check("a count of distinct things", "ask for sums instead (cnt, amt_fen), or give the history more workers")?;
     let kept = weights.into_iter().filter(|(_, weight)| *weight != 0);
-    Ok(kept.map(|((key, set, member), weight)| SetDelta { key, set, member, weight }).collect())
+    let members = kept.map(|((key, set, member), weight)| SetDelta { key, set, member, weight }).collect();
+    let firsts = homes.firsts().into_iter().filter(|first| plan.wants_first(first)).collect();
+    Ok(Partial { cells: Vec::new(), members, firsts })
 }
 
-fn observe(shard: &Shard, only: &Aggregates, home: Home, records: Vec<Fact>, sink: &mut CellSink) {
+fn observe(
+    shard: &Shard,
+    only: &Aggregates,
+    home: Home,
+    records: Vec<Fact>,
+    sink: &mut CellSink,
+    homes: &mut HomeReader<'_>,
+) {
     let rules = &shard.common.rules;
     let lives = shard.lives.borrow();
     let mut bill = Bill::default();
-    for fact in &effective_at(home, records).facts {
+    let effective = effective_at(home, records);
+    for fact in &effective.facts {
         let outcome = if home.bill().is_some() { bill.apply(fact, &rules.laws) } else { without_bill() };
         let after = home.bill().is_some().then_some(&bill);
         let seen = Observation::new(fact, &outcome, after, lives.reference(), &rules.meanings);
         only.flow(&seen, 1, sink);
         only.stock(&seen, 1, sink);
+        homes.see(&seen, &effective.variants);
     }
 }
 
@@ -175,7 +197,8 @@ impl Watches {
         let mut watched = Vec::new();
         for (subscription, plan) in &self.plans {
             let wanted = changed.iter().filter(|row| plan.wants(&row.key));
-            let part = Partial { cells: wanted.map(|row| (row.key, row.sums.to_vec())).collect(), members: Vec::new() };
+            let part =
+                Partial { cells: wanted.map(|row| (row.key, row.sums.to_vec())).collect(), ..Partial::default() };
             if !part.cells.is_empty() {
                 let partial = CellsPart { partial: part, assets: Vec::new() }.encode().into();
                 watched.push(v1::WatchedCells { subscription: *subscription, partial });

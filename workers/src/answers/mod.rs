@@ -3,6 +3,7 @@
 //! Every worker answers its part: cells and features that it owns, bills that it folds. The parts of one question all hold at
 //! one epoch, because the question stands at the same place in the stream of every worker.
 
+mod alerts;
 pub mod baseline;
 mod bill;
 mod budget;

@@ -5,6 +5,7 @@
 
 use billwatch_market::{
     ids::Day,
+    key_group::key_group_of_bill,
     pattern::{AlertId, AlertKey, AlertSet, Hit, HitCount, PatternIndex, Patterns},
 };
 use billwatch_proto::v1::AlertChange;
@@ -22,9 +23,13 @@ pub struct AlertRow {
     pub weight: i32,
 }
 
-/// Key group of an alert: the top bits of its id, which is a hash of pattern, key and date.
-pub fn alert_group(id: AlertId) -> u16 {
-    (id.0 >> 118) as u16
+/// Key group of an alert: of one about a bill that of the bill, so that its owner knows the bill (T31); else the top bits
+/// of its id, which is a hash of pattern, key and date.
+pub fn alert_group(id: AlertId, key: &AlertKey) -> u16 {
+    match key {
+        AlertKey::Bill(bill) => key_group_of_bill(*bill),
+        _ => (id.0 >> 118) as u16,
+    }
 }
 
 /// An alert by its parts.

@@ -95,7 +95,8 @@ impl Cross {
 impl Aggregates {
     /// Compiles a definition: its canonical form, and what adds to it.
     pub fn cross(&self, definition: &CrossDefinition) -> Result<Cross, CrossError> {
-        let place = self.themes.iter().position(|theme| *theme.id == *definition.theme);
+        // T31 counts alerts, which no fact feeds.
+        let place = self.themes.iter().position(|theme| *theme.id == *definition.theme && &*theme.id != "T31");
         let place = place.ok_or_else(|| CrossError::Theme(definition.theme.clone()))?;
         let theme = &self.themes[place];
         if !(1..=DIMENSIONS_MAX).contains(&definition.dimensions.len()) {

@@ -104,7 +104,7 @@ impl Aggregates {
             grain: question.grain,
             measures: question.measures.clone(),
         })?;
-        Ok(self.cross_plan(cross, plan))
+        Ok(self.cross_plan(cross, plan.crossed(!question.measures.is_empty())?))
     }
 
     pub(super) fn cross_plan(&self, cross: &Arc<Cross>, plan: Plan) -> CrossPlan {
@@ -187,18 +187,19 @@ impl Aggregates {
         }
         let first = periods.partition_point(|(_, end)| *end < key.date);
         if !key.stock {
-            return self.tuples_at(&plan.cross, key.items, key.date).into_iter().for_each(|items| put(first, items));
+            return self.tuples_at(plan, key.items, key.date).into_iter().for_each(|items| put(first, items));
         }
         for (period, (_, end)) in periods.iter().enumerate().skip(first) {
-            self.tuples_at(&plan.cross, key.items, *end).into_iter().for_each(|items| put(period, items));
+            self.tuples_at(plan, key.items, *end).into_iter().for_each(|items| put(period, items));
         }
     }
 
     /// The tuples that a kept one means on a date.
-    fn tuples_at(&self, cross: &Cross, kept: Tuple, date: Day) -> SmallVec<[Tuple; 2]> {
+    fn tuples_at(&self, plan: &CrossPlan, kept: Tuple, date: Day) -> SmallVec<[Tuple; 2]> {
+        let (cross, grain) = (&plan.cross, plan.plan.grain);
         let mut tuples: SmallVec<[Tuple; 2]> = smallvec![kept];
         for (place, shown) in cross.shown.iter().enumerate() {
-            let items = self.items_at(shown.name, kept[place], date);
+            let items = self.items_at(shown.name, kept[place], date, grain);
             let passing: SmallVec<[Item; 2]> = items
                 .into_iter()
                 .filter(|item| shown.passes.as_ref().is_none_or(|items| items.contains(item)))

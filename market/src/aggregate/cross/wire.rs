@@ -96,7 +96,8 @@ impl Aggregates {
         market_clock_ms: Option<i64>,
     ) -> Result<CompiledCross, RequestError> {
         let like = Request { theme: &cross.definition.theme, dimension: &cross.like, items: &[], ..request };
-        let like = self.compile(like, market_clock_ms)?;
+        let mut like = self.compile(like, market_clock_ms)?;
+        like.plan = like.plan.crossed(!request.measures.is_empty())?;
         Ok(CompiledCross { plan: self.cross_plan(cross, like.plan.clone()), like })
     }
 }
@@ -123,6 +124,7 @@ impl CompiledCross {
                     .iter()
                     .map(|(&(key, set, member), &weight)| SetDelta { key, set, member, weight })
                     .collect(),
+                firsts: Vec::new(),
             },
         };
         aggregates.answer_cross(&self.plan, &read, &|party, day| gathered.assets.get(&(party, day)).copied())
