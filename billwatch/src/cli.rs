@@ -55,6 +55,9 @@ pub enum Command {
     /// Supervisory indicators: values by day, levels, and the facts behind them
     #[command(subcommand)]
     Indicators(crate::indicators::args::IndicatorsCommand),
+    /// Lists, shows or exports the fixed reports (固定报表)
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// What the product knows of the market, as JSON
     Catalogue(CatalogueArgs),
     /// Compares the live views with the reference evaluator
@@ -90,6 +93,99 @@ pub enum Format {
     Json,
     /// With a header line.
     Csv,
+}
+
+/// Reports.
+#[derive(Subcommand)]
+pub enum ReportCommand {
+    /// Every report and its closed periods
+    List(ReportListArgs),
+    /// One report of one period, as it stands or a kept version
+    Show(ReportShowArgs),
+    /// The versions of a closed period and what changed
+    Versions(ReportVersionsArgs),
+    /// Writes reports of a period into a directory
+    Export(ReportExportArgs),
+}
+
+/// Arguments of `report list`.
+#[derive(Args)]
+pub struct ReportListArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `report show`.
+#[derive(Args)]
+pub struct ReportShowArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Report, for instance R08
+    pub report: String,
+    /// 2025-04-08, 2025-W15, 2025-04, 2025-Q2, or any date of the period; default: the period of the market clock
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub period: String,
+    /// A kept version; 0 = as it stands now
+    #[arg(long, default_value_t = 0)]
+    pub version: u32,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `report versions`.
+#[derive(Args)]
+pub struct ReportVersionsArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Report, for instance R08
+    pub report: String,
+    /// Period, or any date of it
+    #[arg(long)]
+    pub period: String,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `report export`.
+#[derive(Args)]
+pub struct ReportExportArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Reports, separated by commas; default all
+    #[arg(long, value_delimiter = ',')]
+    pub reports: Vec<String>,
+    /// A date: each report takes the period that holds it. A period (2025-04) takes the reports that have such periods
+    #[arg(long)]
+    pub period: String,
+    /// A kept version; 0 = as it stands now
+    #[arg(long, default_value_t = 0)]
+    pub version: u32,
+    /// Form of the files
+    #[arg(long, value_enum, default_value_t = ExportFormat::Xlsx)]
+    pub format: ExportFormat,
+    /// Directory for the files; made when it is missing
+    #[arg(long, short, default_value = ".")]
+    pub out: PathBuf,
+}
+
+/// Forms of exported reports.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// A workbook, laid out for printing.
+    Xlsx,
+    /// A line a cell, with printed and exact values.
+    Csv,
+    /// One document with exact values.
+    Json,
 }
 
 /// Arguments of `demo`.

@@ -16,6 +16,7 @@ mod output;
 mod place;
 mod progress;
 mod query;
+mod report;
 mod roles;
 mod simulate;
 mod sources;
@@ -88,6 +89,7 @@ async fn run(command: Command) -> Outcome {
         Command::Query(command) => query::run(command).await,
         Command::Alerts(command) => alerts::run(command).await,
         Command::Indicators(command) => indicators::run(command).await,
+        Command::Report(command) => report::run(command).await,
         Command::Catalogue(args) => catalogue::run(args),
         Command::Verify(args) => verify::run(args).await,
         Command::Status(args) => status::run(args).await,

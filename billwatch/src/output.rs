@@ -54,6 +54,13 @@ impl Listing {
         }
     }
 
+    /// As CSV with a header line, in memory.
+    pub fn csv(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.write_csv(&mut bytes, true)?;
+        Ok(bytes)
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -25,6 +25,8 @@ pub struct CoordinatorConfig {
     pub epochs_in_flight: u32,
     /// Time between two checkpoints while epochs come; `None` = only when an operator asks.
     pub checkpoint_interval: Option<Duration>,
+    /// Least time between two passes that close periods of reports: each reads the history of every shard.
+    pub report_interval: Duration,
 }
 
 impl CoordinatorConfig {
@@ -40,6 +42,7 @@ impl CoordinatorConfig {
             epoch_records: limits::EPOCH_RECORDS,
             epochs_in_flight: limits::EPOCHS_IN_FLIGHT,
             checkpoint_interval: Some(limits::CHECKPOINT_INTERVAL),
+            report_interval: limits::REPORT_INTERVAL,
         }
     }
 

@@ -33,6 +33,7 @@ pub mod limits;
 mod log;
 mod manifest;
 mod metrics;
+mod reports;
 mod server;
 mod shards;
 

@@ -77,6 +77,14 @@ pub const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
 /// Committed checkpoints that are kept.
 pub const CHECKPOINTS_KEPT: usize = 2;
 
+/// Least time between two passes that close periods of reports: a pass folds the history of every shard on its own loop, some
+/// ten seconds for two million facts, so it must be rare.
+pub const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+/// Reports of one pass: their figures are counted together, and their members wait in memory together.
+pub const REPORTS_AT_ONCE: usize = 32;
+/// Between two looks at the market clock: cheap, and the first one seen is where closing begins.
+pub const REPORTS_LOOK: Duration = Duration::from_secs(1);
+
 /// Questions in flight to the workers; beyond it clients are told to come back.
 pub const QUESTIONS_IN_FLIGHT: usize = 64;
 /// Bytes of one answer that wait for the asker: a whole dump of a large market, for a client that reads slowly.

@@ -23,7 +23,7 @@ use billwatch_proto::{
         admin_service_server::AdminServiceServer, alert_service_server::AlertServiceServer,
         catalogue_service_server::CatalogueServiceServer, cluster_service_server::ClusterServiceServer,
         indicator_service_server::IndicatorServiceServer, ingest_service_server::IngestServiceServer,
-        query_service_server::QueryServiceServer,
+        query_service_server::QueryServiceServer, report_service_server::ReportServiceServer,
     },
 };
 use thiserror::Error;
@@ -38,7 +38,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{
     api::{
         admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings, indicators::IndicatorApi,
-        query::QueryApi, spans,
+        query::QueryApi, reports::ReportApi, spans,
     },
     cluster::{Cluster, Surroundings, Vitals},
     config::CoordinatorConfig,
@@ -56,6 +56,7 @@ use crate::{
     log::writer,
     manifest::Manifest,
     metrics::{Metrics, arrivals::Freshness, questions::QuestionTimes},
+    reports::{Reports, closing::Closing},
 };
 
 /// How often the cluster's task is looked at when it says nothing.
@@ -146,7 +147,8 @@ pub async fn serve(
         Some(dir) => Catalogue::load(dir)?,
         None => Catalogue::embedded(),
     };
-    let aggregates = Aggregates::new(Arc::new(Meanings::new(catalogue.clone())?));
+    let meanings = Arc::new(Meanings::new(catalogue.clone())?);
+    let aggregates = Aggregates::new(meanings.clone());
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
@@ -202,6 +204,16 @@ pub async fn serve(
         Some(address) => Some(metrics.serve(address).await.map_err(|source| ServeError::Listen { address, source })?),
         None => None,
     };
+
+    let reports = Reports::open(&config.data_dir, &meanings, cluster.clone(), store.ledger.clone())?;
+    let closing = Closing {
+        reports: reports.clone(),
+        catalogue: catalogue.clone(),
+        counters: store.counters.clone(),
+        pause: config.report_interval,
+    };
+    let closing = tokio::spawn(closing.run(failure.clone()));
+    let report_api = ReportApi { reports, times: times.clone() };
 
     let (ends, ending) = watch::channel(false);
     let door = IngestDoor {
@@ -271,6 +283,7 @@ pub async fn serve(
         .add_service(QueryServiceServer::new(query))
         .add_service(IndicatorServiceServer::new(indicators))
         .add_service(CatalogueServiceServer::new(catalogue_api))
+        .add_service(ReportServiceServer::new(report_api))
         .add_service(workers);
     let metrics_addr = shown.as_ref().map(|endpoint| endpoint.local_addr);
     let task = tokio::spawn(async move {
@@ -286,6 +299,7 @@ pub async fn serve(
             what = failure.wait() => Some(what),
         };
         drop(stop);
+        closing.abort();
         // Streams last for ever: all are told to end, and cut off when they do not.
         ends.send_replace(true);
         cluster.stop().await;

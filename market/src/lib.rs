@@ -31,6 +31,7 @@ mod raw_value;
 pub mod record_fields;
 pub mod reference_data;
 pub mod refusal;
+pub mod report;
 pub mod validate;
 pub mod variants;
 pub mod view;

@@ -10,4 +10,5 @@ pub mod errors;
 pub mod indicators;
 mod pages;
 pub mod query;
+pub mod reports;
 pub mod spans;

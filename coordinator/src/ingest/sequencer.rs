@@ -285,6 +285,7 @@ impl Sequencer {
                     tally.late += i64::from(late);
                     if let Record::Fact(fact) = &mut prepared.record {
                         tally.facts += 1;
+                        tally.correcting += i64::from(fact.correction.is_some());
                         fact.stamp.source_watermark = source_watermark;
                         if !batch.replay {
                             fact.stamp.ingest_time = now;
@@ -492,6 +493,7 @@ struct Tally {
     sources: [bool; SOURCES.len()],
     facts: i64,
     late: i64,
+    correcting: i64,
 }
 
 impl Tally {
@@ -501,6 +503,7 @@ impl Tally {
         }
         counters.add("facts_accepted_total", "", self.facts);
         counters.add("facts_late_total", "", self.late);
+        counters.add("facts_correcting_total", "", self.correcting);
         counters.add("records_duplicate_total", "", outcome.duplicates.into());
         for refused in &outcome.refused {
             counters.add("records_refused_total", &refused.refusal.code, 1);

@@ -30,10 +30,12 @@ pub enum QuestionKind {
     Dump,
     /// Values of indicators.
     Indicators,
+    /// A report as it stands.
+    Report,
 }
 
 /// All kinds, with their labels.
-const KINDS: [(QuestionKind, &str); 7] = [
+const KINDS: [(QuestionKind, &str); 8] = [
     (QuestionKind::Cells, "cells"),
     (QuestionKind::Features, "features"),
     (QuestionKind::Bill, "bill"),
@@ -41,6 +43,7 @@ const KINDS: [(QuestionKind, &str); 7] = [
     (QuestionKind::Watch, "watch"),
     (QuestionKind::Dump, "dump"),
     (QuestionKind::Indicators, "indicators"),
+    (QuestionKind::Report, "report"),
 ];
 
 /// Counts since the start.

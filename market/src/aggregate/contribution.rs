@@ -173,7 +173,7 @@ fn rate_weight(seen: &Observation<'_>, extent: Extent) -> i128 {
 }
 
 /// Cash that a settlement moved, fen (derived.csv `measure.settle_fen`, `CASH`).
-fn settled(seen: &Observation<'_>) -> i128 {
+pub(crate) fn settled(seen: &Observation<'_>) -> i128 {
     let fact = seen.fact;
     let field = |field| i128::from(fact.int(field).unwrap_or(0));
     let code = fact.behaviour.code();
@@ -192,7 +192,7 @@ fn settled(seen: &Observation<'_>) -> i128 {
 }
 
 /// A bill as a member of a set: hash of its digits and length.
-pub(super) fn bill_member(bill: BillId) -> u64 {
+pub(crate) fn bill_member(bill: BillId) -> u64 {
     let mut bytes = [0; 17];
     bytes[..16].copy_from_slice(&bill.digits.to_le_bytes());
     bytes[16] = bill.length;

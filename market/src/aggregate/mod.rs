@@ -22,7 +22,7 @@
 pub mod alerts;
 pub mod by_home;
 mod compile;
-mod contribution;
+pub(crate) mod contribution;
 pub mod cross;
 pub mod epoch_sums;
 mod flow;
@@ -31,9 +31,9 @@ pub mod measure;
 mod profiles;
 pub mod query;
 mod rows;
-mod rules;
+pub(crate) mod rules;
 pub mod sink;
-mod stock;
+pub(crate) mod stock;
 pub mod wire;
 
 use std::sync::Arc;

@@ -182,7 +182,7 @@ pub(super) const THEMES: [ThemeRule; 40] = [
 ];
 
 /// True when a list of codes names a behaviour.
-pub(super) fn names(list: &str, code: &str) -> bool {
+pub(crate) fn names(list: &str, code: &str) -> bool {
     list.split(' ').any(|named| {
         if named == "*" {
             true

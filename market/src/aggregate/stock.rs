@@ -36,6 +36,50 @@ use crate::{
     reference_data::TradeBackground,
 };
 
+/// A version of a lot as stock cells see it, for views that count lots in their own way (reports).
+pub(crate) struct SeenLot<'a>(Version<'a>);
+
+impl<'a> SeenLot<'a> {
+    /// The lot.
+    pub fn lot(&self) -> &'a Lot {
+        self.0.lot
+    }
+
+    /// The face of its bill.
+    pub fn header(&self) -> &'a Header {
+        self.0.header
+    }
+
+    /// Its share of the bill's margin, fen.
+    pub fn margin_fen(&self) -> i64 {
+        self.0.margin_fen
+    }
+
+    /// The items of a stock name as of its state change. Days that move with the date of the reading stay raw.
+    pub fn each_item(&self, name: Name, take: impl FnMut(Item)) {
+        self.0.each_item(name, take);
+    }
+}
+
+/// Hands over what a fact did to lots: the change, the version before, the version after.
+pub(crate) fn each_seen_change<'a>(
+    seen: &Observation<'a>,
+    mut take: impl FnMut(&LotChange, Option<SeenLot<'_>>, SeenLot<'_>),
+) {
+    let Some(header) = seen.header else { return };
+    let mut margin = Margin::new(seen, header);
+    for change in &seen.outcome.changes {
+        let (out, into) = margin.step(change);
+        let old = change.before.as_ref().map(|lot| SeenLot(version(lot, header, seen, out)));
+        take(change, old, SeenLot(version(&change.after, header, seen, into)));
+    }
+}
+
+/// From when a version is overdue (OBAL); `None`: it is not.
+pub(crate) fn overdue_from(header: &Header, lot: &Lot) -> Option<Day> {
+    start(StockOf::Overdue, header, lot)
+}
+
 /// One version of a lot with the bill's face, under reference data as of its state change.
 #[derive(Clone, Copy)]
 struct Version<'a> {

@@ -32,7 +32,7 @@ pub mod trade;
 pub use table::{CatalogueError, Distinct, Row, read_rows};
 
 /// Every file of the catalogue with its embedded text.
-const FILES: [(&str, &str); 13 + crate::pattern::RULE_FILES.len()] = [
+const FILES: [(&str, &str); 36 + crate::pattern::RULE_FILES.len()] = [
     (behaviours::FILE, include_str!("../../catalogue/behaviours.csv")),
     (behaviours::TRANSITIONS_FILE, include_str!("../../catalogue/transitions.csv")),
     (calendar::FILE, include_str!("../../catalogue/calendar.csv")),
@@ -61,6 +61,30 @@ const FILES: [(&str, &str); 13 + crate::pattern::RULE_FILES.len()] = [
     crate::pattern::RULE_FILES[12],
     crate::pattern::RULE_FILES[13],
     (crate::indicator::RULES_FILE, crate::indicator::RULES_JSON),
+    // Read by `report`.
+    (crate::report::definition::BASE_FILE, include_str!("../../catalogue/reports/report_base.json")),
+    ("R01.json", include_str!("../../catalogue/reports/R01.json")),
+    ("R02.json", include_str!("../../catalogue/reports/R02.json")),
+    ("R03.json", include_str!("../../catalogue/reports/R03.json")),
+    ("R04.json", include_str!("../../catalogue/reports/R04.json")),
+    ("R05.json", include_str!("../../catalogue/reports/R05.json")),
+    ("R06.json", include_str!("../../catalogue/reports/R06.json")),
+    ("R07.json", include_str!("../../catalogue/reports/R07.json")),
+    ("R08.json", include_str!("../../catalogue/reports/R08.json")),
+    ("R09.json", include_str!("../../catalogue/reports/R09.json")),
+    ("R10.json", include_str!("../../catalogue/reports/R10.json")),
+    ("R11.json", include_str!("../../catalogue/reports/R11.json")),
+    ("R12.json", include_str!("../../catalogue/reports/R12.json")),
+    ("R13.json", include_str!("../../catalogue/reports/R13.json")),
+    ("R14.json", include_str!("../../catalogue/reports/R14.json")),
+    ("R15.json", include_str!("../../catalogue/reports/R15.json")),
+    ("R16.json", include_str!("../../catalogue/reports/R16.json")),
+    ("R17.json", include_str!("../../catalogue/reports/R17.json")),
+    ("R18.json", include_str!("../../catalogue/reports/R18.json")),
+    ("R19.json", include_str!("../../catalogue/reports/R19.json")),
+    ("R20.json", include_str!("../../catalogue/reports/R20.json")),
+    ("R21.json", include_str!("../../catalogue/reports/R21.json")),
+    ("R22.json", include_str!("../../catalogue/reports/R22.json")),
 ];
 
 /// All tables.
@@ -116,7 +140,13 @@ impl Catalogue {
             remedy: "make it a readable UTF-8 file or directory".to_owned(),
         };
         let mut replaced = Vec::new();
-        for entry in fs::read_dir(dir).map_err(|error| unreadable(dir, error))? {
+        // Reports may lie in a folder of their own, as in the source tree.
+        let reports = dir.join("reports");
+        let mut entries: Vec<_> = fs::read_dir(dir).map_err(|error| unreadable(dir, error))?.collect();
+        if reports.is_dir() {
+            entries.extend(fs::read_dir(&reports).map_err(|error| unreadable(&reports, error))?);
+        }
+        for entry in entries {
             let path = entry.map_err(|error| unreadable(dir, error))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             match FILES.iter().find(|(known, _)| *known == name) {
@@ -135,7 +165,15 @@ impl Catalogue {
                 None => {}
             }
         }
-        Self::read(replaced).map(Arc::new)
+        let catalogue = Self::read(replaced).map(Arc::new)?;
+        crate::report::check(&catalogue).map_err(|error| CatalogueError {
+            file: error.file,
+            row: 0,
+            column: error.entry,
+            value: String::new(),
+            remedy: error.fault,
+        })?;
+        Ok(catalogue)
     }
 
     fn read(mut replaced: Vec<(&str, String)>) -> Result<Catalogue, CatalogueError> {

@@ -144,8 +144,16 @@ pub fn evaluate(records: &[Fact], clock: i64, catalogue: &Arc<Catalogue>) -> Res
     Ok(evaluate_by(records, clock, &Rules::new(catalogue)?, Sets::None))
 }
 
-/// Evaluates accepted records.
-pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> Views {
+/// Records by the life that they belong to, each with the copies that it needs, and the reference data of all.
+pub struct Families {
+    /// Reference data.
+    pub reference: Reference,
+    /// Bills by number, then desks, then reference data.
+    pub families: Vec<(Home, Vec<Fact>)>,
+}
+
+/// Sorts accepted records.
+pub fn families(records: &[Fact], rules: &Rules) -> Families {
     let mut bills: BTreeMap<BillId, Vec<Fact>> = BTreeMap::new();
     let mut desks: BTreeMap<PartyId, Vec<Fact>> = BTreeMap::new();
     let mut referred = Vec::new();
@@ -172,6 +180,18 @@ pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> V
         records.extend_from_slice(elsewhere.at(home));
         records
     };
+    let mut families = Vec::with_capacity(bills.len() + desks.len() + 1);
+    for (id, records) in bills {
+        families.push((Home::Bill(id), with_copies(Home::Bill(id), records)));
+    }
+    let desks = desks.into_values().map(|records| (Home::Desk, records));
+    families.extend(desks.chain([(Home::Reference, referred)]).map(|(home, own)| (home, with_copies(home, own))));
+    Families { reference, families }
+}
+
+/// Evaluates accepted records.
+pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> Views {
+    let Families { reference, families } = families(records, rules);
     let mut views = Views {
         clock,
         bills: BTreeMap::new(),
@@ -189,9 +209,18 @@ pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> V
     let keeps_sets = sets == Sets::All;
     let mut homes = keeps_sets.then(|| HomeReader::new(&rules.aggregates, Some(clock)));
     let mut sink = (CellSink::new(keeps_sets), CrossSink::new(keeps_sets));
-    for (id, records) in bills {
-        let home = Home::Bill(id);
-        let (facts, variants) = views.facts_of(home, with_copies(home, records));
+    for (home, records) in families {
+        let (facts, variants) = views.facts_of(home, records);
+        let Some(id) = home.bill() else {
+            for fact in &facts {
+                let outcome = without_bill();
+                let seen = Observation::new(fact, &outcome, None, &reference, &rules.meanings);
+                views.add(&seen, &mut sink);
+                homes.iter_mut().for_each(|homes| homes.see(&seen, &variants));
+            }
+            views.end_home(homes.as_mut());
+            continue;
+        };
         let mut bill = Bill::default();
         for fact in &facts {
             let outcome = bill.apply(fact, &rules.laws);
@@ -203,17 +232,6 @@ pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> V
         if bill.header.is_some() {
             views.bills.insert(id, bill);
         }
-    }
-    let desks = desks.into_values().map(|records| (Home::Desk, records));
-    for (home, records) in desks.chain([(Home::Reference, referred)]) {
-        let (facts, variants) = views.facts_of(home, with_copies(home, records));
-        for fact in &facts {
-            let outcome = without_bill();
-            let seen = Observation::new(fact, &outcome, None, &reference, &rules.meanings);
-            views.add(&seen, &mut sink);
-            homes.iter_mut().for_each(|homes| homes.see(&seen, &variants));
-        }
-        views.end_home(homes.as_mut());
     }
     views.firsts = homes.map_or_else(Vec::new, HomeReader::firsts);
     views.reference = reference;

@@ -247,6 +247,10 @@ impl Meanings {
         &self.catalogue.calendar
     }
 
+    pub(crate) fn behaviour_item(&self, behaviour: Behaviour) -> Item {
+        self.of(behaviour).item
+    }
+
     pub(crate) fn of(&self, behaviour: Behaviour) -> &BehaviourMeaning {
         &self.behaviours[usize::from(behaviour.0)]
     }

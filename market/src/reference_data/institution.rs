@@ -61,6 +61,11 @@ pub(super) struct Institutions {
 }
 
 impl Institutions {
+    /// Every legal institution that ever had a branch, in no order.
+    pub fn legals(&self) -> impl Iterator<Item = PartyId> + '_ {
+        self.of_legal.keys().copied()
+    }
+
     /// The branch as of an instant, or its successor when one took over.
     pub fn branch(&self, branch: InstId, at: i64) -> Option<&Institution> {
         let mut branch = branch;

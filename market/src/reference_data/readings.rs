@@ -47,6 +47,11 @@ impl Reference {
         }
     }
 
+    /// Every legal institution that ever had a branch, in no order.
+    pub fn legal_institutions(&self) -> impl Iterator<Item = PartyId> + '_ {
+        self.institutions.legals()
+    }
+
     /// The latest balance sheet of a legal institution.
     pub fn balance_sheet(&self, legal: PartyId, at: i64) -> Option<&BalanceSheet> {
         self.balance_sheets.get(&legal)?.at(at)

@@ -12,6 +12,7 @@ pub mod dump;
 mod explain;
 mod features;
 mod indicators;
+mod reports;
 
 use billwatch_proto::v1::{self, shard_answer, shard_question};
 
@@ -72,6 +73,10 @@ fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard
         Some(shard_question::Kind::Unwatch(subscription)) => {
             let others = shard.watches.borrow_mut().remove(*subscription);
             shard.cells.borrow_mut().keep_changed = others;
+            Ok(())
+        }
+        Some(shard_question::Kind::Reports(request)) => {
+            give(shard_answer::Kind::Reports(reports::tables(shard, request)?.into()));
             Ok(())
         }
         None => anyhow::bail!("a question without a kind; the coordinator is of another build"),

@@ -17,6 +17,7 @@ use billwatch_market::{
     observe::{Meanings, Observation},
     pattern::{BillTimers, FeatureIndex, Hit, MarketRegistry, Output, Parameters, Patterns, Seen},
     reference_data::Reference,
+    report::Book,
     view::{Fate, ViewHash, effect_hash},
 };
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,8 @@ pub struct Rules {
     pub indicators: Indicators,
     /// Of the catalogue.
     catalogue: u64,
+    /// Reports.
+    pub reports: Book,
 }
 
 impl Rules {
@@ -60,6 +63,7 @@ impl Rules {
         Ok(Rules {
             laws: Laws::new(catalogue)?,
             cell_layout: Arc::new(CellLayout::new(&aggregates)),
+            reports: Book::read(&meanings)?,
             aggregates,
             meanings,
             indicators: Indicators::of(catalogue, &patterns)?,

@@ -1,0 +1,200 @@
+//! `ReportService`: reports as they stand, and kept versions.
+
+use billwatch_market::{
+    ids::Day,
+    report::{Book, Period, Report, definition::ReportForm, exact::Exact, print::print},
+};
+use billwatch_proto::v1::{self, report_service_server::ReportService};
+use tonic::{Request, Response, Status};
+
+use super::errors::{ApiError, bad_request, no_such};
+use crate::{
+    metrics::questions::{QuestionKind, QuestionTimes},
+    reports::{Reports, shelf::changed},
+};
+
+/// The service.
+#[derive(Clone)]
+pub struct ReportApi {
+    /// Where reports are made and kept.
+    pub reports: Reports,
+    /// How long it took.
+    pub times: std::sync::Arc<QuestionTimes>,
+}
+
+#[tonic::async_trait]
+impl ReportService for ReportApi {
+    async fn list_reports(
+        &self,
+        _: Request<v1::ListReportsRequest>,
+    ) -> Result<Response<v1::ListReportsResponse>, Status> {
+        let kept = self.reports.kept();
+        let summary = |form: &ReportForm| v1::ReportSummary {
+            report: form.id.clone(),
+            name_en: form.english.clone(),
+            name_zh: form.chinese.clone(),
+            frequency: form.frequency.code().to_owned(),
+            notes: form.notes.clone(),
+            closed: kept
+                .closed(&form.id)
+                .map(|(period, versions)| v1::ClosedPeriod {
+                    period: period.label(),
+                    version: versions.len() as u32,
+                    status: versions.last().map_or("", |kept| kept.report.status.name()).to_owned(),
+                })
+                .collect(),
+        };
+        let reports = self.reports.book.reports.iter().map(summary).collect();
+        Ok(Response::new(v1::ListReportsResponse { reports }))
+    }
+
+    async fn get_report(
+        &self,
+        request: Request<v1::GetReportRequest>,
+    ) -> Result<Response<v1::GetReportResponse>, Status> {
+        let request = request.into_inner();
+        Ok(Response::new(self.times.timed(QuestionKind::Report, self.get(request)).await?))
+    }
+
+    async fn list_report_versions(
+        &self,
+        request: Request<v1::ListReportVersionsRequest>,
+    ) -> Result<Response<v1::ListReportVersionsResponse>, Status> {
+        let request = request.into_inner();
+        let (number, period) = self.named(&request.report, &request.period).await?;
+        let book = &*self.reports.book;
+        let kept = self.reports.kept();
+        let versions = kept.versions(&book.reports[number].id, period);
+        let version = |(at, kept): (usize, &crate::reports::shelf::Kept)| v1::ReportVersion {
+            version: at as u32 + 1,
+            status: kept.report.status.name().to_owned(),
+            as_of: Some(kept.as_of.into()),
+            changed: match at {
+                0 => Vec::new(),
+                at => changed(book, &versions[at - 1].report, &kept.report),
+            },
+        };
+        let versions = versions.iter().enumerate().map(version).collect();
+        Ok(Response::new(v1::ListReportVersionsResponse { versions }))
+    }
+}
+
+impl ReportApi {
+    async fn named(&self, report: &str, period: &str) -> Result<(usize, Period), ApiError> {
+        let number = self.reports.book.number(report);
+        let number =
+            number.ok_or_else(|| no_such(format!("report `{report}`: list the reports to see which exist")))?;
+        let frequency = self.reports.book.reports[number].frequency;
+        if !period.is_empty() {
+            let remedy = "write a date as YYYY-MM-DD, or a period as 2025-W15, 2025-04 or 2025-Q2";
+            let parsed = Period::parse(frequency, period).ok_or_else(|| bad_request("period", period, remedy))?;
+            return Ok((number, parsed));
+        }
+        let clock = self.reports.now().await?.market_clock_ms;
+        let clock =
+            clock.ok_or_else(|| bad_request("period", "", "no source has sent a watermark yet: name a period"))?;
+        Ok((number, Period::containing(frequency, Day::of_time(clock))))
+    }
+
+    async fn get(&self, request: v1::GetReportRequest) -> Result<v1::GetReportResponse, ApiError> {
+        let (number, period) = self.named(&request.report, &request.period).await?;
+        let book = &*self.reports.book;
+        if request.version > 0 {
+            let kept = self.reports.kept();
+            let versions = kept.versions(&book.reports[number].id, period);
+            let version = versions.get(request.version as usize - 1).ok_or_else(|| {
+                let (label, number) = (period.label(), versions.len());
+                no_such(format!("version {} of {} {label}: it has {number}", request.version, request.report))
+            })?;
+            let report = Some(show(book, &version.report, request.version));
+            return Ok(v1::GetReportResponse { as_of: Some(version.as_of.into()), report });
+        }
+        let (as_of, reports) = self.reports.make(vec![(number, period)]).await?;
+        let report = reports.first().map(|report| show(book, report, 0));
+        Ok(v1::GetReportResponse { as_of: Some(as_of.into()), report })
+    }
+}
+
+fn measured(value: &Exact) -> v1::MeasureValue {
+    let (value, denominator) = match value {
+        Exact::Number(number) => (number.to_string(), String::new()),
+        Exact::Ratio(over, under) => (over.to_string(), under.to_string()),
+        Exact::Null | Exact::Text(_) => Default::default(),
+    };
+    v1::MeasureValue { value, denominator }
+}
+
+/// A report as clients see it.
+fn show(book: &Book, report: &Report, version: u32) -> v1::Report {
+    let Some(number) = book.number(&report.id) else { return v1::Report::default() };
+    let form = &book.reports[number];
+    let block = |(form, block): (
+        &billwatch_market::report::definition::BlockForm,
+        &billwatch_market::report::evaluate::Block,
+    )| {
+        v1::ReportBlock {
+            block: block.id.clone(),
+            title_en: form.english.clone(),
+            title_zh: form.chinese.clone(),
+            columns: form
+                .columns
+                .iter()
+                .map(|column| v1::ReportColumn {
+                    column: column.id.clone(),
+                    title_en: column.english.clone(),
+                    title_zh: column.chinese.clone(),
+                    unit: column.unit.words().to_owned(),
+                    decimals: column.unit.decimals(),
+                    note: column.note.clone(),
+                })
+                .collect(),
+            rows: block
+                .rows
+                .iter()
+                .map(|row| v1::ReportRow {
+                    row: row.id.clone(),
+                    title_en: row.english.clone(),
+                    title_zh: row.chinese.clone(),
+                    total: row.total,
+                    cells: row
+                        .cells
+                        .iter()
+                        .zip(&form.columns)
+                        .map(|(cell, column)| v1::ReportCell {
+                            value: Some(measured(cell)),
+                            text: if let Exact::Text(text) = cell { text.clone() } else { String::new() },
+                            printed: print(cell, column.unit),
+                        })
+                        .collect(),
+                })
+                .collect(),
+        }
+    };
+    let check = |check: &billwatch_market::report::evaluate::CheckResult| {
+        let words = form.checks.iter().find(|form| form.id == check.id);
+        v1::ReportCheck {
+            check: check.id.clone(),
+            title_en: words.map_or("Totals are the sums of their parts", |form| &form.english).to_owned(),
+            title_zh: words.map_or("合计等于各项之和", |form| &form.chinese).to_owned(),
+            left: Some(measured(&check.left)),
+            right: Some(measured(&check.right)),
+            difference: Some(measured(&check.difference)),
+            pass: check.pass,
+            place: check.place.clone(),
+            instances: check.instances,
+        }
+    };
+    v1::Report {
+        report: report.id.clone(),
+        name_en: form.english.clone(),
+        name_zh: form.chinese.clone(),
+        period: report.period.label(),
+        from_date: report.period.from.to_string(),
+        to_date: report.period.to.to_string(),
+        status: report.status.name().to_owned(),
+        version,
+        notes: form.notes.clone(),
+        blocks: form.blocks.iter().zip(&report.blocks).map(block).collect(),
+        checks: report.checks.iter().map(check).collect(),
+    }
+}

@@ -1,0 +1,738 @@
+//! From figures to a report: one interpreter for all definitions. Pure; nothing is rounded.
+//!
+//! [`questions`] runs the interpreter over figures that only note what is asked for; what it noted is what a [`Tally`] counts.
+//! [`evaluate`] then runs it over the tables. So both can never disagree about what a report reads.
+//!
+//! [`Tally`]: super::tally::Tally
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    definition::{Book, CheckForm, ColumnForm, Definitions, Relation, ReportForm, RowForm, RowsFrom, Select, Unit},
+    exact::Exact,
+    expression::{CellRange, Expression, Function, Named},
+    figure::{Basis, Members, Slot},
+    period::{Period, Shift},
+    tally::{About, Asked, Held, Key, Tables, at_end},
+};
+use crate::{
+    ids::{Day, PartyId},
+    items::Item,
+};
+
+/// Definitions may stand for definitions, so deep.
+const DEEPEST: u32 = 20;
+
+/// How far a report has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Status {
+    /// The period may still get facts in time.
+    Prelim,
+    /// Every source has passed the end of the period and the lateness bound.
+    Final,
+    /// A check does not hold.
+    CheckFailed,
+}
+
+impl Status {
+    /// As reports.md writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Prelim => "PRELIM",
+            Status::Final => "FINAL",
+            Status::CheckFailed => "CHECK_FAILED",
+        }
+    }
+}
+
+/// A report of one period.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// For instance `R01`.
+    pub id: String,
+    /// The period.
+    pub period: Period,
+    /// How far it has come.
+    pub status: Status,
+    /// Its tables.
+    pub blocks: Vec<Block>,
+    /// What was checked.
+    pub checks: Vec<CheckResult>,
+}
+
+/// A table.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Block {
+    /// Its id.
+    pub id: String,
+    /// Rows in the order in which they are printed; cells stand as the columns of the definition.
+    pub rows: Vec<Row>,
+}
+
+/// A row.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// Its id.
+    pub id: String,
+    /// Title.
+    pub english: String,
+    /// 标题.
+    pub chinese: String,
+    /// No part of a sum of rows.
+    pub total: bool,
+    /// Exact values.
+    pub cells: Vec<Exact>,
+}
+
+/// A check and how it came out (reports.md 0.5). One that is made for many rows shows the sums, or the first failure.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// For instance `C1`.
+    pub id: String,
+    /// Left side; fen for amounts.
+    pub left: Exact,
+    /// Right side.
+    pub right: Exact,
+    /// Left - right.
+    pub difference: Exact,
+    /// It holds.
+    pub pass: bool,
+    /// The first place where it does not hold: block, row, column.
+    pub place: String,
+    /// How many times it was made.
+    pub instances: u32,
+}
+
+/// Where figures come from.
+trait Source {
+    /// The table of a figure; `None`: nothing there.
+    fn table(&self, asked: &Asked) -> Option<&BTreeMap<Key, Held>>;
+    fn about(&self, party: PartyId) -> Option<&About>;
+    /// Only notes what is asked.
+    fn is_dry(&self) -> bool {
+        false
+    }
+}
+
+#[derive(Default)]
+struct Notebook {
+    asked: RefCell<BTreeSet<Asked>>,
+}
+
+impl Source for Notebook {
+    fn table(&self, asked: &Asked) -> Option<&BTreeMap<Key, Held>> {
+        self.asked.borrow_mut().insert(asked.clone());
+        None
+    }
+
+    fn about(&self, _: PartyId) -> Option<&About> {
+        None
+    }
+
+    fn is_dry(&self) -> bool {
+        true
+    }
+}
+
+/// Tables of a question, ready to be read.
+pub struct Figures {
+    tables: HashMap<Asked, BTreeMap<Key, Held>>,
+    about: BTreeMap<PartyId, About>,
+}
+
+impl Figures {
+    /// The tables of a question, all parts added up: raw days go into their buckets.
+    pub fn new(book: &Book, asked: &[Asked], tables: Tables) -> Self {
+        let mut by_asked = HashMap::new();
+        for (asked, table) in asked.iter().zip(tables.tables) {
+            let figure = &book.reports[usize::from(asked.report)].figures[usize::from(asked.figure)];
+            let mut read: BTreeMap<Key, Held> = BTreeMap::new();
+            for (key, held) in table {
+                let items = key.iter().zip(&figure.by);
+                let key: Key =
+                    items.map(|(item, (_, name))| at_end(*name, *item, asked.span.to, &book.meanings)).collect();
+                match read.entry(key) {
+                    std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().add(&held),
+                    std::collections::btree_map::Entry::Vacant(place) => drop(place.insert(held)),
+                }
+            }
+            by_asked.insert(asked.clone(), read);
+        }
+        Figures { tables: by_asked, about: tables.about }
+    }
+}
+
+impl Source for Figures {
+    fn table(&self, asked: &Asked) -> Option<&BTreeMap<Key, Held>> {
+        self.tables.get(asked)
+    }
+
+    fn about(&self, party: PartyId) -> Option<&About> {
+        self.about.get(&party)
+    }
+}
+
+/// Everything that these reports read, checks with other reports included, in a fixed order.
+pub fn questions(book: &Book, wanted: &[(usize, Period)]) -> Vec<Asked> {
+    let notebook = Notebook::default();
+    for (report, period) in wanted {
+        let course = Course { book, source: &notebook, blocks: RefCell::default() };
+        course.report(*report, *period, false);
+    }
+    notebook.asked.into_inner().into_iter().collect()
+}
+
+/// The last day that a question reads: parties are described as of it.
+pub fn last_day(asked: &[Asked]) -> Day {
+    asked.iter().map(|asked| asked.span.to).max().unwrap_or(Day(0))
+}
+
+/// Makes a report. `is_final`: no fact of the period can come in time any more.
+pub fn evaluate(book: &Book, report: usize, period: Period, figures: &Figures, is_final: bool) -> Report {
+    Course { book, source: figures, blocks: RefCell::default() }.report(report, period, is_final)
+}
+
+type BlockRows = Rc<Vec<Block>>;
+
+struct Course<'a> {
+    book: &'a Book,
+    source: &'a dyn Source,
+    blocks: RefCell<HashMap<(usize, Period), BlockRows>>,
+}
+
+/// Where an expression is evaluated.
+#[derive(Clone)]
+struct Place<'a> {
+    report: usize,
+    period: Period,
+    at: Vec<(&'a str, Select)>,
+    shift: Shift,
+    row: Option<&'a Definitions>,
+    party: Option<PartyId>,
+    depth: u32,
+}
+
+/// A sum, or the members of a set.
+enum Found {
+    Value(Exact),
+    Set(Members, BTreeMap<u64, (i64, i128)>),
+}
+
+impl<'a> Course<'a> {
+    fn form(&self, report: usize) -> &'a ReportForm {
+        &self.book.reports[report]
+    }
+
+    fn report(&self, number: usize, period: Period, is_final: bool) -> Report {
+        let form = self.form(number);
+        let blocks = self.blocks(number, period);
+        let mut checks = self.totals(form, &blocks);
+        checks.extend(form.checks.iter().map(|check| self.check(number, period, check, &blocks)));
+        let status = match checks.iter().all(|check| check.pass) {
+            false => Status::CheckFailed,
+            true if is_final => Status::Final,
+            true => Status::Prelim,
+        };
+        Report { id: form.id.clone(), period, status, blocks: blocks.to_vec(), checks }
+    }
+
+    fn blocks(&self, number: usize, period: Period) -> BlockRows {
+        if let Some(known) = self.blocks.borrow().get(&(number, period)) {
+            return known.clone();
+        }
+        let form = self.form(number);
+        let mut blocks = Vec::new();
+        for block in &form.blocks {
+            let mut rows = Vec::new();
+            let at: Vec<(&str, Select)> = block.at.iter().map(|(axis, select)| (&**axis, select.clone())).collect();
+            let place = Place { report: number, period, at, shift: Shift::Now, row: None, party: None, depth: 0 };
+            for row in &block.rows {
+                let mut place = place.clone();
+                place.at.extend(row.at.iter().map(|(axis, select)| (&**axis, select.clone())));
+                place.row = Some(&row.define);
+                self.rows(row, &block.columns, place, &mut rows);
+            }
+            blocks.push(Block { id: block.id.clone(), rows });
+        }
+        let blocks = Rc::new(blocks);
+        self.blocks.borrow_mut().insert((number, period), blocks.clone());
+        blocks
+    }
+
+    fn rows(&self, form: &'a RowForm, columns: &'a [ColumnForm], place: Place<'a>, rows: &mut Vec<Row>) {
+        let cells =
+            |place: &Place<'a>| -> Vec<Exact> { columns.iter().map(|column| self.cell(form, column, place)).collect() };
+        match &form.from {
+            RowsFrom::One => rows.push(Row {
+                id: form.id.clone(),
+                english: form.english.clone(),
+                chinese: form.chinese.clone(),
+                total: form.total,
+                cells: cells(&place),
+            }),
+            RowsFrom::DaysAhead(axis, days) => {
+                for ahead in 1..=i32::from(*days) {
+                    let day = place.period.to.plus(ahead);
+                    let mut place = place.clone();
+                    place.at.push((axis, Select::Items(vec![Item::day(day)])));
+                    let title = day.to_string();
+                    let cells = cells(&place);
+                    let id = format!("D{ahead}");
+                    rows.push(Row { id, english: title.clone(), chinese: title, total: false, cells });
+                }
+            }
+            RowsFrom::Each { axis, figures, keep, order } => {
+                let mut items = BTreeSet::new();
+                for figure in figures {
+                    let asked = self.asked(&place, *figure, Shift::Now);
+                    let axis = self.form(place.report).figures[*figure].axis(axis);
+                    if let (Some(table), Some(axis)) = (self.source.table(&asked), axis) {
+                        items.extend(table.keys().map(|key| key[axis]));
+                    }
+                }
+                if self.source.is_dry() {
+                    items.insert(Item::NA);
+                }
+                let mut found = Vec::new();
+                for item in items {
+                    let mut place = place.clone();
+                    place.at.push((axis, Select::Items(vec![item])));
+                    place.party = item.as_party();
+                    let kept = self.value(keep, &place).is_true();
+                    let order = self.value(order, &place);
+                    if kept || self.source.is_dry() {
+                        found.push((order, item, place));
+                    }
+                }
+                // Largest first; nothing last; then by item.
+                found.sort_by(|(left, one, _), (right, other, _)| {
+                    let by_value = match (left.is_null(), right.is_null()) {
+                        (false, false) => right.compare(left).unwrap_or(std::cmp::Ordering::Equal),
+                        (left, right) => left.cmp(&right),
+                    };
+                    by_value.then(one.cmp(other))
+                });
+                for (_, item, place) in found {
+                    let id = self.book.meanings.vocabulary().item_text(item);
+                    let about = place.party.and_then(|party| self.source.about(party));
+                    let name = about.map_or_else(|| id.clone(), |about| about.name.clone());
+                    let cells = cells(&place);
+                    rows.push(Row { id, english: name.clone(), chinese: name, total: form.total, cells });
+                }
+            }
+        }
+    }
+
+    fn cell(&self, row: &'a RowForm, column: &'a ColumnForm, place: &Place<'a>) -> Exact {
+        let value = match row.cells.get(&column.base) {
+            Some(own) => own.as_ref(),
+            None => column.value.as_ref(),
+        };
+        let Some(value) = value else { return Exact::Null };
+        let mut place = place.clone();
+        place.at.extend(column.at.iter().map(|(axis, select)| (&**axis, select.clone())));
+        self.value(value, &place)
+    }
+
+    fn asked(&self, place: &Place<'_>, figure: usize, shift: Shift) -> Asked {
+        let span = place.period.span(shift, self.book.meanings.calendar());
+        Asked { report: place.report as u16, figure: figure as u16, span }
+    }
+
+    fn value(&self, expression: &'a Expression, place: &Place<'a>) -> Exact {
+        if place.depth > DEEPEST {
+            return Exact::Null;
+        }
+        match expression {
+            Expression::Number(number) => Exact::Number(*number),
+            Expression::Name(named) => match self.named(named, place) {
+                Found::Value(value) => value,
+                Found::Set(_, members) => {
+                    Exact::Number(members.values().filter(|(number, _)| *number != 0).count() as i128)
+                }
+            },
+            Expression::Cells(range) => self.range(range, place.report, place.period, None),
+            Expression::Binary(sign, left, right) => {
+                let (left, right) = (self.value(left, place), self.value(right, place));
+                match sign {
+                    '+' => left.plus(&right),
+                    '-' => left.minus(&right),
+                    '*' => left.times(&right),
+                    _ => left.over(&right),
+                }
+            }
+            Expression::Call(function, arguments) => self.call(*function, arguments, place),
+        }
+    }
+
+    fn named(&self, named: &'a Named, place: &Place<'a>) -> Found {
+        let mut place = place.clone();
+        place.depth += 1;
+        if named.shift != Shift::Now {
+            place.shift = named.shift;
+        }
+        for (axis, code) in &named.at {
+            place.at.retain(|(known, _)| known != axis);
+            if let Some(on_axis) = self.book.axes.get(axis).and_then(|axis| axis.place(code)) {
+                place.at.push((axis, on_axis.select.clone()));
+            }
+        }
+        let form = self.form(place.report);
+        if named.slot.is_empty() {
+            let own = place.row.and_then(|row| row.get(&named.name));
+            if let Some(definition) = own.or_else(|| form.define.get(&named.name)) {
+                return match definition {
+                    Expression::Name(named) if place.depth <= DEEPEST => self.named(named, &place),
+                    definition => Found::Value(self.value(definition, &place)),
+                };
+            }
+        }
+        self.figure(named, &place)
+    }
+
+    /// Reads a figure where the place says; nothing when the place names an axis that the figure does not have.
+    fn figure(&self, named: &Named, place: &Place<'_>) -> Found {
+        let form = self.form(place.report);
+        let Some(number) = form.figures.iter().position(|figure| figure.name == named.name) else {
+            return Found::Value(Exact::Null);
+        };
+        let figure = &form.figures[number];
+        let asked = self.asked(place, number, place.shift);
+        let table = self.source.table(&asked);
+        let mut selects: Vec<(usize, &Select)> = Vec::new();
+        for (axis, select) in place.at.iter().filter(|(_, select)| *select != Select::All) {
+            match figure.axis(axis) {
+                Some(at) => selects.push((at, select)),
+                None => return Found::Value(Exact::Null),
+            }
+        }
+        let Some(slot) = figure.slot(&named.slot) else { return Found::Value(Exact::Null) };
+        let rows = table.into_iter().flatten();
+        let wanted = rows.filter(|(key, _)| selects.iter().all(|(at, select)| select.holds(key[*at])));
+        match slot {
+            Slot::Amount(at) => Found::Value(Exact::Number(wanted.map(|(_, held)| held.sums[at]).sum())),
+            Slot::Members(at) => {
+                let mut members: BTreeMap<u64, (i64, i128)> = BTreeMap::new();
+                for (_, held) in wanted {
+                    for (member, (count, weight)) in &held.members[at] {
+                        let known = members.entry(*member).or_default();
+                        known.0 += count;
+                        known.1 += weight;
+                    }
+                }
+                members.retain(|_, known| *known != (0, 0));
+                Found::Set(figure.set(at), members)
+            }
+        }
+    }
+
+    fn call(&self, function: Function, arguments: &'a [Expression], place: &Place<'a>) -> Exact {
+        let value = |at: usize| self.value(&arguments[at], place);
+        match function {
+            Function::Absolute => return value(0).absolute(),
+            Function::Greater => {
+                let order = value(0).compare(&value(1));
+                return order.map_or(Exact::Null, |order| Exact::from(order == std::cmp::Ordering::Greater));
+            }
+            Function::OrZero => {
+                let value = value(0);
+                return if value.is_null() { Exact::Number(0) } else { value };
+            }
+            Function::About => return self.about(&arguments[0], place),
+            _ => {}
+        }
+        let set = match &arguments[0] {
+            Expression::Name(named) => self.named(named, place),
+            _ => return Exact::Null,
+        };
+        let number = arguments.get(1).and_then(|argument| match argument {
+            Expression::Number(number) => Some(*number),
+            _ => None,
+        });
+        let number = number.unwrap_or(0);
+        let Found::Set(kind, members) = set else { return Exact::Null };
+        let mut shares: Vec<(i128, u64)> = members.iter().map(|(member, (_, weight))| (*weight, *member)).collect();
+        shares.sort_by(|(left, one), (right, other)| right.cmp(left).then(one.cmp(other)));
+        let all: i128 = shares.iter().map(|(weight, _)| *weight).sum();
+        let signed = |member: &u64| Exact::Number(i128::from(*member as i64));
+        match function {
+            Function::Min => members
+                .keys()
+                .map(|member| *member as i64)
+                .min()
+                .map_or(Exact::Null, |least| Exact::Number(i128::from(least))),
+            Function::Max => members
+                .keys()
+                .map(|member| *member as i64)
+                .max()
+                .map_or(Exact::Null, |most| Exact::Number(i128::from(most))),
+            Function::Percentile | Function::PercentileByNumber => {
+                let weight = |(count, weight): &(i64, i128)| match function {
+                    Function::Percentile => *weight,
+                    _ => i128::from(*count),
+                };
+                let mut values: Vec<(i64, i128)> =
+                    members.iter().map(|(member, held)| (*member as i64, weight(held))).collect();
+                values.sort_unstable();
+                let all: i128 = values.iter().map(|(_, weight)| *weight).sum();
+                let mut passed = 0;
+                for (value, weight) in &values {
+                    passed += weight;
+                    if all > 0 && passed * 100 >= all * number {
+                        return signed(&(*value as u64));
+                    }
+                }
+                Exact::Null
+            }
+            Function::Concentration => {
+                let most = shares.iter().take(usize::try_from(number).unwrap_or(0)).map(|(weight, _)| *weight).sum();
+                Exact::ratio(most, all)
+            }
+            Function::Herfindahl => {
+                let squares = shares.iter().map(|(weight, _)| Exact::Number(*weight).times(&Exact::Number(*weight)));
+                let sum = squares.fold(Exact::Number(0), |sum, square| sum.plus(&square));
+                sum.over(&Exact::Number(all)).over(&Exact::Number(all))
+            }
+            Function::Weight => Exact::Number(all),
+            Function::Largest => {
+                let shown = shares.iter().take(usize::try_from(number).unwrap_or(0)).map(|(weight, member)| {
+                    let who = match kind {
+                        Members::DueDates => Day(*member as i64 as i32).to_string(),
+                        _ => PartyId::from_bits(*member).to_string(),
+                    };
+                    format!("{who} {}", super::print::print(&Exact::ratio(*weight, all), Unit::Percent))
+                });
+                Exact::Text(shown.collect::<Vec<_>>().join("; "))
+            }
+            _ => Exact::Null,
+        }
+    }
+
+    fn about(&self, what: &Expression, place: &Place<'_>) -> Exact {
+        let (Expression::Name(named), Some(party)) = (what, place.party) else { return Exact::Null };
+        let Some(about) = self.source.about(party) else { return Exact::Null };
+        let item = |item: Option<Item>| item.map_or_else(String::new, |item| self.book.title(item));
+        let text = match named.name.as_str() {
+            "name" => about.name.clone(),
+            "uscc" => about.uscc.clone(),
+            "province" => item(about.province),
+            "kind" => item(about.kind),
+            "group" => about.group.clone(),
+            "sheet_date" => about.sheet_date.clone(),
+            "disclosed_on" => about.disclosed_on.clone(),
+            _ => String::new(),
+        };
+        if text.is_empty() { Exact::Null } else { Exact::Text(text) }
+    }
+
+    /// The sum of printed cells; what is nothing adds nothing, and only nothing is nothing.
+    fn range(&self, range: &CellRange, report: usize, period: Period, each: Option<(&str, &str)>) -> Exact {
+        let (number, period) = if range.report.is_empty() {
+            (report, period)
+        } else {
+            let Some(number) = self.book.number(&range.report) else { return Exact::Null };
+            let calendar = self.book.meanings.calendar();
+            (number, period.of_report(range.shift, self.form(number).frequency, calendar))
+        };
+        let form = self.form(number);
+        let blocks = self.blocks(number, period);
+        let Some(at) = form.blocks.iter().position(|block| block.id == range.block) else { return Exact::Null };
+        let columns = &form.blocks[at].columns;
+        let spelt = |id: &String| match (id.as_str(), each) {
+            ("$row", Some((row, _))) => row.to_owned(),
+            (id, Some((_, column))) => id.replace("$column", column),
+            (id, None) => id.to_owned(),
+        };
+        let named = |ids: &[String], id: &str, total: bool| {
+            ids.iter().any(|wanted| if wanted == "*" { !total } else { spelt(wanted) == id })
+        };
+        let mut sum = Exact::Null;
+        for row in blocks[at].rows.iter().filter(|row| named(&range.rows, &row.id, row.total)) {
+            for (column, cell) in columns.iter().zip(&row.cells) {
+                let total = column.over.as_ref().is_some_and(|(_, total)| *total);
+                if named(&range.columns, &column.id, total) && !cell.is_null() {
+                    sum = if sum.is_null() { cell.clone() } else { sum.plus(cell) };
+                }
+            }
+        }
+        sum
+    }
+
+    /// C0: where a column stands over an axis with a total, the total is the sum of the others.
+    fn totals(&self, form: &ReportForm, blocks: &[Block]) -> Vec<CheckResult> {
+        let mut result = Tried::new("C0");
+        for (block, rows) in form.blocks.iter().zip(blocks) {
+            let is_total = |column: &ColumnForm| column.over.as_ref().is_some_and(|(_, total)| *total);
+            for (at, column) in block.columns.iter().enumerate() {
+                let Some((axis, true)) = &column.over else { continue };
+                if column.unit != Unit::Amount {
+                    continue;
+                }
+                for row in &rows.rows {
+                    let parts = block.columns.iter().zip(&row.cells).filter(|(other, _)| {
+                        let same = other.base == column.base && other.over.as_ref().is_some_and(|(on, _)| on == axis);
+                        same && !is_total(other)
+                    });
+                    let total = &row.cells[at];
+                    let mut sum = Exact::Number(0);
+                    for (_, part) in parts.filter(|(_, part)| !part.is_null()) {
+                        sum = sum.plus(part);
+                    }
+                    let place = || format!("{}/{}/{}", rows.id, row.id, column.id);
+                    if !total.is_null() {
+                        result.take(total.clone(), sum, Relation::Equal, (0, 1), place);
+                    }
+                }
+            }
+        }
+        if result.instances == 0 { Vec::new() } else { vec![result.finish()] }
+    }
+
+    fn check(&self, report: usize, period: Period, check: &'a CheckForm, blocks: &[Block]) -> CheckResult {
+        let mut result = Tried::new(&check.id);
+        let mut once = |each: Option<(&str, &str)>, place: String| {
+            let left = self.side(&check.left, report, period, each);
+            let right = self.side(&check.right, report, period, each);
+            result.take(left, right, check.relation, check.tolerance, || place.clone());
+        };
+        let month_ends = period.to.month_start() != period.to.plus(1).month_start();
+        match &check.each {
+            _ if check.at_month_end && !month_ends => {}
+            None => once(None, String::new()),
+            Some((block, rows, columns)) => {
+                let rows_of: Vec<(String, bool)> = blocks
+                    .iter()
+                    .filter(|known| known.id == *block)
+                    .flat_map(|block| block.rows.iter().map(|row| (row.id.clone(), row.total)))
+                    .collect();
+                let wanted = |(id, total): &&(String, bool)| match rows.as_str() {
+                    "**" => true,
+                    "*" => !total,
+                    "" => false,
+                    listed => listed.split_whitespace().any(|row| row == id),
+                };
+                let rows: Vec<&str> = match rows.as_str() {
+                    "" => vec![""],
+                    _ => rows_of.iter().filter(wanted).map(|(id, _)| &**id).collect(),
+                };
+                let none = [String::new()];
+                let columns = if columns.is_empty() { &none[..] } else { columns };
+                for row in rows {
+                    for column in columns {
+                        once(Some((row, column)), format!("{block}/{row}/{column}"));
+                    }
+                }
+            }
+        }
+        result.finish()
+    }
+
+    /// A side of a check: cells with `$row` and `$column` filled in; figures outside all rows.
+    fn side(&self, side: &'a Expression, report: usize, period: Period, each: Option<(&str, &str)>) -> Exact {
+        match side {
+            Expression::Cells(range) => self.range(range, report, period, each),
+            Expression::Binary(sign, left, right) => {
+                let read = |side: &'a Expression| {
+                    let value = self.side(side, report, period, each);
+                    // In a sum of a check nothing is 0.
+                    if value.is_null() && matches!(sign, '+' | '-') { Exact::Number(0) } else { value }
+                };
+                let (left, right) = (read(left), read(right));
+                match sign {
+                    '+' => left.plus(&right),
+                    '-' => left.minus(&right),
+                    '*' => left.times(&right),
+                    _ => left.over(&right),
+                }
+            }
+            Expression::Call(Function::Absolute, arguments) => {
+                self.side(&arguments[0], report, period, each).absolute()
+            }
+            Expression::Call(Function::Greater, arguments) => {
+                let side = |at: usize| self.side(&arguments[at], report, period, each);
+                let order = side(0).compare(&side(1));
+                order.map_or(Exact::Null, |order| Exact::from(order == std::cmp::Ordering::Greater))
+            }
+            other => {
+                let place =
+                    Place { report, period, at: Vec::new(), shift: Shift::Now, row: None, party: None, depth: 0 };
+                self.value(other, &place)
+            }
+        }
+    }
+}
+
+/// A check that is made many times.
+struct Tried {
+    id: String,
+    left: Exact,
+    right: Exact,
+    failed: Option<(Exact, Exact, String)>,
+    instances: u32,
+}
+
+impl Tried {
+    fn new(id: &str) -> Self {
+        Tried { id: id.to_owned(), left: Exact::Number(0), right: Exact::Number(0), failed: None, instances: 0 }
+    }
+
+    fn take(
+        &mut self,
+        left: Exact,
+        right: Exact,
+        relation: Relation,
+        (over, under): (i128, i128),
+        place: impl FnOnce() -> String,
+    ) {
+        self.instances += 1;
+        let number = |side: &Exact| if side.is_null() { Exact::Number(0) } else { side.clone() };
+        let apart = number(&left).minus(&number(&right));
+        let allowed = Exact::ratio(over, under);
+        let far = match relation {
+            Relation::Equal => apart.absolute(),
+            Relation::AtMost => apart,
+            Relation::AtLeast => apart.times(&Exact::Number(-1)),
+        };
+        if far.compare(&allowed) == Some(std::cmp::Ordering::Greater) && self.failed.is_none() {
+            self.failed = Some((left.clone(), right.clone(), place()));
+        }
+        self.left = self.left.plus(&number(&left));
+        self.right = self.right.plus(&number(&right));
+    }
+
+    fn finish(self) -> CheckResult {
+        let pass = self.failed.is_none();
+        let (left, right, place) = self.failed.unwrap_or((self.left, self.right, String::new()));
+        let number = |side: &Exact| if side.is_null() { Exact::Number(0) } else { side.clone() };
+        let difference = number(&left).minus(&number(&right));
+        CheckResult { id: self.id, left, right, difference, pass, place, instances: self.instances }
+    }
+}
+
+impl Book {
+    /// The Chinese title of an item, its text where it has none.
+    pub fn title(&self, item: Item) -> String {
+        let text = self.meanings.vocabulary().item_text(item);
+        match item.kind() {
+            crate::items::ItemKind::Code(enumeration, _) => {
+                let name = self.meanings.vocabulary().enumeration_name(enumeration);
+                let table = self.meanings.catalogue().enums.iter().find(|table| &*table.name == name);
+                let found = table.and_then(|table| table.items.iter().find(|item| *item.code == *text));
+                found.map_or(text, |item| item.chinese.to_string())
+            }
+            _ => text,
+        }
+    }
+
+    /// True when a report counts alerts: its figures come from the ledger besides.
+    pub fn counts_alerts(&self, report: usize) -> bool {
+        self.reports[report].figures.iter().any(|figure| figure.basis == Basis::Alerts)
+    }
+}

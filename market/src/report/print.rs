@@ -1,0 +1,97 @@
+//! Printing: the one place where values of reports are rounded (reports.md 0.1: half-even, at the last step).
+
+use super::{definition::Unit, exact::Exact};
+
+/// What stands for nothing.
+pub const NOTHING: &str = "-";
+/// Fen of 亿元 (100 million CNY).
+const HUNDRED_MILLION_YUAN: i128 = 10_000_000_000;
+/// Fen of 万元 (10 thousand CNY).
+const TEN_THOUSAND_YUAN: i128 = 1_000_000;
+
+impl Unit {
+    /// (factor over, factor under, decimals) between the value and what is printed.
+    fn scale(self) -> (i128, i128, u32) {
+        match self {
+            Unit::Amount => (1, HUNDRED_MILLION_YUAN, 2),
+            Unit::SmallAmount => (1, TEN_THOUSAND_YUAN, 2),
+            Unit::Count | Unit::Flag | Unit::Text => (1, 1, 0),
+            Unit::Percent => (100, 1, 4),
+            Unit::Rate => (1, 10_000, 4),
+            Unit::BasisPoints => (1, 100, 2),
+            Unit::Days => (1, 1, 2),
+            Unit::Ratio => (1, 1, 4),
+        }
+    }
+
+    /// The words of the unit.
+    pub fn words(self) -> &'static str {
+        match self {
+            Unit::Amount => "亿元",
+            Unit::SmallAmount => "万元",
+            Unit::Count => "",
+            Unit::Percent | Unit::Rate => "%",
+            Unit::BasisPoints => "bp",
+            Unit::Days => "天",
+            Unit::Ratio | Unit::Flag | Unit::Text => "",
+        }
+    }
+
+    /// Decimals that are printed.
+    pub fn decimals(self) -> u32 {
+        self.scale().2
+    }
+}
+
+/// The printed form.
+pub fn print(value: &Exact, unit: Unit) -> String {
+    if let Exact::Text(text) = value {
+        return text.clone();
+    }
+    if unit == Unit::Flag && !value.is_null() {
+        return if value.is_true() { "是" } else { "否" }.to_owned();
+    }
+    let Some((number, decimals)) = rounded(value, unit) else { return NOTHING.to_owned() };
+    let sign = if number < 0 { "-" } else { "" };
+    let digits = number.unsigned_abs();
+    let power = 10u128.pow(decimals);
+    match decimals {
+        0 => format!("{sign}{digits}"),
+        _ => format!("{sign}{}.{:0width$}", digits / power, digits % power, width = decimals as usize),
+    }
+}
+
+/// The value times 10^decimals in the printed unit, rounded half-even.
+fn rounded(value: &Exact, unit: Unit) -> Option<(i128, u32)> {
+    let (over, under, decimals) = unit.scale();
+    let factor = Exact::ratio(over * 10i128.pow(decimals), under);
+    let (over, under) = value.times(&factor).parts()?;
+    let whole = over.div_euclid(under);
+    let rest = over.rem_euclid(under);
+    let up = match (rest.checked_mul(2).unwrap_or(i128::MAX)).cmp(&under) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => whole % 2 != 0,
+    };
+    Some((whole + i128::from(up), decimals))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_half_even_at_the_last_step() {
+        let fen = |fen| print(&Exact::Number(fen), Unit::Amount);
+        assert_eq!(fen(123_456_789_012), "12.35");
+        assert_eq!(fen(50_000_000), "0.00", "half to even");
+        assert_eq!(fen(150_000_000), "0.02");
+        assert_eq!(fen(-150_000_000), "-0.02");
+        assert_eq!(fen(-50_000_000), "0.00");
+        assert_eq!(print(&Exact::ratio(1, 3), Unit::Percent), "33.3333");
+        assert_eq!(print(&Exact::ratio(123_456_789, 10_000), Unit::Rate), "1.2346");
+        assert_eq!(print(&Exact::Null, Unit::Count), "-");
+        assert_eq!(print(&Exact::Number(7), Unit::Count), "7");
+        assert_eq!(print(&Exact::Number(0), Unit::Flag), "否");
+    }
+}
