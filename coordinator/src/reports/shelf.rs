@@ -101,3 +101,47 @@ pub fn changed(book: &Book, before: &Report, after: &Report) -> Vec<v1::ChangedC
     }
     changed
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use billwatch_market::{
+        catalogue::Catalogue,
+        evaluator::Rules,
+        report::{Frequency, exact::Exact, plain},
+    };
+
+    use super::*;
+
+    #[test]
+    fn versions_stay_in_their_order_and_tell_what_changed() {
+        let rules = Rules::new(&Catalogue::embedded()).unwrap();
+        let book =
+            Book::read(&Arc::new(billwatch_market::observe::Meanings::new(Catalogue::embedded()).unwrap())).unwrap();
+        let period = Period::parse(Frequency::Daily, "2025-04-08").unwrap();
+        let number = book.number("R01").unwrap();
+        let first =
+            plain::reports(&[], &[], Some(period.to.end_ms() * 2), &rules, &book, &[(number, period)]).remove(0);
+        let mut second = first.clone();
+        second.blocks[0].rows[0].cells[3] = Exact::Number(123_456_789_012);
+        let mut shelf = Shelf::default();
+        for (epoch, report) in [(5, &first), (9, &second)] {
+            let kept = Kept { as_of: AsOf { epoch, market_clock_ms: Some(1) }, report: report.clone() };
+            // Through the form of the file.
+            let bytes = postcard::to_stdvec(&Entry::Version(kept)).unwrap();
+            shelf.apply(postcard::from_bytes(&bytes).unwrap());
+        }
+        shelf.apply(Entry::Begin(period.from));
+        assert_eq!(shelf.begin, Some(period.from));
+        let epochs: Vec<u64> = shelf.versions("R01", period).iter().map(|kept| kept.as_of.epoch).collect();
+        assert_eq!(epochs, [5, 9]);
+        assert_eq!(shelf.newest("R01", period).unwrap().report, second);
+        assert_eq!(shelf.closed("R01").count(), 1);
+        let cells = changed(&book, &first, &second);
+        assert_eq!(cells.len(), 1);
+        let cell = &cells[0];
+        assert_eq!((&*cell.block, &*cell.row, &*cell.column), ("main", "1", "amount.TOTAL"));
+        assert_eq!((&*cell.before, &*cell.after), ("0.00", "12.35"));
+    }
+}
