@@ -150,7 +150,7 @@ impl<'a, W: Windows, C: Windows, R: Registry> Explainer<'a, W, C, R> {
         }
     }
 
-    /// The life is over: what did not cancel stays. `members` are the windows of the key, at the worker that has them.
+    /// The life is over: what did not cancel stays.
     pub fn close(&mut self, life: Life) {
         let rule = self.evaluator.indicators.get(self.indicator);
         let mut balances: BTreeMap<(usize, Option<BillId>, Member), (i128, EventId, &'static str, Day)> =
@@ -191,7 +191,7 @@ impl<'a, W: Windows, C: Windows, R: Registry> Explainer<'a, W, C, R> {
         self.lines.extend(lines);
     }
 
-    /// All lines, largest windows first as the rule has them.
+    /// All lines, in no order.
     pub fn lines(self) -> Vec<Line> {
         self.lines
     }
