@@ -12,6 +12,7 @@ use std::{
 };
 
 use billwatch_market::codec::decode_record;
+use billwatch_proto::v1;
 use prost::bytes::Bytes;
 use tokio::sync::watch;
 
@@ -41,6 +42,8 @@ pub struct SealedEpoch {
     pub batches: Vec<PlacedBatch>,
     /// Variants for shards other than their own.
     pub copies: Vec<(Audience, Bytes)>,
+    /// What clients ordered to hold from this epoch on, for every worker.
+    pub orders: Vec<v1::Order>,
     /// Number of records.
     pub records: u32,
     /// When it was sealed, or read back.
@@ -69,6 +72,7 @@ impl SealedEpoch {
             market_clock_ms: stored.market_clock_ms,
             batches,
             copies,
+            orders: stored.orders,
             records: stored.records,
             sealed_at: Instant::now(),
         })

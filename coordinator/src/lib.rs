@@ -24,6 +24,7 @@ mod clock;
 mod cluster;
 pub mod config;
 mod counters;
+mod crosses;
 mod durable_file;
 mod epochs;
 mod failure;

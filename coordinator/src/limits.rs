@@ -102,6 +102,17 @@ pub const WATCH_QUEUE: usize = 1_024;
 /// hours of them. Later ones are counted together.
 pub const EPOCHS_AWAITED: usize = 1 << 20;
 
+/// Custom reports at once. Each costs every fact that it reads, about as much as one dimension does.
+pub const CROSSES_MOST: usize = 64;
+/// Cells of one custom report, (date, items), over all workers: about 1 GiB. Beyond it the report is given up.
+pub const CROSS_CELLS_MOST: u64 = 8_000_000;
+/// Rows in the answer of a custom report.
+pub const REPORT_ROWS_MOST: usize = 200_000;
+/// Characters of the title of a custom report.
+pub const REPORT_TITLE_CHARS: usize = 200;
+/// While custom reports are filled there is an epoch at least this often: what is counted leaves with epochs.
+pub const CROSS_EPOCH_EVERY: Duration = Duration::from_millis(50);
+
 /// Epochs waiting for the alert ledger's disk; then completion of epochs waits.
 pub const LEDGER_QUEUE: usize = 1_024;
 /// Epochs read ahead of the workers.

@@ -10,8 +10,9 @@ use std::{
 };
 
 use billwatch_market::{
-    aggregate::Aggregates,
+    aggregate::{Aggregates, cross::CrossSet},
     catalogue::{Catalogue, CatalogueError},
+    evaluator::RulesError,
     indicator::Indicators,
     items::MissingEnumeration,
     observe::Meanings,
@@ -20,10 +21,11 @@ use billwatch_market::{
 use billwatch_proto::{
     DESCRIPTORS,
     v1::{
-        admin_service_server::AdminServiceServer, alert_service_server::AlertServiceServer,
+        self, admin_service_server::AdminServiceServer, alert_service_server::AlertServiceServer,
         catalogue_service_server::CatalogueServiceServer, cluster_service_server::ClusterServiceServer,
-        indicator_service_server::IndicatorServiceServer, ingest_service_server::IngestServiceServer,
-        query_service_server::QueryServiceServer, report_service_server::ReportServiceServer,
+        custom_report_service_server::CustomReportServiceServer, indicator_service_server::IndicatorServiceServer,
+        ingest_service_server::IngestServiceServer, query_service_server::QueryServiceServer,
+        report_service_server::ReportServiceServer,
     },
 };
 use thiserror::Error;
@@ -37,12 +39,13 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use crate::{
     api::{
-        admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings, indicators::IndicatorApi,
-        query::QueryApi, reports::ReportApi, spans,
+        admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings,
+        custom_reports::CustomReportApi, indicators::IndicatorApi, query::QueryApi, reports::ReportApi, spans,
     },
     cluster::{Cluster, Surroundings, Vitals},
     config::CoordinatorConfig,
     counters::Counters,
+    crosses::Crosses,
     epochs::Epochs,
     failure::Failure,
     ingest::{
@@ -82,6 +85,9 @@ pub enum ServeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A cross of the catalogue.
+    #[error("catalogue: {0}")]
+    Rules(#[from] RulesError),
     /// Another coordinator works on the data directory.
     #[error("{path} is locked: end the other coordinator of this data directory, or choose another directory", path = path.display())]
     Locked {
@@ -148,7 +154,8 @@ pub async fn serve(
         None => Catalogue::embedded(),
     };
     let meanings = Arc::new(Meanings::new(catalogue.clone())?);
-    let aggregates = Aggregates::new(meanings.clone());
+    let aggregates = Arc::new(Aggregates::new(meanings.clone()));
+    let of_catalogue = CrossSet::of_catalogue(&aggregates)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
@@ -158,6 +165,7 @@ pub async fn serve(
     let store = tokio::task::spawn_blocking(move || Store::open(&opening, &at_opening))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let crosses = Arc::new(Crosses::new(aggregates.clone(), &of_catalogue, store.orders));
     let (freshness, times) = (Arc::<Freshness>::default(), Arc::<QuestionTimes>::default());
     let surroundings = Surroundings {
         processes: config.processes,
@@ -167,6 +175,7 @@ pub async fn serve(
         manifest: store.manifest,
         epochs: store.epochs.clone(),
         ledger: store.ledger.clone(),
+        crosses: crosses.clone(),
         counters: store.counters.clone(),
     };
     let cluster = Cluster::start(surroundings, failure.clone());
@@ -179,6 +188,7 @@ pub async fn serve(
             epochs: store.epochs.clone(),
             counters: store.counters.clone(),
             freshness: freshness.clone(),
+            crosses: crosses.clone(),
             rule: SealRule { interval: config.epoch_interval, records: config.epoch_records },
         },
         failure.clone(),
@@ -256,7 +266,15 @@ pub async fn serve(
     };
 
     let query = QueryApi {
-        meanings: CellMeanings { catalogue: catalogue.clone(), aggregates: Arc::new(aggregates) },
+        meanings: CellMeanings { catalogue: catalogue.clone(), aggregates },
+        cluster: cluster.clone(),
+        times: times.clone(),
+    };
+    tokio::spawn(crosses.clone().attend(sequencer.clone()));
+    let custom_reports = CustomReportApi {
+        catalogue: catalogue.clone(),
+        crosses,
+        sequencer: sequencer.clone(),
         cluster: cluster.clone(),
         times,
     };
@@ -282,6 +300,7 @@ pub async fn serve(
         .add_service(AlertServiceServer::new(alerts))
         .add_service(QueryServiceServer::new(query))
         .add_service(IndicatorServiceServer::new(indicators))
+        .add_service(CustomReportServiceServer::new(custom_reports))
         .add_service(CatalogueServiceServer::new(catalogue_api))
         .add_service(ReportServiceServer::new(report_api))
         .add_service(workers);
@@ -321,6 +340,7 @@ struct Store {
     dead_letters: DeadLetters,
     counters: Arc<Counters>,
     begin: sequencer::Begin,
+    orders: Vec<(u64, v1::Order)>,
     log_queue: writer::LogQueue,
     log_state: Arc<writer::LogState>,
     log_thread: Thread<()>,
@@ -336,7 +356,7 @@ impl Store {
         let begun = Instant::now();
         let counters = Arc::new(Counters::default());
         let log_dir = dir.join("log");
-        let Rebuilt { log, begin, sealed } = rebuild(&log_dir, &counters)?;
+        let Rebuilt { log, begin, sealed, orders } = rebuild(&log_dir, &counters)?;
         tracing::info!(
             sealed_epoch = sealed.epoch,
             bytes = log.writer.position(),
@@ -361,6 +381,7 @@ impl Store {
             dead_letters: DeadLetters::open(dir, counters.clone(), failure.clone())?,
             counters,
             begin,
+            orders,
             log_queue,
             log_state,
             log_thread,

@@ -132,6 +132,7 @@ impl Assignment {
                 shards: shards.by_ref().take(self.threads as usize).filter_map(Shard::finish).collect(),
                 reference: reference.clone(),
                 reference_count,
+                orders: epoch.orders.clone(),
             })
             .collect()
     }
@@ -213,6 +214,7 @@ mod tests {
                 (Audience::group(1023), Bytes::from_static(b"aa")),
                 (Audience::EVERYBODY, Bytes::from_static(b"x")),
             ],
+            orders: Vec::new(),
             records: 4,
             sealed_at: std::time::Instant::now(),
         };

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
-    aggregate::{Aggregates, CellKey},
+    aggregate::{
+        Aggregates, CellKey,
+        cross::{Cross, CrossId, CrossKey},
+    },
     bill::{Effect, Lot},
     fact::EventId,
     ids::{BillId, Day},
@@ -152,6 +155,30 @@ pub fn cell_hash(key: &CellKey, sums: &[i128]) -> ViewHash {
         length += 16;
     }
     ViewHash::of_row(&row[..length])
+}
+
+/// Row of a cell of a cross in the view of crosses: its definition, flow or stock, date, items, sums.
+pub fn cross_row(aggregates: &Aggregates, cross: &Cross, key: &CrossKey, sums: &[i128]) -> String {
+    let side = if key.stock { "stock" } else { "flow" };
+    let vocabulary = aggregates.meanings().vocabulary();
+    let items = key.items[..cross.definition.dimensions.len()].iter().map(|item| vocabulary.item_text(*item));
+    let slots = cross.slots(aggregates, key.stock).iter().zip(sums).map(|(slot, sum)| format!("{slot:?}={sum}"));
+    let (items, slots): (Vec<String>, Vec<String>) = (items.collect(), slots.collect());
+    format!("{},{side},{},{},{}", cross.definition, key.date, items.join(" "), slots.join(","))
+}
+
+/// Hash of a cell of a cross in the view of crosses; a cell whose sums are all zero is no row.
+pub fn cross_hash(cross: CrossId, key: &CrossKey, sums: &[i128]) -> ViewHash {
+    if sums.iter().all(|sum| *sum == 0) {
+        return ViewHash::default();
+    }
+    let mut row = Vec::with_capacity(48 + 16 * sums.len());
+    row.extend_from_slice(&cross.0.to_le_bytes());
+    row.extend_from_slice(&key.date.0.to_le_bytes());
+    row.push(u8::from(key.stock));
+    key.items.iter().for_each(|item| row.extend_from_slice(&item.bits().to_le_bytes()));
+    sums.iter().for_each(|sum| row.extend_from_slice(&sum.to_le_bytes()));
+    ViewHash::of_row(&row)
 }
 
 /// Row of a feature cell in the view of features: place of the feature in the rule set, key, bucket, member, count, sum.

@@ -45,6 +45,10 @@ codes! {
         "The text says why. Look whether the coordinator runs, and whether the address is right.";
     COORDINATOR_PANICKED: "A part of the coordinator panicked: a fault of this build. The coordinator ends.",
         "Report it with the log. Started again, it loses nothing acknowledged.";
+    CROSS_OVERFLOWN: "A custom report has more cells than it may have (limit CROSS_CELLS_MOST). It is given up, and refused when asked.",
+        "Delete it, and create one with fewer dimensions or with filters.";
+    CROSS_REFUSED: "A custom report that the log ordered is none under this catalogue. It is not kept.",
+        "Start with the catalogue under which it was created, or create it anew.";
     DEAD_LETTERS_CUT: "The torn end of the dead letters was cut off at start.",
         "Nothing: it follows a crash. The records were not acknowledged, the client sends them again.";
     DEAD_LETTERS_FAILED: "The coordinator ends: dead letters could not be written.",

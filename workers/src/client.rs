@@ -25,7 +25,7 @@ use tonic::{Code, transport::Endpoint};
 use crate::{
     agent::pulse::PulseWriter,
     command::{Bytes, Command, EpochInput, Report},
-    dataflow::valuation::Rules,
+    dataflow::{crosses::FillPace, valuation::Rules},
     engine::{Plan, Process},
     limits::{
         AWAKE_BILLS_MIN, COORDINATOR_RETRY, COORDINATOR_WITHIN, KEEPALIVE, QUESTION_FACTS_MAX, SAYINGS_QUEUE,
@@ -229,6 +229,7 @@ async fn begin(
             store: Some(Arc::new(store)),
             awake_bills_min: AWAKE_BILLS_MIN,
             save_pace: SavePace::default(),
+            fill_pace: FillPace::default(),
             question_facts_max: QUESTION_FACTS_MAX,
         };
         let plan = Plan {
@@ -256,6 +257,7 @@ fn obey(process: &Process, config: &WorkerConfig, told: Told) -> anyhow::Result<
     match told {
         Told::Epoch(epoch) => {
             let first = config.process * config.threads;
+            let orders: Arc<[v1::Order]> = epoch.orders.into();
             let mut inputs: Vec<EpochInput> = (0..config.threads)
                 .map(|_| EpochInput {
                     epoch: epoch.epoch,
@@ -263,6 +265,7 @@ fn obey(process: &Process, config: &WorkerConfig, told: Told) -> anyhow::Result<
                     records: Bytes::new(),
                     variants: Bytes::new(),
                     reference: epoch.reference.clone(),
+                    orders: orders.clone(),
                 })
                 .collect();
             for shard in epoch.shards {
@@ -313,7 +316,7 @@ impl Joiner {
                 self.ready += 1;
                 (self.ready == self.threads).then_some(Say::Ready(v1::Ready { generation }))
             }
-            Report::EpochDone { epoch, alerts, watched, counters } => {
+            Report::EpochDone { epoch, alerts, watched, counters, crosses } => {
                 self.counters[thread].extend(counters.into_iter().map(|counter| (counter.name, counter.value)));
                 let place = match self.epochs.iter().position(|(_, done)| done.epoch == epoch) {
                     Some(place) => place,
@@ -326,6 +329,7 @@ impl Joiner {
                 *threads += 1;
                 done.alert_changes.extend(alerts);
                 done.watched_cells.extend(watched);
+                done.crosses.extend(crosses);
                 // Every thread reports in order, so the oldest epoch is done first.
                 if self.epochs.front().is_some_and(|(threads, _)| *threads == self.threads) {
                     let (_, mut done) = self.epochs.pop_front().expect("there is a front");
@@ -392,6 +396,7 @@ mod tests {
             alerts: vec![v1::AlertChange::default()],
             watched: Vec::new(),
             counters: vec![v1::Counter { name: "facts_total".into(), label: String::new(), value }],
+            crosses: Vec::new(),
         };
         assert_eq!(joiner.join(0, done(1, 5), 3).unwrap(), None);
         assert_eq!(joiner.join(0, done(2, 6), 3).unwrap(), None);

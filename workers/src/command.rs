@@ -1,5 +1,7 @@
 //! What a worker thread is told, and what it says.
 
+use std::sync::Arc;
+
 use billwatch_proto::v1;
 /// Bytes that are shared, not copied: a slice of a message from the coordinator.
 pub use tonic::codegen::Bytes;
@@ -17,6 +19,8 @@ pub struct EpochInput {
     pub variants: Bytes,
     /// Reference records, the same for every worker.
     pub reference: Bytes,
+    /// What holds from this epoch on, the same for every worker.
+    pub orders: Arc<[v1::Order]>,
 }
 
 /// What a worker thread is told, in order.
@@ -54,6 +58,8 @@ pub enum Report {
         watched: Vec<v1::WatchedCells>,
         /// Growing counters of this thread; empty in most epochs.
         counters: Vec<v1::Counter>,
+        /// How far crosses are that are being filled.
+        crosses: Vec<v1::CrossProgress>,
     },
     /// Part of an answer; the last one says so.
     Answer(Box<v1::ShardAnswer>),

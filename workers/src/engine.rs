@@ -17,7 +17,7 @@ use std::{
         mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
     },
     thread::Thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use billwatch_telemetry::{codes, otlp::SPANS};
@@ -203,6 +203,20 @@ impl Process {
     }
 }
 
+/// Takes a turn at filling crosses. False when there is nothing to fill now.
+fn fill_crosses(shard: &Shard, turn: Option<Duration>) -> Result<bool, String> {
+    let Some(turn) = turn else { return Ok(false) };
+    let mut lives = shard.lives.borrow_mut();
+    if !lives.crosses().is_filling() {
+        return Ok(false);
+    }
+    let started = Instant::now();
+    let at_once = shard.common.fill_pace.lives_at_once;
+    let went_on = lives.fill_crosses(started + turn, at_once).map_err(|error| error.to_string());
+    shard.spent(Stage::Answers, started);
+    went_on
+}
+
 /// Says that a thread has panicked: a mate died, or this build has a fault.
 struct Alarm {
     thread: usize,
@@ -250,7 +264,11 @@ impl Loop<'_> {
             let command = match inbox.try_recv() {
                 Ok(command) => command,
                 Err(TryRecvError::Empty) => {
-                    worker.step_or_park(Some(PARK_MAX));
+                    if fill_crosses(&shard, plan.common.fill_pace.turn)? {
+                        worker.step();
+                    } else {
+                        worker.step_or_park(Some(PARK_MAX));
+                    }
                     continue;
                 }
                 Err(TryRecvError::Disconnected) => Command::Stop,
@@ -264,6 +282,7 @@ impl Loop<'_> {
                         counters_sent = Instant::now();
                     }
                     shard.lives.borrow_mut().turn_history().map_err(|error| error.to_string())?;
+                    fill_crosses(&shard, Some(plan.common.fill_pace.turn_busy))?;
                     if let Some(saver) = &mut saver {
                         saver.step(&shard).map_err(|error| error.to_string())?;
                     }
@@ -318,13 +337,14 @@ impl Loop<'_> {
     fn report_epoch(&self, shard: &Shard, with_counters: bool) {
         let alerts = shard.alerts.borrow_mut().close_epoch(shard.patterns());
         let watched = answers::watched(shard);
+        let crosses = shard.cross_progress(with_counters);
         let counters = if with_counters {
             shard.weigh();
             shard.counts.list()
         } else {
             Vec::new()
         };
-        (self.sink)(self.thread, Report::EpochDone { epoch: shard.epoch.get(), alerts, watched, counters });
+        (self.sink)(self.thread, Report::EpochDone { epoch: shard.epoch.get(), alerts, watched, counters, crosses });
     }
 
     /// Sends the state of the last epoch off; the writer reports on it later. What cannot be sent is said here.
@@ -335,6 +355,11 @@ impl Loop<'_> {
             refuse("no data directory was given, so nothing can be kept".to_owned());
             return Ok(());
         };
+        if shard.lives.borrow().crosses().is_filling() {
+            return Err(
+                "a checkpoint was ordered while a cross is being filled; run the same build everywhere".to_owned()
+            );
+        }
         let (process, thread) = (self.plan.process, self.thread);
         let _span = tracing::info_span!(target: SPANS, "checkpoint mark", epoch, process, thread).entered();
         saver.mark(shard).map_err(|error| {

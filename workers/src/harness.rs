@@ -22,7 +22,7 @@ use hashbrown::HashMap;
 
 use crate::{
     command::{Bytes, Command, EpochInput, Report},
-    dataflow::valuation::Rules,
+    dataflow::{crosses::FillPace, valuation::Rules},
     engine::{Plan, Process},
     limits::{AWAKE_BILLS_MIN, QUESTION_FACTS_MAX},
     mesh::Mesh,
@@ -46,6 +46,8 @@ pub struct EpochResult {
     pub alerts: Vec<v1::AlertChange>,
     /// Changed cells of subscriptions.
     pub watched: Vec<v1::WatchedCells>,
+    /// How far crosses are, thread by thread.
+    pub crosses: Vec<v1::CrossProgress>,
 }
 
 /// What tests make smaller or quicker.
@@ -53,6 +55,7 @@ struct Bounds {
     awake_bills_min: usize,
     question_facts_max: usize,
     save_pace: SavePace,
+    fill_pace: FillPace,
 }
 
 impl Default for Bounds {
@@ -61,6 +64,7 @@ impl Default for Bounds {
             awake_bills_min: AWAKE_BILLS_MIN,
             question_facts_max: QUESTION_FACTS_MAX,
             save_pace: SavePace::default(),
+            fill_pace: FillPace::default(),
         }
     }
 }
@@ -81,6 +85,8 @@ pub struct EngineHarness {
     checkpoints: VecDeque<CheckpointResult>,
     /// Facts by event id, for the copies of variants; `None`: not asked for.
     known: Option<HashMap<EventId, Vec<Fact>>>,
+    /// What goes with the next epoch.
+    orders: Vec<v1::Order>,
 }
 
 impl EngineHarness {
@@ -118,6 +124,18 @@ impl EngineHarness {
         Self::start_within(catalogue, threads, Some(dir), restore_epoch, bounds)
     }
 
+    /// The same with new crosses filled by one life behind each epoch, and room for one unpacked bill.
+    pub fn start_filling_slowly(
+        catalogue: &Arc<Catalogue>,
+        threads: usize,
+        dir: Option<&Path>,
+        restore_epoch: u64,
+    ) -> anyhow::Result<Self> {
+        let fill_pace = FillPace { turn: None, turn_busy: Duration::ZERO, lives_at_once: 1 };
+        let bounds = Bounds { awake_bills_min: 1, fill_pace, ..Bounds::default() };
+        Self::start_within(catalogue, threads, dir, restore_epoch, bounds)
+    }
+
     /// The same with another limit of what a question may read again.
     pub fn start_limited(
         catalogue: &Arc<Catalogue>,
@@ -134,7 +152,7 @@ impl EngineHarness {
         threads: usize,
         dir: Option<&Path>,
         restore_epoch: u64,
-        Bounds { awake_bills_min, question_facts_max, save_pace }: Bounds,
+        Bounds { awake_bills_min, question_facts_max, save_pace, fill_pace }: Bounds,
     ) -> anyhow::Result<Self> {
         let owners = even_owners(threads);
         let store = dir.map(|dir| Store::open(dir, restore_epoch)).transpose()?.map(Arc::new);
@@ -145,6 +163,7 @@ impl EngineHarness {
             store,
             awake_bills_min,
             save_pace,
+            fill_pace,
             question_facts_max,
         };
         let plan = Plan { common, process: 0, threads, generation: 1, restore_epoch };
@@ -161,6 +180,7 @@ impl EngineHarness {
             counters: vec![BTreeMap::new(); threads],
             checkpoints: VecDeque::new(),
             known: None,
+            orders: Vec::new(),
         };
         harness.gather(|report| matches!(report, Report::Ready))?;
         Ok(harness)
@@ -187,8 +207,16 @@ impl EngineHarness {
     pub fn feed(&mut self, facts: &[Fact], clock: Option<i64>) -> anyhow::Result<EpochResult> {
         let mut routed = self.route(self.epoch + 1, facts, clock);
         let variants = Bytes::from(self.variants(facts));
-        routed.inputs.iter_mut().for_each(|input| input.variants = variants.clone());
+        let orders: Arc<[v1::Order]> = std::mem::take(&mut self.orders).into();
+        for input in &mut routed.inputs {
+            (input.variants, input.orders) = (variants.clone(), orders.clone());
+        }
         self.feed_routed(routed)
+    }
+
+    /// Sends an order with the next epoch that is fed.
+    pub fn order(&mut self, kind: v1::order::Kind) {
+        self.orders.push(v1::Order { kind: Some(kind) });
     }
 
     /// All facts under the event ids of these that came for several homes.
@@ -224,7 +252,8 @@ impl EngineHarness {
     pub fn complete(&mut self) -> anyhow::Result<EpochResult> {
         let mut result = EpochResult::default();
         for report in self.gather(|report| matches!(report, Report::EpochDone { .. }))? {
-            if let Report::EpochDone { mut alerts, mut watched, .. } = report {
+            if let Report::EpochDone { mut alerts, mut watched, mut crosses, .. } = report {
+                result.crosses.append(&mut crosses);
                 result.alerts.append(&mut alerts);
                 result.watched.append(&mut watched);
             }
@@ -422,6 +451,7 @@ pub fn route(epoch: u64, facts: &[Fact], clock: Option<i64>, owners: &Owners, wo
         records: records.into(),
         variants: Bytes::new(),
         reference: reference.clone(),
+        orders: Arc::default(),
     };
     RoutedEpoch { inputs: records.into_iter().map(input).collect() }
 }

@@ -142,3 +142,18 @@ pub const ROWS_AT_ONCE: usize = 32;
 /// Values (key and day) that one question about indicators may work out at one worker: some 2 us each, so it holds its shard up
 /// for less than a second. A year of days of a thousand institutions.
 pub const INDICATOR_VALUES_MAX: usize = 300_000;
+
+/// Bills, or facts without a bill, that are counted for a new cross before the clock is looked at: one or two milliseconds.
+pub const CROSS_LIVES_AT_ONCE: usize = 32;
+
+/// Rows of filled crosses that leave with one epoch: their owners take some milliseconds for them.
+pub const CROSS_ROWS_AN_EPOCH: usize = 16_384;
+
+/// Rows of filled crosses that may wait to leave; then the filling waits for an epoch.
+pub const CROSS_ROWS_WAITING: usize = 131_072;
+
+/// Longest turn at filling crosses while nothing else waits for the thread: what comes meanwhile waits no longer.
+pub const CROSS_TURN: Duration = Duration::from_millis(5);
+
+/// Shortest turn at filling crosses behind an epoch when more wait: they are filled while the cluster catches up, too.
+pub const CROSS_TURN_BUSY: Duration = Duration::from_millis(2);

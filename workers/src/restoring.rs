@@ -4,7 +4,7 @@
 //! out again.
 
 use billwatch_market::{
-    aggregate::CellKey,
+    aggregate::{CellKey, cross::CrossDefinition},
     codec::decode_fact,
     ids::Day,
     items::Item,
@@ -13,8 +13,8 @@ use billwatch_market::{
 use serde::Deserialize;
 
 use crate::{
-    dataflow::{alerts::AlertName, valuation::Effects, windows::Place},
-    saving::EVERYBODY,
+    dataflow::{alerts::AlertName, crosses::CellName, lives::Lives, valuation::Effects, windows::Place},
+    saving::{CROSS_CELL, CROSSES, EVERYBODY},
     shard::Shard,
     store::{Store, StoreError, Table, checkpoint::manifest, history::Subject},
 };
@@ -55,6 +55,7 @@ impl Shard {
             Ok(())
         })?;
         let mut effects = Effects::default();
+        self.restore_kept_crosses(store, &mut lives)?;
         let index = self.seat.index() as u32;
         let own = self.common.owners.iter().enumerate().filter(|(_, owner)| **owner == index);
         for group in own.map(|(group, _)| group as u16) {
@@ -77,12 +78,37 @@ impl Shard {
         Ok(())
     }
 
+    /// The crosses that were kept, before their cells.
+    fn restore_kept_crosses(&self, store: &Store, lives: &mut Lives) -> Result<(), StoreError> {
+        store.scan_group(Table::Crosses, self.first_group(), |key, value| {
+            if key.get(2) == Some(&CROSSES) {
+                let kept: Vec<(CrossDefinition, u64)> = decode(value)?;
+                for (definition, version) in kept {
+                    let id = lives.crosses_mut().keep(&definition, version, None);
+                    if let Some(id) = id.map_err(|error| damaged(error.as_str()))? {
+                        self.crosses.borrow_mut().keep(id, version);
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn restore_group(&self, store: &Store, group: u16) -> Result<(), StoreError> {
         let mut cells = self.cells.borrow_mut();
         store.scan_group(Table::Cells, group, |key, value| {
             let (pair, date, item): (u16, Day, Item) = unkeyed(key)?;
             let sums: Vec<i128> = decode(value)?;
             cells.restore(CellKey { pair, date, item }, &sums);
+            Ok(())
+        })?;
+        let mut crosses = self.crosses.borrow_mut();
+        store.scan_group(Table::Crosses, group, |key, value| {
+            if key.get(2) == Some(&CROSS_CELL) {
+                let (_, name): (u8, CellName) = unkeyed(key)?;
+                let sums: Vec<i128> = decode(value)?;
+                crosses.restore(name, &sums);
+            }
             Ok(())
         })?;
         let mut windows = self.windows.borrow_mut();

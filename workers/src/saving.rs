@@ -29,7 +29,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     counters::Stage,
-    dataflow::{alerts::alert_group, cells::cell_group},
+    dataflow::{alerts::alert_group, cells::cell_group, crosses::cross_group},
     limits::{HISTORY_PART_BYTES, ROWS_SENT_BYTES, SAVE_EVERY, SAVE_SHARE, SAVE_STEP, SAVE_STEP_MAX},
     ownership::{group_of_rule, group_of_words},
     shard::Shard,
@@ -38,6 +38,11 @@ use crate::{
 
 /// Group of rows that every thread of a process reads.
 pub const EVERYBODY: u16 = 0;
+
+/// Which crosses a worker keeps: the first byte of the name of such a row.
+pub const CROSSES: u8 = 0;
+/// A cell of a cross: the first byte of its name.
+pub const CROSS_CELL: u8 = 1;
 
 /// Rows between two looks at the clock: some microseconds.
 const AT_ONCE: usize = 64;
@@ -79,10 +84,19 @@ enum View {
     Collective,
     Judgements,
     Alerts,
+    Crosses,
 }
 
-const VIEWS: [View; 7] =
-    [View::Reference, View::Lives, View::Cells, View::Keyed, View::Collective, View::Judgements, View::Alerts];
+const VIEWS: [View; 8] = [
+    View::Reference,
+    View::Lives,
+    View::Cells,
+    View::Keyed,
+    View::Collective,
+    View::Judgements,
+    View::Alerts,
+    View::Crosses,
+];
 
 /// Saves the state of one worker thread.
 pub struct Saver {
@@ -156,6 +170,9 @@ impl Saver {
         let effects = shard.lives.borrow().effects();
         let totals = self.bundle.of(Table::Totals);
         totals.put(|to| append_key(to, shard.first_group(), &()), |to| append(to, &effects));
+        let crosses: Vec<_> = shard.lives.borrow().crosses().list().map(|(cross, of)| (cross.clone(), of)).collect();
+        let rows = self.bundle.of(Table::Crosses);
+        rows.put(|to| append_key(to, shard.first_group(), &CROSSES), |to| append(to, &crosses));
         self.send(0)?;
         self.view = VIEWS.len();
         let clock = shard.lives.borrow().clock();
@@ -180,6 +197,7 @@ impl Shard {
         self.cells.borrow_mut().keep_dirty = true;
         self.windows.borrow_mut().keep_dirty();
         self.alerts.borrow_mut().keep_dirty = true;
+        self.crosses.borrow_mut().keep_dirty = true;
     }
 
     fn begin_sweep(&self) {
@@ -187,6 +205,7 @@ impl Shard {
         self.cells.borrow_mut().begin_sweep();
         self.windows.borrow_mut().begin_sweep();
         self.alerts.borrow_mut().begin_sweep();
+        self.crosses.borrow_mut().begin_sweep();
     }
 
     fn spent_saving(&self, started: Instant) {
@@ -208,6 +227,7 @@ impl Shard {
             View::Collective => self.save_collective(to),
             View::Judgements => self.save_judgements(to),
             View::Alerts => self.save_alerts(to),
+            View::Crosses => self.save_crosses(to),
         }
     }
 
@@ -287,6 +307,22 @@ impl Shard {
         })
     }
 
+    fn save_crosses(&self, to: &mut Bundle) -> bool {
+        let mut crosses = self.crosses.borrow_mut();
+        let rows = to.of(Table::Crosses);
+        (0..AT_ONCE).all(|_| {
+            let Some((name, sums)) = crosses.take_unsaved() else { return false };
+            let (cross, _, cell) = &name;
+            let key = |to: &mut Vec<u8>| append_key(to, cross_group(*cross, cell), &(CROSS_CELL, name));
+            if sums.iter().any(|sum| *sum != 0) {
+                rows.put(key, |to| append(to, &sums))
+            } else {
+                rows.remove(key)
+            }
+            true
+        })
+    }
+
     fn save_alerts(&self, to: &mut Bundle) -> bool {
         let mut alerts = self.alerts.borrow_mut();
         let rows = to.of(Table::Alerts);
@@ -305,7 +341,7 @@ impl Shard {
     }
 
     /// The first key group of this worker.
-    fn first_group(&self) -> u16 {
+    pub fn first_group(&self) -> u16 {
         let index = self.seat.index() as u32;
         self.common.owners.iter().position(|owner| *owner == index).unwrap_or(0) as u16
     }

@@ -10,7 +10,8 @@ use std::{
     time::Instant,
 };
 
-use billwatch_market::{catalogue::Catalogue, indicator::Memo, pattern::Patterns};
+use billwatch_market::{aggregate::cross::CrossId, catalogue::Catalogue, indicator::Memo, pattern::Patterns};
+use billwatch_proto::v1;
 
 use crate::{
     answers::cells::Watches,
@@ -18,6 +19,7 @@ use crate::{
     dataflow::{
         alerts::{AlertRow, Alerts, alert_group},
         cells::Cells,
+        crosses::{CrossTotals, FillPace},
         lives::Lives,
         valuation::Rules,
         windows::{WindowRow, Windows},
@@ -61,6 +63,8 @@ pub struct Common {
     pub awake_bills_min: usize,
     /// What is saved between checkpoints: more in tests.
     pub save_pace: SavePace,
+    /// How new crosses are filled.
+    pub fill_pace: FillPace,
     /// Facts that a question may read again: `limits::QUESTION_FACTS_MAX`, less in tests.
     pub question_facts_max: usize,
 }
@@ -75,6 +79,8 @@ pub struct Shard {
     pub lives: RefCell<Lives>,
     /// Totals.
     pub cells: RefCell<Cells>,
+    /// Totals of crosses.
+    pub crosses: RefCell<CrossTotals>,
     /// Features and judgements.
     pub windows: RefCell<Windows>,
     /// Alerts.
@@ -102,6 +108,7 @@ impl Shard {
             seat,
             lives: RefCell::new(Lives::new(&common, seat, outlet.clone())),
             cells: RefCell::new(Cells::default()),
+            crosses: RefCell::new(CrossTotals::default()),
             windows: RefCell::new(Windows::new(patterns, is_own)),
             alerts: RefCell::new(Alerts::default()),
             indicators: RefCell::default(),
@@ -111,6 +118,9 @@ impl Shard {
             failure: RefCell::new(None),
             common,
         };
+        for cross in shard.common.rules.crosses.crosses() {
+            shard.crosses.borrow_mut().keep(cross.id, 0);
+        }
         if outlet.is_some() {
             shard.keep_dirty();
         }
@@ -120,6 +130,17 @@ impl Shard {
     /// The compiled patterns.
     pub fn patterns(&self) -> &Patterns {
         &self.common.rules.patterns
+    }
+
+    /// How far crosses are that are being filled or have just been; or all.
+    pub fn cross_progress(&self, all: bool) -> Vec<v1::CrossProgress> {
+        let mut progress = self.lives.borrow_mut().crosses_mut().progress(all);
+        let totals = self.crosses.borrow();
+        for said in &mut progress {
+            said.worker = self.seat.index() as u32;
+            said.cells = totals.cells(CrossId(said.cross)) as u64;
+        }
+        progress
     }
 
     /// The worker that owns a key group.

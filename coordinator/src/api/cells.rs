@@ -59,19 +59,24 @@ pub fn check_watch(query: &mut v1::QueryCellsRequest, meanings: &CellMeanings) -
     Ok(())
 }
 
-fn compile(
-    query: &v1::QueryCellsRequest,
-    meanings: &CellMeanings,
-    market_clock_ms: Option<i64>,
-) -> Result<Compiled, ApiError> {
-    let grain = match query.grain() {
+/// The grain of a request; `None`: not named.
+pub fn grain_of(grain: v1::Grain) -> Option<Grain> {
+    match grain {
         v1::Grain::Unspecified => None,
         v1::Grain::Day => Some(Grain::Day),
         v1::Grain::Month => Some(Grain::Month),
         v1::Grain::Quarter => Some(Grain::Quarter),
         v1::Grain::Year => Some(Grain::Year),
         v1::Grain::Total => Some(Grain::Whole),
-    };
+    }
+}
+
+fn compile(
+    query: &v1::QueryCellsRequest,
+    meanings: &CellMeanings,
+    market_clock_ms: Option<i64>,
+) -> Result<Compiled, ApiError> {
+    let grain = grain_of(query.grain());
     let request = Request {
         theme: &query.theme,
         dimension: &query.dimension,
@@ -169,7 +174,8 @@ impl Rows {
     }
 }
 
-fn show(value: Value) -> v1::MeasureValue {
+/// A figure on the wire.
+pub fn show(value: Value) -> v1::MeasureValue {
     match value {
         Value::Number(value) => v1::MeasureValue { value: value.to_string(), denominator: String::new() },
         Value::Ratio(over, under) => v1::MeasureValue { value: over.to_string(), denominator: under.to_string() },

@@ -6,9 +6,10 @@
 //! | `NO_SUCH` | NOT_FOUND | the bill, alert or view does not exist |
 //! | `NOT_SERVING` | UNAVAILABLE | no mesh of workers runs, or it ended while the question was under way |
 //! | `LOG_UNAVAILABLE` | UNAVAILABLE | the log cannot be written: nothing of the batch is acknowledged |
+//! | `NOT_LIVE` | FAILED_PRECONDITION | a custom report that is being filled, or grew beyond its limit |
 //! | `BUSY` | RESOURCE_EXHAUSTED | a named limit of questions, streams or subscriptions is reached |
 //! | `TOO_SLOW` | RESOURCE_EXHAUSTED | the subscriber does not read fast enough and was cut off |
-//! | `TOO_LARGE` | RESOURCE_EXHAUSTED | a batch over a named limit |
+//! | `TOO_LARGE` | RESOURCE_EXHAUSTED | a batch or an answer over a named limit |
 //! | `LATE_ANSWER` | DEADLINE_EXCEEDED | the workers did not answer in time |
 //! | `INTERNAL` | INTERNAL | a fault of the coordinator |
 //! | `WORKER_FAILED` | INTERNAL | a worker could not answer; its words are in the message |
@@ -82,6 +83,19 @@ pub fn log_unavailable() -> ApiError {
     let message = "the log cannot be written, nothing of this batch is acknowledged: mend the coordinator's disk, start it \
                    again and send the batch again";
     ApiError::new(Code::Unavailable, "LOG_UNAVAILABLE", message)
+}
+
+/// A custom report cannot be asked as it stands.
+pub fn not_live(words: &str) -> ApiError {
+    ApiError::new(Code::FailedPrecondition, "NOT_LIVE", words)
+}
+
+/// An answer over a limit.
+pub fn too_many_rows(found: usize, most: usize) -> ApiError {
+    let message = format!(
+        "the answer has {found} rows, at most {most} are given: name dates, a longer grain, or a narrower report"
+    );
+    ApiError::new(Code::ResourceExhausted, "TOO_LARGE", message)
 }
 
 /// A limit on what runs at once is reached.

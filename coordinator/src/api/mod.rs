@@ -6,6 +6,7 @@ pub mod admin;
 pub mod alerts;
 pub mod catalogue;
 pub mod cells;
+pub mod custom_reports;
 pub mod errors;
 pub mod indicators;
 mod pages;

@@ -283,6 +283,7 @@ impl Actor {
             member.ready = false;
             member.done = restored.epoch;
         }
+        self.around.crosses.begin((processes * threads) as usize, restored.epoch);
         self.generation = Some(generation);
         self.tell_all(&Say::Start(start));
         self.tell_agents(&TellAgents::Begins(v1::GenerationBegins { generation: number }));
@@ -331,11 +332,13 @@ impl Actor {
                 if !done.counters.is_empty() {
                     member.counters = std::mem::take(&mut done.counters);
                 }
+                let crosses = std::mem::take(&mut done.crosses);
                 let before = std::mem::replace(&mut member.done, done.epoch);
                 if let Err(reason) = generation.done(process, before, done) {
                     self.end(&reason);
                     return Ok(());
                 }
+                self.around.crosses.heard(crosses);
                 while let Some(complete) = self.generation.as_mut().and_then(Generation::complete) {
                     self.complete(complete).await?;
                 }
@@ -392,6 +395,10 @@ impl Actor {
 
     fn checkpoint_when_due(&mut self) {
         let Some(generation) = self.generation.as_mut().filter(|generation| generation.feed.is_some()) else { return };
+        // A cross that is half filled is never saved: who asked waits until it is whole.
+        if self.around.crosses.is_filling_at(generation.sent.epoch) {
+            return;
+        }
         let interval = self.around.checkpoint_interval;
         if let Some(as_of) = generation.checkpoints.due(generation.sent, interval, generation.processes) {
             self.tell_all(&Say::Checkpoint(v1::Checkpoint { epoch: as_of.epoch }));

@@ -33,6 +33,7 @@ use tonic::Status;
 use crate::{
     api::errors::{ApiError, not_serving},
     counters::Counters,
+    crosses::Crosses,
     epochs::Epochs,
     failure::Failure,
     ledger::{AsOf, Ledger},
@@ -60,6 +61,8 @@ pub struct Surroundings {
     pub epochs: Arc<Epochs>,
     /// Where alerts go.
     pub ledger: Ledger,
+    /// Crosses that are ordered.
+    pub crosses: Arc<Crosses>,
     /// Counters.
     pub counters: Arc<Counters>,
 }

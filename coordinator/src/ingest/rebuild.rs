@@ -6,6 +6,7 @@ use billwatch_market::{
     codec::decode_record,
     fact::{Record, SOURCES, Source},
 };
+use billwatch_proto::v1;
 use prost::bytes::Bytes;
 
 use super::{
@@ -30,6 +31,8 @@ pub struct Rebuilt {
     pub begin: Begin,
     /// The last epoch that was sealed before.
     pub sealed: Sealed,
+    /// What was ordered before, with its epoch, in order.
+    pub orders: Vec<(u64, v1::Order)>,
 }
 
 /// Opens the log and rebuilds the sequencer's memory: about a microsecond a record.
@@ -46,9 +49,10 @@ pub fn rebuild(log_dir: &Path, counters: &Counters) -> Result<Rebuilt, LogError>
         position: log.writer.position(),
         sealed_epoch: reading.sealed.epoch,
         open: reading.open,
+        open_orders: reading.open_orders,
         open_variants: reading.open_variants,
     };
-    Ok(Rebuilt { log, begin, sealed: reading.sealed })
+    Ok(Rebuilt { log, begin, sealed: reading.sealed, orders: reading.orders })
 }
 
 #[derive(Default)]
@@ -56,7 +60,9 @@ struct Reading {
     acceptance: Acceptance,
     sealed: Sealed,
     open: Vec<PlacedBatch>,
+    open_orders: Vec<v1::Order>,
     open_variants: Vec<(u64, (Source, u64))>,
+    orders: Vec<(u64, v1::Order)>,
     accepted: [i64; SOURCES.len()],
     facts: i64,
     scratch: Vec<u8>,
@@ -77,10 +83,12 @@ impl Reading {
             }
             // Only for delivery.
             FrameKind::Copies => {}
+            FrameKind::Orders => self.open_orders.extend(frame.orders().map_err(|fault| fault.0)?),
             FrameKind::Seal => {
                 let market_clock_ms = frame.clock().map_err(|fault| fault.0)?;
                 self.sealed = Sealed { epoch: frame.epoch, market_clock_ms };
                 self.open.clear();
+                self.orders.extend(self.open_orders.drain(..).map(|order| (frame.epoch, order)));
                 self.open_variants.clear();
             }
         }

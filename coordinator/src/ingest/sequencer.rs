@@ -35,6 +35,7 @@ use super::{
 };
 use crate::{
     counters::Counters,
+    crosses::Crosses,
     epochs::{Epochs, PlacedBatch, SealedEpoch},
     failure::Failure,
     limits,
@@ -102,6 +103,8 @@ pub struct Surroundings {
     pub counters: Arc<Counters>,
     /// When records came.
     pub freshness: Arc<Freshness>,
+    /// Crosses that are ordered.
+    pub crosses: Arc<Crosses>,
     /// When to seal.
     pub rule: SealRule,
 }
@@ -117,13 +120,25 @@ pub struct Begin {
     pub sealed_epoch: u64,
     /// Records of the epoch that a crash left open: it is sealed at once.
     pub open: Vec<PlacedBatch>,
+    /// What was ordered in it.
+    pub open_orders: Vec<v1::Order>,
     /// Event-id hash and place of variants in it, whose copies may be missing.
     pub open_variants: Vec<(u64, (Source, u64))>,
 }
 
 /// The sending end of the sequencer's queue. Cheap to clone.
 #[derive(Clone)]
-pub struct Queue(SyncSender<Option<Batch>>);
+pub struct Queue(SyncSender<Told>);
+
+/// What the sequencer is told, in order.
+enum Told {
+    Batch(Batch),
+    /// Something that holds from the open epoch on; the reply is its number, once the order is on disk.
+    Order(v1::Order, oneshot::Sender<u64>),
+    /// Seal an epoch soon even if it is empty: workers have something to say.
+    Beat,
+    Stop,
+}
 
 /// The sequencer takes nothing more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,13 +147,28 @@ pub struct Closed;
 impl Queue {
     /// Hands a batch over; waits for room.
     pub fn push(&self, batch: Batch) -> Result<(), Closed> {
-        self.0.send(Some(batch)).map_err(|_| Closed)
+        self.0.send(Told::Batch(batch)).map_err(|_| Closed)
+    }
+
+    /// Writes an order down. Gives the epoch from which on it holds, once it is on disk.
+    pub async fn order(&self, order: v1::Order) -> Result<u64, Closed> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.0.clone();
+        // Waits for room behind batches.
+        let sent = tokio::task::spawn_blocking(move || queue.send(Told::Order(order, reply))).await;
+        sent.map_err(|_| Closed)?.map_err(|_| Closed)?;
+        answer.await.map_err(|_| Closed)
+    }
+
+    /// Asks for an epoch soon, even an empty one. A full queue has epochs to come anyway.
+    pub fn beat(&self) {
+        let _ = self.0.try_send(Told::Beat);
     }
 
     /// Asks the sequencer to seal what is open and to end. Batches behind are answered by nobody.
     pub fn stop(&self) {
         // An error says that it has ended already.
-        let _ = self.0.send(None);
+        let _ = self.0.send(Told::Stop);
     }
 }
 
@@ -190,7 +220,10 @@ struct Sequencer {
 struct OpenEpoch {
     batches: Vec<PlacedBatch>,
     copies: Vec<(Audience, Bytes)>,
+    orders: Vec<v1::Order>,
     records: u32,
+    /// It is sealed even without records.
+    is_wanted: bool,
     /// When its first record came.
     since: Option<Instant>,
     /// When records came, of the first so many.
@@ -223,7 +256,7 @@ impl OpenFrame {
 impl Sequencer {
     fn new(begin: Begin, around: Surroundings) -> Self {
         let records = begin.open.iter().map(|batch| batch.placed.len() as u32).sum();
-        let since = (records > 0).then(Instant::now);
+        let since = (records > 0 || !begin.open_orders.is_empty()).then(Instant::now);
         Sequencer {
             acceptance: begin.acceptance,
             around,
@@ -234,7 +267,9 @@ impl Sequencer {
             open: OpenEpoch {
                 batches: begin.open,
                 copies: Vec::new(),
+                orders: begin.open_orders,
                 records,
+                is_wanted: false,
                 since,
                 arrivals: (Arrivals::default(), records),
             },
@@ -242,7 +277,7 @@ impl Sequencer {
         }
     }
 
-    fn run(&mut self, batches: &Receiver<Option<Batch>>) -> Result<(), SequencerError> {
+    fn run(&mut self, batches: &Receiver<Told>) -> Result<(), SequencerError> {
         // Half-sealed before a crash: its acknowledged records get their epoch now.
         self.seal()?;
         loop {
@@ -251,9 +286,14 @@ impl Sequencer {
                 Some(since) => batches.recv_timeout(self.around.rule.interval.saturating_sub(since.elapsed())),
             };
             match batch {
-                Ok(Some(batch)) => self.take(batch)?,
+                Ok(Told::Batch(batch)) => self.take(batch)?,
+                Ok(Told::Order(order, reply)) => self.take_order(order, reply)?,
+                Ok(Told::Beat) => {
+                    self.open.is_wanted = true;
+                    self.open.since.get_or_insert_with(Instant::now);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
-                Ok(None) | Err(RecvTimeoutError::Disconnected) => return self.seal(),
+                Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return self.seal(),
             }
             if self.open.since.is_some_and(|since| since.elapsed() >= self.around.rule.interval) {
                 self.seal()?;
@@ -328,6 +368,18 @@ impl Sequencer {
         // An answer to a client that has gone is dropped: its records are in the log all the same.
         let then: Box<dyn FnOnce() + Send> = Box::new(move || drop(reply.send(outcome)));
         Ok(self.around.log.push(LogItem { frame: Bytes::new(), epoch: self.epoch, then: Some(then) })?)
+    }
+
+    fn take_order(&mut self, order: v1::Order, reply: oneshot::Sender<u64>) -> Result<(), SequencerError> {
+        self.finish_frame()?;
+        let mut bytes = frame::begin();
+        frame::put_order(&mut bytes, &order);
+        frame::complete(&mut bytes, FrameKind::Orders, 1, self.epoch, self.around.log_state.durable());
+        self.open.orders.push(order);
+        self.open.since.get_or_insert_with(Instant::now);
+        let epoch = self.epoch;
+        // Who ordered may have gone: the order stands all the same.
+        self.push(bytes, Some(Box::new(move || _ = reply.send(epoch)))).map(drop)
     }
 
     fn append(&mut self, prepared: &Prepared) {
@@ -460,7 +512,7 @@ impl Sequencer {
 
     fn seal(&mut self) -> Result<(), SequencerError> {
         self.finish_frame()?;
-        if self.open.records == 0 {
+        if self.open.records == 0 && self.open.orders.is_empty() && !self.open.is_wanted {
             return Ok(());
         }
         self.note_arrivals();
@@ -471,12 +523,15 @@ impl Sequencer {
             market_clock_ms,
             batches: open.batches,
             copies: open.copies,
+            orders: open.orders,
             records: open.records,
             sealed_at: Instant::now(),
         };
         let frame = frame::seal(self.epoch, market_clock_ms, open.records, self.around.log_state.durable());
-        let (epochs, freshness) = (self.around.epochs.clone(), self.around.freshness.clone());
+        let around = &self.around;
+        let (epochs, freshness, crosses) = (around.epochs.clone(), around.freshness.clone(), around.crosses.clone());
         let publish = move || {
+            sealed.orders.iter().for_each(|order| crosses.ordered(sealed.epoch, order));
             freshness.sealed(sealed.epoch, open.arrivals.0);
             epochs.publish(sealed);
         };

@@ -8,11 +8,15 @@
 //!   Append: `count` records in the binary record form, one after the other
 //!   Copies: `count` times (audience u16, length u32, record)
 //!   Filled: `count` times (source rank u8, number u64, content hash u64): numbers used without a record of their own
+//!   Orders: `count` times (length u32, `Order` of cluster.proto)
 //!   Seal:   market clock present u8, market clock ms i64; `count` = records of the epoch
 //! ```
 //!
 //! `durable` is what tells a torn tail from damage: when a later frame knows a position as durable, the bytes before it
 //! were acknowledged.
+
+use billwatch_proto::v1;
+use prost::Message as _;
 
 use super::Position;
 
@@ -37,6 +41,8 @@ pub enum FrameKind {
     Copies = 3,
     /// Numbers of sequences that are used without an accepted record.
     Filled = 4,
+    /// What clients ordered to hold from the epoch on.
+    Orders = 5,
 }
 
 /// A frame whose checksums hold.
@@ -81,6 +87,20 @@ impl Frame<'_> {
             u64::from_le_bytes(triple[at..at + 8].try_into().expect("eight bytes"))
         };
         Ok(triples.iter().map(|triple| (triple[0], u64_at(triple, 1), u64_at(triple, 9))).collect())
+    }
+
+    /// The orders of an `Orders` frame.
+    pub fn orders(&self) -> Result<Vec<v1::Order>, FrameFault> {
+        let mut rest = self.body;
+        let mut orders = Vec::new();
+        while !rest.is_empty() {
+            let (length, tail) = rest.split_first_chunk::<4>().ok_or(FrameFault("length of an order"))?;
+            let length = u32::from_le_bytes(*length) as usize;
+            let (order, tail) = tail.split_at_checked(length).ok_or(FrameFault("end of an order"))?;
+            orders.push(v1::Order::decode(order).map_err(|_| FrameFault("form of an order"))?);
+            rest = tail;
+        }
+        Ok(orders)
     }
 
     /// The (audience bits, record) pairs of a `Copies` frame.
@@ -139,6 +159,13 @@ pub fn put_copy(frame: &mut Vec<u8>, audience: u16, record: &[u8]) {
     frame.extend_from_slice(record);
 }
 
+/// Appends one order to the body of an `Orders` frame.
+pub fn put_order(frame: &mut Vec<u8>, order: &v1::Order) {
+    let order = order.encode_to_vec();
+    frame.extend_from_slice(&(order.len() as u32).to_le_bytes());
+    frame.extend_from_slice(&order);
+}
+
 /// Appends one used number to the body of a `Filled` frame. `content` is 0 for a refused record.
 pub fn put_filled(frame: &mut Vec<u8>, source_rank: u8, number: u64, content: u64) {
     frame.push(source_rank);
@@ -174,6 +201,7 @@ pub fn parse(bytes: &[u8]) -> Result<Frame<'_>, FrameFault> {
         2 => FrameKind::Seal,
         3 => FrameKind::Copies,
         4 => FrameKind::Filled,
+        5 => FrameKind::Orders,
         _ => return Err(FrameFault("kind of a frame")),
     };
     Ok(Frame { kind, count: u32_at(header, 12), epoch: u64_at(header, 16), durable: u64_at(header, 24), body })

@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use billwatch_proto::v1;
 use prost::bytes::Bytes;
 
 use super::{
@@ -30,6 +31,8 @@ pub struct StoredEpoch {
     pub batches: Vec<Bytes>,
     /// Variants for other shards: audience bits and record.
     pub copies: Vec<(u16, Bytes)>,
+    /// What clients ordered to hold from this epoch on.
+    pub orders: Vec<v1::Order>,
     /// Number of records.
     pub records: u32,
 }
@@ -88,6 +91,7 @@ impl LogReader {
             market_clock_ms: None,
             batches: Vec::new(),
             copies: Vec::new(),
+            orders: Vec::new(),
             records: 0,
         };
         loop {
@@ -111,6 +115,7 @@ impl LogReader {
                         stored.copies.push((audience, bytes.slice_ref(record)));
                     }
                 }
+                FrameKind::Orders => stored.orders.extend(frame.orders().map_err(|fault| damaged(fault.0))?),
                 FrameKind::Filled => {}
                 FrameKind::Seal => {
                     if frame.count != stored.records {

@@ -36,7 +36,7 @@ use crate::{
     pattern::{AlertSet, Patterns},
     reference_data::Reference,
     variants::Elsewhere,
-    view::{Fate, ViewHash, cell_hash, cell_row, effect_hash, effect_row, lot_hash, lot_row},
+    view::{Fate, ViewHash, cell_hash, cell_row, cross_hash, cross_row, effect_hash, effect_row, lot_hash, lot_row},
 };
 
 /// The rules that an evaluation reads, compiled once from a catalogue.
@@ -404,6 +404,27 @@ impl Views {
     /// Hash of the view of cells.
     pub fn cells_hash(&self) -> ViewHash {
         self.cells().fold(ViewHash::default(), |sum, (key, sums)| sum + cell_hash(key, sums))
+    }
+
+    /// Hash of the view of crosses.
+    pub fn crosses_hash(&self) -> ViewHash {
+        let crosses = self.crosses.crosses();
+        let hash = |((place, key), sums): (&(u16, CrossKey), &Vec<i128>)| {
+            cross_hash(crosses[usize::from(*place)].id, key, sums)
+        };
+        self.cross_cells.iter().map(hash).fold(ViewHash::default(), |sum, hash| sum + hash)
+    }
+
+    /// Rows of the view of crosses, sorted.
+    pub fn cross_rows(&self) -> Vec<String> {
+        let crosses = self.crosses.crosses();
+        let cells = self.cross_cells.iter().filter(|(_, sums)| sums.iter().any(|sum| *sum != 0));
+        let row = |((place, key), sums): (&(u16, CrossKey), &Vec<i128>)| {
+            cross_row(&self.aggregates, &crosses[usize::from(*place)], key, sums)
+        };
+        let mut rows: Vec<String> = cells.map(row).collect();
+        rows.sort();
+        rows
     }
 
     /// Rows of the view of bills, sorted.

@@ -31,6 +31,18 @@ fn open_end(year: i32) -> Day {
     Day::from_ymd(year, 1, 1).expect("every year has a first day")
 }
 
+/// The grain of a request; `None`: not named.
+pub fn grain_of(grain: v1::Grain) -> Option<Grain> {
+    match grain {
+        v1::Grain::Unspecified => None,
+        v1::Grain::Day => Some(Grain::Day),
+        v1::Grain::Month => Some(Grain::Month),
+        v1::Grain::Quarter => Some(Grain::Quarter),
+        v1::Grain::Year => Some(Grain::Year),
+        v1::Grain::Total => Some(Grain::Whole),
+    }
+}
+
 /// Compiles a question; the error is the asker's fault.
 pub fn plan(shard: &Shard, request: &v1::QueryCellsRequest) -> anyhow::Result<Plan> {
     let date = |field: &str, text: &str, absent: Day| match text {
@@ -96,14 +108,7 @@ pub fn read(
 /// Total assets of the institutions of a part, for figures that are set against them.
 fn assets(shard: &Shard, request: &v1::QueryCellsRequest, part: &Partial) -> Vec<(PartyId, Day, i64)> {
     let lives = shard.lives.borrow();
-    let grain = match request.grain() {
-        v1::Grain::Unspecified => None,
-        v1::Grain::Day => Some(Grain::Day),
-        v1::Grain::Month => Some(Grain::Month),
-        v1::Grain::Quarter => Some(Grain::Quarter),
-        v1::Grain::Year => Some(Grain::Year),
-        v1::Grain::Total => Some(Grain::Whole),
-    };
+    let grain = grain_of(request.grain());
     let request = Request {
         theme: &request.theme,
         dimension: &request.dimension,

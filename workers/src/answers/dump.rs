@@ -6,8 +6,12 @@
 use std::ops::ControlFlow;
 
 use billwatch_market::{
+    aggregate::cross::{Cross, CrossKey},
     corrections::effective_at,
-    view::{Fate, ViewHash, alert_row, cell_hash, cell_row, effect_row, feature_row, lot_hash, lot_row},
+    view::{
+        Fate, ViewHash, alert_row, cell_hash, cell_row, cross_hash, cross_row, effect_row, feature_row, lot_hash,
+        lot_row,
+    },
 };
 use billwatch_proto::v1;
 
@@ -15,7 +19,7 @@ use super::{budget::Budget, indicators, invalid};
 use crate::{limits::DUMP_ROWS_PER_PART, shard::Shard};
 
 /// Every view.
-pub const VIEWS: [&str; 6] = ["bills", "effects", "cells", "features", "alerts", "indicators"];
+pub const VIEWS: [&str; 7] = ["bills", "effects", "cells", "features", "alerts", "indicators", "crosses"];
 
 /// Rows of one view (hashes of all views when `view` is empty), in parts.
 pub fn dump(shard: &Shard, view: &str, give: &mut dyn FnMut(v1::DumpViewsResponse)) -> anyhow::Result<()> {
@@ -58,6 +62,7 @@ fn hash(shard: &Shard, view: &str) -> anyhow::Result<(ViewHash, u64)> {
             return Ok((effects.hash, effects.rows.max(0) as u64));
         }
         "cells" => shard.cells.borrow().table().iter().for_each(|(key, sums)| count(cell_hash(&key, sums))),
+        "crosses" => each_cross_cell(shard, &mut |cross, key, sums| count(cross_hash(cross.id, key, sums))),
         "features" => shard.windows.borrow().keyed.every_cell(|(feature, key, bucket, member), cell| {
             count(ViewHash::of_row(feature_row(feature, key, bucket, member, cell).as_bytes()));
         }),
@@ -67,6 +72,15 @@ fn hash(shard: &Shard, view: &str) -> anyhow::Result<(ViewHash, u64)> {
         }),
     }
     Ok((sum, rows))
+}
+
+/// Shows every cell of every cross that this worker owns. A cross that is being filled shows what it has.
+fn each_cross_cell(shard: &Shard, show: &mut dyn FnMut(&Cross, &CrossKey, &[i128])) {
+    let lives = shard.lives.borrow();
+    let totals = shard.crosses.borrow();
+    for cross in lives.crosses().crosses() {
+        totals.of(cross.id).for_each(|(key, sums)| show(cross, key, sums));
+    }
 }
 
 fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Result<()> {
@@ -92,6 +106,10 @@ fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Resu
         "cells" => {
             let aggregates = &shard.common.rules.aggregates;
             shard.cells.borrow().table().iter().for_each(|(key, sums)| take(cell_row(aggregates, &key, sums)));
+        }
+        "crosses" => {
+            let aggregates = &shard.common.rules.aggregates;
+            each_cross_cell(shard, &mut |cross, key, sums| take(cross_row(aggregates, cross, key, sums)));
         }
         "features" => shard.windows.borrow().keyed.every_cell(|(feature, key, bucket, member), cell| {
             take(feature_row(feature, key, bucket, member, cell));

@@ -8,6 +8,7 @@ pub mod baseline;
 mod bill;
 mod budget;
 pub mod cells;
+mod crosses;
 pub mod dump;
 mod explain;
 mod features;
@@ -78,6 +79,9 @@ fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard
         Some(shard_question::Kind::Reports(request)) => {
             give(shard_answer::Kind::Reports(reports::tables(shard, request)?.into()));
             Ok(())
+        }
+        Some(shard_question::Kind::Cross(request)) => {
+            crosses::read(shard, request, &mut |part| give(shard_answer::Kind::Cross(part)))
         }
         None => anyhow::bail!("a question without a kind; the coordinator is of another build"),
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! input ─► Lives ─┬─ cells ──────► exchange by cell ───► Cells ───────────────┐
+//!                 ├─ crosses ────► exchange by cell ───► Crosses ────────────┤
 //!                 ├─ deltas ─────► exchange by key ────► Windows ─► judges ─┐ ├─► probe
 //!                 └─ hits ───────────────────────────────────────────────┬──┴─► exchange by alert ─► Alerts
 //! ```
@@ -12,6 +13,7 @@
 
 pub mod alerts;
 pub mod cells;
+pub mod crosses;
 pub mod lives;
 mod series;
 pub mod series_store;
@@ -36,7 +38,7 @@ use timely::{
     worker::Worker,
 };
 
-use self::{alerts::AlertRow, cells::CellRow, windows::WindowRow};
+use self::{alerts::AlertRow, cells::CellRow, crosses::CrossRow, windows::WindowRow};
 use crate::{
     command::EpochInput,
     counters::Stage,
@@ -56,13 +58,23 @@ pub fn build(worker: &mut Worker, shard: &Rc<Shard>) -> (Input, ProbeHandle<u64>
     let peers = worker.peers();
     worker.dataflow_named("market", |scope| {
         let epochs = input.to_stream(scope);
-        let (cells, windows, hits) = lives_operator(epochs, shard, peers, local.clone());
+        let (cells, crosses, windows, hits) = lives_operator(epochs, shard, peers, local.clone());
         let owner = shard.clone();
         gather(cells, "Cells", move |_epoch, parcels| {
             let mut cells = owner.cells.borrow_mut();
             let started = Instant::now();
             for parcel in parcels {
                 parcel.open(|rows| cells.add(rows));
+            }
+            owner.spent(Stage::Cells, started);
+        })
+        .probe_with(&probe);
+        let owner = shard.clone();
+        gather(crosses, "Crosses", move |_epoch, parcels| {
+            let mut crosses = owner.crosses.borrow_mut();
+            let started = Instant::now();
+            for parcel in parcels {
+                parcel.open(|rows| crosses.add(rows));
             }
             owner.spent(Stage::Cells, started);
         })
@@ -89,25 +101,28 @@ fn lives_operator<'scope>(
     shard: &Rc<Shard>,
     peers: usize,
     local: std::ops::Range<usize>,
-) -> (Parcels<'scope, CellRow>, Parcels<'scope, WindowRow>, Parcels<'scope, AlertRow>) {
+) -> (Parcels<'scope, CellRow>, Parcels<'scope, CrossRow>, Parcels<'scope, WindowRow>, Parcels<'scope, AlertRow>) {
     let mut builder = OperatorBuilder::new("Lives".to_owned(), epochs.scope());
     let mut input = builder.new_input(epochs, Pipeline);
     let (cells_out, cells) = builder.new_output::<Parcel<CellRow>>();
+    let (crosses_out, crosses) = builder.new_output::<Parcel<CrossRow>>();
     let (windows_out, windows) = builder.new_output::<Parcel<WindowRow>>();
     let (hits_out, hits) = builder.new_output::<Parcel<AlertRow>>();
     let mut cells_out = OutputBuilder::<_, NoopBuilder<_>>::from(cells_out);
+    let mut crosses_out = OutputBuilder::<_, NoopBuilder<_>>::from(crosses_out);
     let mut windows_out = OutputBuilder::<_, NoopBuilder<_>>::from(windows_out);
     let mut hits_out = OutputBuilder::<_, NoopBuilder<_>>::from(hits_out);
     let shard = shard.clone();
     let mut boxes = lives::Outboxes {
         cells: Outbox::new(peers, local.clone()),
+        crosses: Outbox::new(peers, local.clone()),
         windows: Outbox::new(peers, local.clone()),
         hits: Outbox::new(peers, local),
     };
     builder.build(move |_capabilities| {
         move |_frontiers| {
-            let (mut cells_out, mut windows_out, mut hits_out) =
-                (cells_out.activate(), windows_out.activate(), hits_out.activate());
+            let (mut cells_out, mut crosses_out) = (cells_out.activate(), crosses_out.activate());
+            let (mut windows_out, mut hits_out) = (windows_out.activate(), hits_out.activate());
             input.for_each(|capability, epochs| {
                 for epoch in epochs.drain(..) {
                     let started = Instant::now();
@@ -120,13 +135,14 @@ fn lives_operator<'scope>(
                 }
                 let started = Instant::now();
                 ship(&mut boxes.cells, &capability, 0, &mut cells_out);
-                ship(&mut boxes.windows, &capability, 1, &mut windows_out);
-                ship(&mut boxes.hits, &capability, 2, &mut hits_out);
+                ship(&mut boxes.crosses, &capability, 1, &mut crosses_out);
+                ship(&mut boxes.windows, &capability, 2, &mut windows_out);
+                ship(&mut boxes.hits, &capability, 3, &mut hits_out);
                 shard.spent(Stage::Exchange, started);
             });
         }
     });
-    (cells, windows, hits)
+    (cells, crosses, windows, hits)
 }
 
 type Session<'a, R> = timely::dataflow::operators::generic::OutputBuilderSession<'a, u64, NoopBuilder<Parcel<R>>>;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use billwatch_market::{
-    aggregate::{Aggregates, CellLayout, EpochSums},
+    aggregate::{Aggregates, CellLayout, EpochSums, cross::CrossSet},
     bill::{Bill, Effect, Laws, Outcome},
     catalogue::Catalogue,
     corrections::{Effective, effective_at},
@@ -27,6 +27,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::{
     alerts::AlertRow,
     cells::{CellRow, cell_group},
+    crosses::{CrossFeeds, CrossRow, cross_group},
     windows::WindowRow,
 };
 use crate::{
@@ -48,6 +49,8 @@ pub struct Rules {
     pub patterns: Patterns,
     /// Indicators over the same features.
     pub indicators: Indicators,
+    /// Crosses that the catalogue needs, kept from the first fact on.
+    pub crosses: CrossSet,
     /// Of the catalogue.
     catalogue: u64,
     /// Reports.
@@ -64,6 +67,7 @@ impl Rules {
             laws: Laws::new(catalogue)?,
             cell_layout: Arc::new(CellLayout::new(&aggregates)),
             reports: Book::read(&meanings)?,
+            crosses: CrossSet::of_catalogue(&aggregates)?,
             aggregates,
             meanings,
             indicators: Indicators::of(catalogue, &patterns)?,
@@ -144,6 +148,8 @@ pub struct Valuer {
     output: Output,
     /// Sums of the epoch, by cell.
     cells: EpochSums,
+    /// Crosses of several dimensions.
+    crosses: CrossFeeds,
     /// Hash of the view of effects.
     effects: Effects,
 }
@@ -179,6 +185,7 @@ impl Valuer {
             output: Output::default(),
             cells: EpochSums::new(common.rules.aggregates.clone(), common.rules.cell_layout.clone()),
             effects: Effects::default(),
+            crosses: CrossFeeds::new(common.rules.aggregates.clone(), &common.rules.crosses),
         }
     }
 
@@ -201,6 +208,7 @@ impl Valuer {
             rules.patterns.time(&seen, &registry, timers);
         }
         self.cells.observe(&observation, i64::from(weight));
+        self.crosses.observe(&observation, i64::from(weight));
         self.effects.count(fact.event_id, Fate::Folded(outcome.effect), weight);
         for delta in self.output.deltas.drain(..) {
             // All features of a key have one owner: rules read several.
@@ -256,6 +264,27 @@ impl Valuer {
         self.cells.drain(|key, sums| {
             give(owners[usize::from(cell_group(&key))] as usize, CellRow { key, sums: SmallVec::from_slice(sums) });
         });
+    }
+
+    /// Hands changed cells of crosses over.
+    pub fn ship_crosses(&mut self, mut give: impl FnMut(usize, CrossRow)) {
+        let owners = &self.owners;
+        self.crosses.ship(|row| give(owners[usize::from(cross_group(row.cross, &row.key))] as usize, row));
+    }
+
+    /// Crosses, to be changed.
+    pub fn crosses(&mut self) -> &mut CrossFeeds {
+        &mut self.crosses
+    }
+
+    /// Crosses.
+    pub fn crosses_kept(&self) -> &CrossFeeds {
+        &self.crosses
+    }
+
+    /// The compiled rules beside the crosses.
+    pub fn rules_and_crosses(&mut self) -> (&Rules, &mut CrossFeeds) {
+        (&self.rules, &mut self.crosses)
     }
 
     /// Hash and number of rows of the view of effects.

@@ -58,10 +58,12 @@ pub enum Table {
     Alerts,
     /// One row a worker: what belongs to no key.
     Totals,
+    /// Crosses of custom reports, and their cells.
+    Crosses,
 }
 
 /// Every table, in order of its number.
-pub const TABLES: [Table; 9] = [
+pub const TABLES: [Table; 10] = [
     Table::History,
     Table::Reference,
     Table::Bills,
@@ -71,6 +73,7 @@ pub const TABLES: [Table; 9] = [
     Table::Judgements,
     Table::Alerts,
     Table::Totals,
+    Table::Crosses,
 ];
 
 impl Table {
@@ -86,6 +89,7 @@ impl Table {
             Table::Judgements => "judgements",
             Table::Alerts => "alerts",
             Table::Totals => "totals",
+            Table::Crosses => "crosses",
         }
     }
 }

@@ -92,6 +92,7 @@ impl Lives {
         if touched || !is_in_order(life, rows, batch) {
             return Ok(false);
         }
+        self.valuer.crosses().turn_to(dense);
         for row in rows {
             let fact = batch.fact(row);
             let outcome = life.bill.apply(fact, &self.valuer.rules().laws);
@@ -122,6 +123,7 @@ impl Lives {
         if touched || !is_alone {
             return false;
         }
+        self.valuer.crosses().turn_to(dense);
         facts().for_each(|fact| self.value_single(fact, false, 1, sink));
         self.dirty.mark(dense);
         true
@@ -160,6 +162,7 @@ impl Lives {
         if dense & SINGLE != 0 {
             return self.take_out_single(dense, past, epoch, sink);
         }
+        self.valuer.crosses().turn_to(dense);
         let records: Vec<Fact> = past.iter().filter(before).map(|past| past.fact.clone()).collect();
         if !records.is_empty() {
             self.valuer.fold(self.bills.id(dense), records, &self.reference, -1, sink);
@@ -169,6 +172,7 @@ impl Lives {
     fn put_in(&mut self, dense: Dense, past: Vec<Past>, sink: &mut Sink<'_>) -> Result<(), StoreError> {
         let last_time = past.iter().map(|past| past.fact.event_time).max().unwrap_or(i64::MIN);
         let records: Vec<Fact> = past.into_iter().map(|past| past.fact).collect();
+        self.valuer.crosses().turn_to(dense);
         if dense & SINGLE == 0 {
             let id = self.bills.id(dense);
             let Folded { bill, timers, due, complicated } = self.valuer.fold(id, records, &self.reference, 1, sink);

@@ -12,6 +12,7 @@
 mod batch;
 mod bills;
 mod dirty;
+mod filling;
 mod folding;
 mod pieces;
 mod readers;
@@ -37,6 +38,7 @@ use self::{batch::Batch, bills::Bills, dirty::Dirty, readers::Readers, singles::
 use super::{
     alerts::AlertRow,
     cells::CellRow,
+    crosses::{CrossFeeds, CrossRow},
     valuation::{Effects, Sink, Valuer},
     windows::WindowRow,
 };
@@ -56,6 +58,8 @@ use crate::{
 pub struct Outboxes {
     /// Changed cells.
     pub cells: Outbox<CellRow>,
+    /// Changed cells of crosses.
+    pub crosses: Outbox<CrossRow>,
     /// Feature deltas.
     pub windows: Outbox<WindowRow>,
     /// Hits.
@@ -64,9 +68,9 @@ pub struct Outboxes {
 
 /// Number of a life in its worker; the top bit tells singles from bills.
 pub type Dense = u32;
-const SINGLE: Dense = 1 << 31;
+pub(in crate::dataflow) const SINGLE: Dense = 1 << 31;
 
-fn single_place(dense: Dense) -> usize {
+pub(in crate::dataflow) fn single_place(dense: Dense) -> usize {
     (dense & !SINGLE) as usize
 }
 
@@ -151,6 +155,16 @@ impl Lives {
         self.clock
     }
 
+    /// Crosses that are fed here.
+    pub fn crosses(&self) -> &CrossFeeds {
+        self.valuer.crosses_kept()
+    }
+
+    /// The same, to be changed: between epochs.
+    pub fn crosses_mut(&mut self) -> &mut CrossFeeds {
+        self.valuer.crosses()
+    }
+
     /// Parties whose reference data changed in the epoch, and from when on. Branches come as parties with the bits of their
     /// number, as feature keys write them.
     pub fn take_reference_changes(&mut self) -> Vec<(PartyId, i64)> {
@@ -218,6 +232,7 @@ impl Lives {
             Sink { boxes, alert_owner: &alert_owner, feature_rows: 0, hit_rows: 0, hits_withdrawn: 0, skipped: 0 };
         let before = self.clock;
         self.clock = input.clock.or(before);
+        self.obey(shard, input.epoch, &input.orders)?;
         self.pass_clock(before, &mut sink)?;
 
         let started = Instant::now();
@@ -237,6 +252,7 @@ impl Lives {
             sink.boxes.cells.push(to, row);
         });
         add(&shard.counts.cell_rows_total, cell_rows);
+        self.valuer.ship_crosses(|to, row| sink.boxes.crosses.push(to, row));
         batch.clear();
         self.batch = batch;
         add(&shard.counts.feature_rows_total, sink.feature_rows);

@@ -102,7 +102,7 @@ pub struct Singles {
 
 impl Singles {
     /// All numbers.
-    pub fn numbers(&self) -> impl Iterator<Item = Dense> + use<> {
+    pub fn numbers(&self) -> impl ExactSizeIterator<Item = Dense> + use<> {
         (0..self.list.len() as Dense).map(|place| place | SINGLE)
     }
 
@@ -218,7 +218,8 @@ impl Lives {
         for past in past.iter().filter(|past| past.epoch < epoch) {
             families.entry(home(past.life)).or_default().push(past.fact.clone());
         }
-        for records in families.into_values() {
+        for (part, records) in families {
+            self.valuer.crosses().turn_to(part);
             self.value_family(self.home_of(dense), records, -1, sink);
         }
         for from in joined {

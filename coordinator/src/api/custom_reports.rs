@@ -1,0 +1,293 @@
+//! `CustomReportService`: crosses that clients ask for.
+
+use std::{sync::Arc, time::Duration};
+
+use billwatch_market::{
+    aggregate::{
+        cross::{
+            Cross, CrossId,
+            wire::{CompiledCross, CrossPart, GatheredCross},
+        },
+        wire::{Request as Words, RequestError},
+    },
+    catalogue::Catalogue,
+};
+use billwatch_proto::v1::{
+    self, CustomReportState as State, custom_report_service_server::CustomReportService, order, shard_answer,
+    shard_question::Kind,
+};
+use tokio::time::{Instant, timeout_at};
+use tonic::{Request, Response, Status};
+
+use super::{
+    cells::{grain_of, show},
+    errors::{ApiError, bad_request, busy, internal, log_unavailable, no_such, not_live, too_many_rows, worker_failed},
+};
+use crate::{
+    cluster::Cluster,
+    crosses::{Crosses, Kept, definition_of},
+    ingest::sequencer::Queue,
+    ledger::AsOf,
+    limits,
+    metrics::questions::{QuestionKind, QuestionTimes},
+};
+
+/// The service.
+#[derive(Clone)]
+pub struct CustomReportApi {
+    /// Names of items.
+    pub catalogue: Arc<Catalogue>,
+    /// What is kept.
+    pub crosses: Arc<Crosses>,
+    /// Where orders go.
+    pub sequencer: Queue,
+    /// Who answers.
+    pub cluster: Cluster,
+    /// How long it took.
+    pub times: Arc<QuestionTimes>,
+}
+
+#[tonic::async_trait]
+impl CustomReportService for CustomReportApi {
+    async fn create_custom_report(
+        &self,
+        request: Request<v1::CreateCustomReportRequest>,
+    ) -> Result<Response<v1::CustomReport>, Status> {
+        let request = request.into_inner();
+        let definition = definition_of(&request.theme, &request.dimensions, &request.filters);
+        let cross = self.crosses.aggregates().cross(&definition).map_err(|error| {
+            let words = error.to_string();
+            let (field, remedy) = words.split_once(": ").unwrap_or(("dimensions", &words));
+            bad_request(field, &definition.to_string(), remedy)
+        })?;
+        if let Some(kept) = self.crosses.get(cross.id) {
+            return Ok(Response::new(report(&kept)));
+        }
+        if request.title.chars().count() > limits::REPORT_TITLE_CHARS {
+            let remedy = format!("write at most {} characters", limits::REPORT_TITLE_CHARS);
+            return Err(bad_request("title", &request.title, &remedy).into());
+        }
+        if self.crosses.ordered_count() >= limits::CROSSES_MOST {
+            return Err(busy("custom reports", limits::CROSSES_MOST).into());
+        }
+        let filters = cross
+            .definition
+            .filters
+            .iter()
+            .map(|filter| v1::CrossFilter { dimension: filter.dimension.clone(), items: filter.items.clone() });
+        let order = v1::KeepCross {
+            theme: cross.definition.theme.clone(),
+            dimensions: cross.definition.dimensions.clone(),
+            filters: filters.collect(),
+            title: request.title,
+        };
+        let mut changed = self.crosses.watch();
+        self.order(order::Kind::KeepCross(order)).await?;
+        loop {
+            if let Some(kept) = self.crosses.get(cross.id) {
+                return Ok(Response::new(report(&kept)));
+            }
+            changed.changed().await.map_err(|_| Status::from(log_unavailable()))?;
+        }
+    }
+
+    async fn list_custom_reports(
+        &self,
+        _: Request<v1::ListCustomReportsRequest>,
+    ) -> Result<Response<v1::ListCustomReportsResponse>, Status> {
+        let reports = self.crosses.list().iter().map(report).collect();
+        Ok(Response::new(v1::ListCustomReportsResponse { reports }))
+    }
+
+    async fn get_custom_report(
+        &self,
+        request: Request<v1::GetCustomReportRequest>,
+    ) -> Result<Response<v1::CustomReport>, Status> {
+        Ok(Response::new(report(&self.find(&request.into_inner().report_id)?)))
+    }
+
+    async fn delete_custom_report(
+        &self,
+        request: Request<v1::DeleteCustomReportRequest>,
+    ) -> Result<Response<v1::DeleteCustomReportResponse>, Status> {
+        let report_id = request.into_inner().report_id;
+        let kept = self.find(&report_id)?;
+        if kept.version == 0 {
+            let remedy = "it belongs to the catalogue and stays: delete a report that somebody created";
+            return Err(bad_request("report_id", &report_id, remedy).into());
+        }
+        let id = kept.cross.id;
+        let mut changed = self.crosses.watch();
+        let epoch = self.order(order::Kind::DropCross(v1::DropCross { cross: id.0, overflown: false })).await?;
+        // Another client may have created it again at once: then it has another version.
+        while self.crosses.get(id).is_some_and(|now| now.version == kept.version) {
+            changed.changed().await.map_err(|_| Status::from(log_unavailable()))?;
+        }
+        Ok(Response::new(v1::DeleteCustomReportResponse { epoch }))
+    }
+
+    async fn query_custom_report(
+        &self,
+        request: Request<v1::QueryCustomReportRequest>,
+    ) -> Result<Response<v1::QueryCustomReportResponse>, Status> {
+        let request = request.into_inner();
+        let kept = self.when_live(&request).await?;
+        self.times.timed(QuestionKind::Cells, self.query(request, kept)).await.map(Response::new)
+    }
+}
+
+impl CustomReportApi {
+    async fn order(&self, kind: order::Kind) -> Result<u64, ApiError> {
+        self.sequencer.order(v1::Order { kind: Some(kind) }).await.map_err(|_| log_unavailable())
+    }
+
+    fn find(&self, report_id: &str) -> Result<Kept, ApiError> {
+        let remedy = "an id has 16 digits, as the list of reports shows them";
+        let id = CrossId::parse(report_id).ok_or_else(|| bad_request("report_id", report_id, remedy))?;
+        let none = || no_such(format!("custom report {report_id}: list those that there are, or create it"));
+        self.crosses.get(id).ok_or_else(none)
+    }
+
+    /// The report, once it is live; or why it is not.
+    async fn when_live(&self, request: &v1::QueryCustomReportRequest) -> Result<Kept, ApiError> {
+        let most = limits::LONG_QUESTION_WITHIN.as_millis() as u32;
+        if request.wait_ms > most {
+            return Err(bad_request("wait_ms", &request.wait_ms.to_string(), &format!("wait at most {most} ms")));
+        }
+        let until = Instant::now() + Duration::from_millis(request.wait_ms.into());
+        let mut changed = self.crosses.watch();
+        loop {
+            let kept = self.find(&request.report_id)?;
+            match kept.state {
+                State::Live => return Ok(kept),
+                State::Overflown => {
+                    let most = limits::CROSS_CELLS_MOST;
+                    return Err(not_live(&format!(
+                        "custom report {} had more than {most} cells (limit CROSS_CELLS_MOST) and holds none any more: \
+                         delete it, and ask for fewer dimensions or with filters",
+                        request.report_id
+                    )));
+                }
+                _ => {}
+            }
+            if timeout_at(until, changed.changed()).await.is_err() {
+                let (counted, lives) = kept.lives();
+                return Err(not_live(&format!(
+                    "custom report {} is being filled, {counted} of {lives} bills are counted: ask again in a few seconds, \
+                     or with wait_ms",
+                    request.report_id
+                )));
+            }
+        }
+    }
+
+    async fn query(
+        &self,
+        request: v1::QueryCustomReportRequest,
+        kept: Kept,
+    ) -> Result<v1::QueryCustomReportResponse, Status> {
+        // Any clock will do: what is checked here does not depend on it.
+        self.compile(&kept.cross, &request, Some(0))?;
+        let asked = self.cluster.ask(Kind::Cross(request.clone())).await?;
+        let as_of = asked.as_of;
+        let mut gathered = GatheredCross::default();
+        for (process, part) in asked.all().await? {
+            if let Some(shard_answer::Kind::Cross(part)) = part.kind {
+                let part = CrossPart::decode(&part);
+                gathered.add(part.ok_or_else(|| worker_failed(&format!("process {process} sent another form")))?);
+            }
+        }
+        let api = self.clone();
+        let form = move || api.form(&request, &kept, as_of, &gathered);
+        // Away from the threads that serve: a large answer takes its time.
+        Ok(tokio::task::spawn_blocking(form).await.map_err(|_| internal("the cells could not be merged"))??)
+    }
+
+    fn compile(
+        &self,
+        cross: &Arc<Cross>,
+        request: &v1::QueryCustomReportRequest,
+        market_clock_ms: Option<i64>,
+    ) -> Result<CompiledCross, ApiError> {
+        let words = Words {
+            theme: "",
+            dimension: "",
+            items: &[],
+            from_date: &request.from_date,
+            to_date: &request.to_date,
+            grain: grain_of(request.grain()),
+            measures: &request.measures,
+        };
+        self.crosses.aggregates().compile_cross_request(cross, words, market_clock_ms).map_err(|error| {
+            let (field, value) = match &error {
+                RequestError::Date { field, text } => (*field, text.as_str()),
+                RequestError::NoClock => ("to_date", ""),
+                RequestError::NoGrain => ("grain", ""),
+                _ => ("measures", ""),
+            };
+            bad_request(field, value, &error.to_string())
+        })
+    }
+
+    fn form(
+        &self,
+        request: &v1::QueryCustomReportRequest,
+        kept: &Kept,
+        as_of: AsOf,
+        gathered: &GatheredCross,
+    ) -> Result<v1::QueryCustomReportResponse, ApiError> {
+        let compiled = self.compile(&kept.cross, request, as_of.market_clock_ms)?;
+        let answers = compiled.answer(self.crosses.aggregates(), gathered);
+        if answers.len() > limits::REPORT_ROWS_MOST {
+            return Err(too_many_rows(answers.len(), limits::REPORT_ROWS_MOST));
+        }
+        let rows = answers.iter().map(|answer| {
+            let names = answer.items.iter().zip(&kept.cross.definition.dimensions);
+            let (item_names_en, item_names_zh) =
+                names.map(|(item, dimension)| self.names(&kept.cross.definition.theme, dimension, item)).unzip();
+            v1::CustomReportRow {
+                items: answer.items.clone(),
+                item_names_en,
+                item_names_zh,
+                period: compiled.period(answer),
+                values: answer.values.iter().map(|(_, value)| show(*value)).collect(),
+            }
+        });
+        Ok(v1::QueryCustomReportResponse {
+            as_of: Some(as_of.into()),
+            report: Some(report(kept)),
+            measures: compiled.measures(),
+            rows: rows.collect(),
+        })
+    }
+
+    fn names(&self, theme: &str, dimension: &str, item: &str) -> (String, String) {
+        let theme = self.catalogue.theme(theme);
+        let dimension = theme.and_then(|theme| theme.dimensions.iter().find(|known| *known.id == *dimension));
+        let found = dimension
+            .and_then(|dimension| dimension.enumeration)
+            .and_then(|enumeration| self.catalogue.enums.get(enumeration).item(item));
+        found.map_or_else(Default::default, |item| (item.english.to_string(), item.chinese.to_string()))
+    }
+}
+
+fn report(kept: &Kept) -> v1::CustomReport {
+    let definition = &kept.cross.definition;
+    let filters = definition
+        .filters
+        .iter()
+        .map(|filter| v1::CrossFilter { dimension: filter.dimension.clone(), items: filter.items.clone() });
+    let (lives_counted, lives) = kept.lives();
+    v1::CustomReport {
+        report_id: kept.cross.id.to_string(),
+        theme: definition.theme.clone(),
+        dimensions: definition.dimensions.clone(),
+        filters: filters.collect(),
+        title: kept.title.clone(),
+        state: kept.state.into(),
+        version: kept.version,
+        lives_counted,
+        lives,
+        cells: kept.cells(),
+    }
+}
