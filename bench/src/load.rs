@@ -101,19 +101,28 @@ pub struct Freshness {
     pub offered_per_s: f64,
     /// Questions that were answered meanwhile.
     pub questions: u64,
+    /// When each batch was due, and the first answer that shows it.
+    pub batches: Vec<(Instant, Instant)>,
 }
 
 /// Delays of batches.
 #[derive(Clone, Debug)]
 pub struct Delays(Histogram<u64>);
 
+impl Default for Delays {
+    fn default() -> Self {
+        Delays::new()
+    }
+}
+
 impl Delays {
-    fn new() -> Self {
+    /// Of no batch.
+    pub fn new() -> Self {
         Delays(Histogram::new_with_bounds(1, LONGEST_US, 3).expect("the bounds are in order"))
     }
 
     /// Counts one batch. What was seen before it began took no time: the answer was on its way already.
-    fn record(&mut self, from: Instant, seen: Instant) {
+    pub fn record(&mut self, from: Instant, seen: Instant) {
         self.0.saturating_record(seen.saturating_duration_since(from).as_micros().max(1) as u64);
     }
 
@@ -218,10 +227,12 @@ pub async fn open_loop(
         due_to_told: Delays::new(),
         offered_per_s: rate as f64,
         questions: shown.notices(),
+        batches: Vec::with_capacity(waiting.len()),
     };
     for (epoch, due, accepted) in waiting {
         let visible = shown.seen_at(epoch).expect("a later epoch was reached");
         fresh.due_to_visible.record(due, visible);
+        fresh.batches.push((due, visible));
         fresh.accepted_to_visible.record(accepted, visible);
         fresh.due_to_told.record(due, told.seen_at(epoch).expect("a later epoch was reached"));
     }

@@ -49,6 +49,9 @@ pub enum Command {
     /// Asks for aggregates, features or one bill
     #[command(subcommand)]
     Query(QueryCommand),
+    /// Custom reports (自定义报表): tables of up to four dimensions, kept from now on, the past included
+    #[command(subcommand)]
+    CustomReport(CustomReportCommand),
     /// Lists, follows or explains alerts
     #[command(subcommand)]
     Alerts(AlertsCommand),
@@ -392,6 +395,96 @@ pub enum QueryCommand {
     Bill(BillArgs),
 }
 
+/// What to do with custom reports.
+#[derive(Subcommand)]
+pub enum CustomReportCommand {
+    /// Registers a report; an equal one is shared
+    Create(CustomReportCreateArgs),
+    /// Every report, and how far it is
+    List(CustomReportListArgs),
+    /// One report, and how far it is
+    Show(CustomReportIdArgs),
+    /// Figures of a report
+    Query(CustomReportQueryArgs),
+    /// Drops a report for everybody
+    Drop(CustomReportIdArgs),
+}
+
+/// Arguments of `custom-report create`.
+#[derive(Args)]
+pub struct CustomReportCreateArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Theme, for instance T07
+    #[arg(long)]
+    pub theme: String,
+    /// One to four dimensions, separated by commas, for instance D.seller.type,D.buyer.type
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub dimensions: Vec<String>,
+    /// Only some items of a dimension, for instance D.bill_kind=BAB,CAB; may be repeated
+    #[arg(long = "filter", value_name = "DIMENSION=ITEMS")]
+    pub filters: Vec<String>,
+    /// Name for people
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub title: String,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `custom-report list`.
+#[derive(Args)]
+pub struct CustomReportListArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// One custom report.
+#[derive(Args)]
+pub struct CustomReportIdArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Id of the report, as `list` shows it
+    pub report_id: String,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `custom-report query`.
+#[derive(Args)]
+pub struct CustomReportQueryArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Id of the report, as `list` shows it
+    pub report_id: String,
+    /// First business date, YYYY-MM-DD
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub from: String,
+    /// Last business date; for stocks (balances): the date of the balance
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub to: String,
+    /// Length of the periods
+    #[arg(long, value_enum, default_value_t = GrainArg::Total)]
+    pub grain: GrainArg,
+    /// Measures wanted, separated by commas; default all of the theme
+    #[arg(long, value_delimiter = ',')]
+    pub measures: Vec<String>,
+    /// Wait so many seconds for a report that is being filled
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=600))]
+    pub wait_s: u64,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// Arguments of `query aggregates`.
 #[derive(Args)]
 pub struct AggregatesArgs {
@@ -675,6 +768,8 @@ pub enum BenchKind {
     Throughput,
     /// Accepted to visible at a fixed rate.
     Latency,
+    /// A report of four dimensions, registered under load: seconds to its first answer, exactness, freshness meanwhile.
+    CustomReport,
     /// Bytes for each live lot.
     Memory,
     /// Planted cases found, near misses alerted, alerts on a clean week; exit code 5 when one does not fit.

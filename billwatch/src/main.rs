@@ -7,6 +7,7 @@ mod alerts;
 mod catalogue;
 mod cli;
 mod cluster;
+mod custom_reports;
 mod demo;
 mod failure;
 mod indicators;
@@ -87,6 +88,7 @@ async fn run(command: Command) -> Outcome {
         Command::Simulate(args) => simulate::run(args),
         Command::Ingest(args) => ingest::run(args).await,
         Command::Query(command) => query::run(command).await,
+        Command::CustomReport(command) => custom_reports::run(command).await,
         Command::Alerts(command) => alerts::run(command).await,
         Command::Indicators(command) => indicators::run(command).await,
         Command::Report(command) => report::run(command).await,

@@ -45,6 +45,17 @@ pub fn as_of_json(as_of: Option<AsOf>) -> Value {
     as_of.map_or(Value::Null, |as_of| json!({"epoch": as_of.epoch, "market_clock_ms": as_of.market_clock_ms}))
 }
 
+/// The grain of a request.
+pub fn grain(grain: GrainArg) -> Grain {
+    match grain {
+        GrainArg::Day => Grain::Day,
+        GrainArg::Month => Grain::Month,
+        GrainArg::Quarter => Grain::Quarter,
+        GrainArg::Year => Grain::Year,
+        GrainArg::Total => Grain::Total,
+    }
+}
+
 async fn aggregates(args: AggregatesArgs) -> Outcome {
     let request = QueryCellsRequest {
         theme: args.theme,
@@ -52,14 +63,7 @@ async fn aggregates(args: AggregatesArgs) -> Outcome {
         items: args.items,
         from_date: args.from,
         to_date: args.to,
-        grain: match args.grain {
-            GrainArg::Day => Grain::Day,
-            GrainArg::Month => Grain::Month,
-            GrainArg::Quarter => Grain::Quarter,
-            GrainArg::Year => Grain::Year,
-            GrainArg::Total => Grain::Total,
-        }
-        .into(),
+        grain: grain(args.grain).into(),
         measures: args.measures,
     };
     let format = args.output.format;
@@ -118,7 +122,7 @@ pub fn cell_listing(measures: &[String], rows: &[CellRow], format: Format) -> Li
 }
 
 /// A value: null, an integer as text (it may exceed 64 bits), or a ratio.
-fn measure(value: &MeasureValue, format: Format) -> Value {
+pub fn measure(value: &MeasureValue, format: Format) -> Value {
     match (value.value.as_str(), value.denominator.as_str(), format) {
         ("", _, _) => Value::Null,
         (value, "", _) => json!(value),

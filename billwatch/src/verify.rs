@@ -4,17 +4,19 @@
 //! evaluated here, in this process, with the reference evaluator: one pass, no increments, no shards. Equal hashes mean
 //! equal rows. Where a hash differs, the rows of that view are fetched and the first difference is shown.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_market::{
+    aggregate::cross::CrossDefinition,
     codec,
     evaluator::{EveryView, Mark},
     fact::{Fact, Record},
 };
 use billwatch_proto::v1::{
-    AsOf, DumpViewsRequest, GetStatusRequest, ReadLogRequest, ViewHash, admin_service_client::AdminServiceClient,
+    AsOf, CustomReportState, DumpViewsRequest, GetStatusRequest, ListCustomReportsRequest, ReadLogRequest, ViewHash,
+    admin_service_client::AdminServiceClient,
 };
 use serde_json::json;
 use tonic::transport::Channel;
@@ -22,11 +24,15 @@ use tonic::transport::Channel;
 use crate::{
     catalogue,
     cli::{Format, VerifyArgs},
+    custom_reports,
     failure::{Failure, Outcome},
     output::{Listing, print_json, print_line},
     progress::Progress,
     query::{as_of_json, as_of_text},
 };
+
+/// Pause between two looks at custom reports that are being filled.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Runs the command.
 pub async fn run(args: VerifyArgs) -> Outcome {
@@ -123,11 +129,13 @@ pub async fn compare(address: &str, catalogue: Option<&Path>) -> Result<Comparis
             tables.fingerprint()
         )));
     }
+    let crosses = whole_crosses(address).await?;
     let (as_of, live) = live_marks(&mut admin).await?;
     let facts = read_facts(&mut admin, as_of.epoch, status.accepted_facts).await?;
     let count = facts.len() as u64;
     let clock = as_of.market_clock_ms;
-    let evaluating = move || EveryView::evaluate(&facts, clock, &tables).map(|views| (views.marks(), views));
+    let evaluating =
+        move || EveryView::evaluate_with(&facts, clock, &tables, &crosses).map(|views| (views.marks(), views));
     let evaluated = tokio::task::spawn_blocking(evaluating).await.map_err(|error| anyhow!(error))?;
     let (reference, views) = evaluated.context("rules of the catalogue")?;
 
@@ -144,7 +152,21 @@ pub async fn compare(address: &str, catalogue: Option<&Path>) -> Result<Comparis
     Ok(Comparison { as_of, facts: count, pairs })
 }
 
-async fn live_marks(admin: &mut AdminServiceClient<Channel>) -> Result<(AsOf, BTreeMap<String, Mark>), Failure> {
+/// The custom reports that are kept, once none is being filled: a half-filled one is no view of anything.
+async fn whole_crosses(address: &str) -> Result<Vec<CrossDefinition>, Failure> {
+    let mut reports = custom_reports::connect(address).await?;
+    loop {
+        let list = reports.list_custom_reports(ListCustomReportsRequest {}).await?.into_inner().reports;
+        if list.iter().all(|report| report.state() != CustomReportState::Filling) {
+            let live = list.into_iter().filter(|report| report.state() == CustomReportState::Live);
+            return Ok(live.map(|report| custom_reports::definition(&report)).collect());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// One hash a view, and when they hold.
+pub async fn live_marks(admin: &mut AdminServiceClient<Channel>) -> Result<(AsOf, BTreeMap<String, Mark>), Failure> {
     let mut stream = admin.dump_views(DumpViewsRequest { view: String::new() }).await?.into_inner();
     let mut as_of = None;
     let mut marks = BTreeMap::new();
@@ -157,7 +179,8 @@ async fn live_marks(admin: &mut AdminServiceClient<Channel>) -> Result<(AsOf, BT
     Ok((as_of.ok_or_else(|| anyhow!("the cluster did not say at which epoch its hashes hold"))?, marks))
 }
 
-async fn read_facts(
+/// Accepted facts of the log up to an epoch. `expected`: about how many.
+pub async fn read_facts(
     admin: &mut AdminServiceClient<Channel>,
     to_epoch: u64,
     expected: u64,

@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use billwatch_market::{
     aggregate::cross::{
@@ -15,7 +15,7 @@ use billwatch_market::{
     ids::Day,
 };
 use billwatch_proto::v1::{self, order::Kind};
-use billwatch_workers::harness::EngineHarness;
+use billwatch_workers::harness::{EngineHarness, EpochResult};
 use common::{Dice, Market, corrected, examples, multiplied};
 
 fn crosses() -> Vec<CrossDefinition> {
@@ -62,15 +62,25 @@ fn assert_equal(engine: &mut EngineHarness, views: &Views, name: &str) {
 
 /// Feeds epochs until every worker has said that it is done with all of its crosses.
 fn finish(engine: &mut EngineHarness, threads: usize, crosses: usize) {
-    let mut done = std::collections::BTreeSet::new();
-    for _ in 0..2_000 {
-        let result = engine.feed(&[], None).unwrap();
-        done.extend(result.crosses.iter().filter(|said| said.done).map(|said| (said.cross, said.worker)));
+    let mut done = BTreeSet::new();
+    for _ in 0..5_000 {
+        note_done(&mut done, &engine.feed(&[], None).unwrap());
         if done.len() == threads * crosses {
             return;
         }
     }
-    panic!("not filled after 2000 epochs: {done:?}");
+    panic!("not filled after 5000 epochs: {done:?}");
+}
+
+/// Which worker is done with which cross.
+fn note_done(done: &mut BTreeSet<(u64, u32)>, result: &EpochResult) {
+    for said in &result.crosses {
+        if said.done {
+            done.insert((said.cross, said.worker));
+        } else {
+            done.remove(&(said.cross, said.worker));
+        }
+    }
 }
 
 #[test]
@@ -87,7 +97,7 @@ fn filled_in_the_middle_of_late_facts_and_corrections() {
         let threads = 1 + seed as usize % 3;
         let mut engine = EngineHarness::start_filling_slowly(&catalogue, threads, None, 0).unwrap();
         let parts: Vec<&[_]> = arriving.facts.chunks(arriving.facts.len().div_ceil(30)).collect();
-        let mut unfinished = 0;
+        let (mut unfinished, mut done) = (0, BTreeSet::new());
         for (place, part) in parts.iter().enumerate() {
             // Each begins elsewhere in the market; one life an epoch is counted meanwhile.
             for (number, cross) in crosses.iter().enumerate() {
@@ -96,11 +106,12 @@ fn filled_in_the_middle_of_late_facts_and_corrections() {
                 }
             }
             let result = engine.feed(part, (place + 1 == parts.len()).then_some(market.clock)).unwrap();
+            note_done(&mut done, &result);
             unfinished += result.crosses.iter().filter(|said| !said.done && said.lives_counted > 0).count();
         }
         assert!(unfinished > 20, "seed {seed}: crosses were filled at once");
-        for _ in 0..200 {
-            engine.feed(&[], None).unwrap();
+        while done.len() < threads * crosses.len() {
+            note_done(&mut done, &engine.feed(&[], None).unwrap());
         }
         let views = views(&market, &catalogue, &crosses, Sets::None);
         assert!(views.cross_rows().len() > 100);

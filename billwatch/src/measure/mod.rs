@@ -4,8 +4,12 @@
 //!   in, log fsynced, visible in every view), with the share of each stage of the engine's time, the engine on one thread,
 //!   and the plain loop of one thread as the yardstick.
 //! - `latency`: `freshness_ms` at `offered_facts_per_s`, open loop (what it means: `billwatch_bench::load`).
+//! - `custom-report`: `first_full_answer_ms` of a report of four dimensions that is registered under load (what it means:
+//!   [`custom_report`]).
 //! - `patterns`: how the patterns tell planted cases from near misses and clean trade (`billwatch_bench::measure::patterns`).
 //! - `memory`: `bytes_per_live_lot`, at the moment at which most lots live (what it means: `billwatch_bench::measure`).
+
+mod custom_report;
 
 use std::{
     collections::BTreeMap,
@@ -41,6 +45,7 @@ pub async fn run(args: BenchArgs) -> Outcome {
     let mut results = match args.what {
         BenchKind::Throughput => throughput(&args).await?,
         BenchKind::Latency => latency(&args).await?,
+        BenchKind::CustomReport => custom_report::run(&args).await?,
         BenchKind::Memory => {
             let (facts, seed, threads) = (args.facts, args.seed, (args.processes * args.threads) as usize);
             blocking(move || weigh(facts, seed, threads)).await?

@@ -14,9 +14,10 @@ use super::{
 };
 use crate::ids::{Day, PartyId};
 
-/// Business dates lie between these (fields.csv).
-const FIRST_DAY: Day = Day(-7_397);
-const LAST_DAY: Day = Day(47_481);
+/// First business date that there may be (fields.csv).
+pub const FIRST_DAY: Day = Day(-7_397);
+/// Last business date.
+pub const LAST_DAY: Day = Day(47_481);
 /// A stock is formed anew for every period of a question: at most this many.
 const STOCK_PERIODS_MOST: i32 = 4_000;
 

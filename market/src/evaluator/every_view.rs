@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Rules, RulesError, Sets, Views, evaluate_by};
 use crate::{
+    aggregate::cross::CrossDefinition,
     catalogue::Catalogue,
     fact::Fact,
     indicator::{self, Indicators},
@@ -20,6 +21,7 @@ const CELLS: &str = "cells";
 const FEATURES: &str = "features";
 const ALERTS: &str = "alerts";
 const INDICATORS: &str = "indicators";
+const CROSSES: &str = "crosses";
 
 /// A hash and the number of rows behind it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,7 +43,17 @@ pub struct EveryView {
 impl EveryView {
     /// Evaluates accepted facts at a market clock (ms); before the first watermark the clock stands at the beginning of time.
     pub fn evaluate(facts: &[Fact], clock: Option<i64>, catalogue: &Arc<Catalogue>) -> Result<Self, RulesError> {
-        let rules = Rules::new(catalogue)?;
+        EveryView::evaluate_with(facts, clock, catalogue, &[])
+    }
+
+    /// The same with crosses that are kept beside the catalogue's.
+    pub fn evaluate_with(
+        facts: &[Fact],
+        clock: Option<i64>,
+        catalogue: &Arc<Catalogue>,
+        crosses: &[CrossDefinition],
+    ) -> Result<Self, RulesError> {
+        let rules = Rules::new(catalogue)?.with_crosses(crosses)?;
         let clock = clock.unwrap_or(i64::MIN);
         let views = evaluate_by(facts, clock, &rules, Sets::None);
         let patterns = Patterns::of(catalogue, &Parameters::default())?;
@@ -68,6 +80,7 @@ impl EveryView {
             (FEATURES, of_rows(FEATURES)),
             (ALERTS, of_rows(ALERTS)),
             (INDICATORS, of_rows(INDICATORS)),
+            (CROSSES, mark(self.views.crosses_hash(), self.views.cross_cells().count())),
         ];
         marks.into_iter().map(|(name, mark)| (name.to_owned(), mark)).collect()
     }
@@ -81,6 +94,7 @@ impl EveryView {
             BILLS => self.views.bill_rows(),
             EFFECTS => self.views.effect_rows(),
             CELLS => self.views.cell_rows(),
+            CROSSES => self.views.cross_rows(),
             FEATURES => self.feature_rows(),
             ALERTS => {
                 let alerts = self.evaluation.alerts.iter();

@@ -86,10 +86,10 @@ impl Rules {
     }
 
     /// The same rules with these crosses as well.
-    pub fn with_crosses(mut self, definitions: &[CrossDefinition]) -> Result<Self, CrossError> {
+    pub fn with_crosses(mut self, definitions: &[CrossDefinition]) -> Result<Self, RulesError> {
         let known = self.crosses.crosses().iter().map(|cross| cross.definition.clone());
         let all: Vec<CrossDefinition> = known.chain(definitions.iter().cloned()).collect();
-        self.crosses = Arc::new(CrossSet::compile(&self.aggregates, &all)?);
+        self.crosses = Arc::new(CrossSet::of_rules(&self.aggregates, &all)?);
         Ok(self)
     }
 }

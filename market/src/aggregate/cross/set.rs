@@ -55,7 +55,11 @@ impl CrossSet {
 
     /// The crosses that the catalogue itself needs (fixed reports).
     pub fn of_catalogue(aggregates: &Aggregates) -> Result<Self, RulesError> {
-        let definitions = &aggregates.meanings().catalogue().crosses;
+        CrossSet::of_rules(aggregates, &aggregates.meanings().catalogue().crosses)
+    }
+
+    /// Compiles definitions; the error names the one that is wrong.
+    pub fn of_rules(aggregates: &Aggregates, definitions: &[CrossDefinition]) -> Result<Self, RulesError> {
         CrossSet::compile(aggregates, definitions).map_err(|error| {
             let wrong = definitions.iter().find(|definition| aggregates.cross(definition).is_err());
             RulesError::Cross { definition: Box::new(wrong.cloned().unwrap_or_default()), error }
