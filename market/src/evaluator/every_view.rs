@@ -86,7 +86,7 @@ impl EveryView {
     }
 
     /// Names of all views.
-    pub const NAMES: [&str; 6] = [BILLS, EFFECTS, CELLS, FEATURES, ALERTS, INDICATORS];
+    pub const NAMES: [&str; 7] = [BILLS, EFFECTS, CELLS, FEATURES, ALERTS, INDICATORS, CROSSES];
 
     /// Rows of a view as canonical text; none when there is no such view.
     pub fn rows(&self, view: &str) -> Vec<String> {
