@@ -339,6 +339,22 @@ impl Day {
         Day::from_ymd(year, month, day.min(days_in_month(year, month))).expect("the day was cut to the month")
     }
 
+    /// Last day of this day's month.
+    pub fn month_end(self) -> Self {
+        self.month_start().add_months(1).plus(-1)
+    }
+
+    /// First day of this day's quarter.
+    pub fn quarter_start(self) -> Self {
+        let (_, month, _) = self.ymd();
+        self.month_start().add_months(-((month as i32 - 1) % 3))
+    }
+
+    /// Last day of this day's quarter.
+    pub fn quarter_end(self) -> Self {
+        self.quarter_start().add_months(3).plus(-1)
+    }
+
     /// First day of this day's month.
     pub fn month_start(self) -> Self {
         let (year, month, _) = self.ymd();

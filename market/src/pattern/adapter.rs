@@ -42,9 +42,13 @@ impl Seen<'_, '_> {
                 let ent = self.field(Field::EntId, Field::InitiatorInst);
                 return ent.or_else(|| self.field(Field::LegalInstId, Field::ParticipantCode));
             }
-            Role::Key | Role::OtherKey | Role::Member | Role::Source | Role::Guarantor | Role::Guaranteed => {
-                return None;
-            }
+            Role::Key
+            | Role::OtherKey
+            | Role::Member
+            | Role::Source
+            | Role::Guarantor
+            | Role::Guaranteed
+            | Role::LotDiscounter => return None,
             Role::Drawer => names::Role::Drawer,
             Role::Acceptor => names::Role::Acceptor,
             Role::Payee => names::Role::Payee,
@@ -226,6 +230,10 @@ impl Registry for MarketRegistry<'_> {
 
     fn watch_listed(&self, party: PartyId, moment: Moment) -> bool {
         !self.reference.block_lists(party, moment.at, moment.date).is_empty()
+    }
+
+    fn credit_line_fen(&self, giver: PartyId, taker: PartyId, moment: Moment) -> Option<i64> {
+        self.reference.credit_line(giver, taker, moment.at, moment.date).map(|line| line.limit_fen)
     }
 
     fn curve_e4(&self, class: Code, days: i64, moment: Moment) -> Option<i64> {

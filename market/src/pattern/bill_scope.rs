@@ -12,7 +12,7 @@ use super::{
     whole::{UNKNOWN, among, whole_of},
 };
 use crate::{
-    bill::{Flag, Lot, Step, Surety},
+    bill::{Flag, Lot, Step, Surety, TextHash},
     fact::{Behaviour, Field, Range, Value, behaviour},
     ids::{Code, Day, PartyId},
     key_group::stable_hash64,
@@ -85,6 +85,7 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
             Role::RepoBuyer if self.lot.is_some() => Some(self.lot?.repo()?.buyer),
             Role::Holder => self.lot.map(|lot| lot.holder),
             Role::RepoSeller if self.lot.is_some() => Some(self.lot?.repo()?.seller),
+            Role::LotDiscounter => self.lot?.discounter(),
             _ => self.sight.role(role),
         }
     }
@@ -96,6 +97,14 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
             Derived::Amount => self.sight.amount_fen().map(Number::from),
             Derived::Date => Some(day_number(fact.biz_date)),
             Derived::Time => Some(fact.event_time.into()),
+            Derived::MinuteOfDay => Some((minutes(fact.event_time - Day::of_time(fact.event_time).start_ms())).into()),
+            Derived::BillMargin => Some(header?.margin_fen.into()),
+            Derived::Contract => {
+                let named = fact.text(Field::ContractNo).map(TextHash::of);
+                let contract = named.or_else(|| header.and_then(|header| header.contract_no))?;
+                Some(Number::whole(contract.bits().into()))
+            }
+            Derived::ChangedField => fact.text(Field::FieldName).map(text_number),
             Derived::IngestTime => Some(fact.stamp.ingest_time.into()),
             Derived::Face => Some(header?.face_fen.into()),
             Derived::Kind => Some(text_number(header?.kind.code())),
@@ -201,6 +210,11 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
         Some(found.into())
     }
 
+    fn live_lots(&self, accept: impl Fn(&Lot) -> bool) -> Option<i128> {
+        let lots = &self.sight.bill()?.lots;
+        Some(lots.iter().filter(|lot| lot.is_live() && accept(lot)).count() as i128)
+    }
+
     fn is_shell(&self, party: PartyId, max_age: i64) -> bool {
         let (fact, moment) = (self.sight.fact(), self.moment());
         let attribute = |field| self.registry.attribute(party, None, field, moment);
@@ -284,6 +298,17 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
         }
         run
     }
+}
+
+/// Whole minutes of a span in ms.
+fn minutes(span: i64) -> i64 {
+    span.div_euclid(60_000)
+}
+
+/// The newest holder took over from one who had bought (IBT.SET) on the same business date.
+fn was_bought_today(steps: &[Step], today: Day) -> bool {
+    let [.., before, _] = steps else { return false };
+    before.behaviour == behaviour::IBT_SET && before.biz_date == today
 }
 
 /// Steps from the payee on: the drawer's own holding at registration does not count.
@@ -424,6 +449,38 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
                 let party = arguments.first().copied().and_then(as_party)?;
                 self.before(|lot| lot.flag == Flag::Pledged && lot.pledgee() != Some(party))
             }
+            History::LiveLots => Some(Number::whole(self.live_lots(|_| true)?)),
+            History::LiveLotsBelow => {
+                let limit = argument(0)?;
+                Some(Number::whole(self.live_lots(|lot| lot.amount_fen < limit)?))
+            }
+            History::Hops => {
+                let mut most = None;
+                self.sight.lots_after(&mut |lot| most = most.max(Some(i64::from(lot.hops))));
+                most.map(Number::from)
+            }
+            History::BoughtTodayFen => {
+                let mut sum = 0i64;
+                self.sight.lots_after(&mut |lot| {
+                    if was_bought_today(&lot.lineage, fact.biz_date) {
+                        sum += lot.amount_fen;
+                    }
+                });
+                Some(sum.into())
+            }
+            History::WaitedMs => {
+                let mut longest: Option<i64> = None;
+                self.sight.lots_before(&mut |lot| {
+                    let waited = lot.request.as_ref().map(|request| fact.event_time - request.since);
+                    longest = longest.max(waited);
+                });
+                longest.map(Number::from)
+            }
+            History::MinutesSince => {
+                let journal = &self.sight.bill()?.journal;
+                let first = behaviours.iter().filter_map(|kind| journal.get(*kind)).map(|seen| seen.first_at).min()?;
+                Some(minutes(fact.event_time - first).into())
+            }
             History::Effect => Some(listed(self.sight.outcome().effect.name()).into()),
             History::Variants => Some(self.sight.has_variants().into()),
             History::UnknownCode => Some(self.registry.has_unknown_code(fact).into()),
@@ -470,7 +527,12 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
             History::RiskBefore => self.found_before(arguments, |lot| lot.risk.code()),
             History::PayStateBefore => self.found_before(arguments, |lot| lot.pay_state.code()),
             // Arguments of these are in the node itself.
-            History::DayOf
+            History::LiveLots
+            | History::Hops
+            | History::BoughtTodayFen
+            | History::WaitedMs
+            | History::MinutesSince
+            | History::DayOf
             | History::CountOnDay
             | History::Holders
             | History::RecourseDepth
@@ -544,5 +606,11 @@ pub(crate) fn lookup(
             let branch = u64::try_from(arguments.first()?.as_whole()?).ok()?;
             party_number(PartyId::legal(branch / 1_000))
         }
+        Lookup::IsBusinessDay => registry.calendar().is_business_day(as_day(*arguments.first()?)?).into(),
+        Lookup::BusinessDays => {
+            let (after, until) = (as_day(*arguments.first()?)?, as_day(*arguments.get(1)?)?);
+            i64::from(registry.calendar().count_between(after, until)).into()
+        }
+        Lookup::CreditLineFen => registry.credit_line_fen(party(0)?, party(1)?, moment)?.into(),
     })
 }

@@ -362,12 +362,19 @@ fn keyed_rule(
         let whole = number.and_then(Number::as_whole).and_then(|whole| i64::try_from(whole).ok());
         whole.map(Some).ok_or_else(|| entry_error(&text.id, column, "must be a whole number of buckets"))
     };
+    let edge = |day: &Option<String>| -> Result<Option<Node>, RuleError> {
+        let Some(day) = day else { return Ok(None) };
+        let names = Names { windows: &[], ..names };
+        rule_expression(text, "windows", day, names, parameters).map(Some)
+    };
     let mut windows = Vec::new();
     for window in &text.windows {
         windows.push(WindowSpec {
             feature: FeatureIndex(feature("windows", &window.feature)? as u16),
             length: constant("windows", &window.length)?,
             before: constant("windows", &window.before)?.unwrap_or(0),
+            from: edge(&window.from)?,
+            to: edge(&window.to)?,
         });
     }
     if windows.len() > MAX_WINDOWS {
@@ -420,7 +427,14 @@ fn keyed_rule(
         });
     }
     let judged = text.judged.unwrap_or(Judged::AtFact);
-    Ok(KeyedRule { windows, trigger, judged, key, each, width, collective, reads_reference })
+    let delay = constant("delay", &text.delay)?.unwrap_or(0);
+    if delay < 0 || (delay > 0 && matches!(judged, Judged::AtFact | Judged::EachDay)) {
+        return Err(entry_error(&text.id, "delay", "is for rules that are judged at the end of a period, 0 or more"));
+    }
+    if width != BucketWidth::Day && judged != Judged::AtFact {
+        return Err(entry_error(&text.id, "judged", "periods are made of days: its features need buckets of a day"));
+    }
+    Ok(KeyedRule { windows, trigger, judged, delay, key, each, width, collective, reads_reference })
 }
 
 #[cfg(test)]
@@ -433,7 +447,7 @@ mod tests {
         let compiled =
             compile(PATTERNS_CSV, &RULE_FILES, &Parameters::default()).unwrap_or_else(|error| panic!("{error}"));
         assert!(compiled.rules.len() >= 80, "{}", compiled.rules.len());
-        assert!(compiled.features.len() < 130, "each costs every fact that it reads: {}", compiled.features.len());
+        assert!(compiled.features.len() < 150, "each costs every fact that it reads: {}", compiled.features.len());
     }
 
     fn walk_all<'a>(nodes: impl IntoIterator<Item = &'a Node>, accept: impl Fn(&Node) -> bool, of: &str) {

@@ -1,7 +1,8 @@
 //! Evidence: what gives an alert again in an empty engine, and nothing to trust beside it.
 //!
 //! - A rule on one bill rests on all accepted records of the bills that hit.
-//! - A rule on windows rests on the bills that feed the cells it read. Cells are linear, so these bills give them whole.
+//! - A rule on windows rests on the bills that feed the cells it read. Cells are linear, so these bills give them whole. What
+//!   has no bill (orders, cash) lies on one desk, which is given whole when it feeds one of them.
 //! - A peer rule rests on the subject's bills, and on the cells of its peers, which are stated as data (the baseline).
 //!
 //! To each belongs the reference data of every party that these facts and keys name, as effective facts.
@@ -15,7 +16,7 @@ use super::{
     PlainWindows, Windows,
     judge::peer_keys,
     keyed_of,
-    plain::{self, Setting, Sorted, observe_bill, places},
+    plain::{self, Setting, Sorted, observe_bill, observe_unbilled, places},
     rules::{BillKey, Scope},
     sight::Registry,
     windows::Cell,
@@ -190,6 +191,10 @@ pub fn explain(
         if is_hit || feeds(&output, &need) {
             evidence.facts.extend(records.iter().cloned());
         }
+    }
+    let desk = observe_unbilled(&effective_at(Home::Desk, sorted.others.clone()), setting, &registry);
+    if feeds(&desk, &need) {
+        evidence.facts.extend(sorted.others.iter().cloned());
     }
     for range in &need.baseline {
         evaluation.windows.cells(range.feature, range.key, range.from, range.to, &mut |bucket, member, cell| {

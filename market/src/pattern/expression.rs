@@ -7,7 +7,8 @@
 use super::{
     graph,
     number::Number,
-    vocabulary::{History, Lookup, Peer, Pure, Variable, Window},
+    statistics,
+    vocabulary::{History, Lookup, Peer, Pure, Series, Step, Variable, Window},
     whole::whole_of,
 };
 use crate::{fact::Behaviour, ids::Day};
@@ -26,6 +27,15 @@ pub trait Scope {
     fn lookup(&self, function: Lookup, arguments: &[Number]) -> Option<Number>;
     /// A comparison with peers.
     fn peer(&self, function: Peer, arguments: &[Number]) -> Option<Number>;
+
+    /// The same judgement on other days; none where nothing but one fact is seen.
+    fn series(&self, function: Series, step: Step, arguments: &[Node]) -> Option<Number>
+    where
+        Self: Sized,
+    {
+        let _ = (function, step, arguments);
+        None
+    }
 
     /// The short way to a variable (see `whole`).
     fn whole_variable(&self, variable: &Variable) -> i128 {
@@ -127,6 +137,8 @@ pub enum Node {
     Peer(Peer, Vec<Node>),
     /// `for_days(n, condition)`: it holds on n business days in a row, up to the judged one.
     Streak(Box<Node>, Box<Node>),
+    /// The same judgement on other days.
+    Series(Series, Step, Vec<Node>),
 }
 
 impl Node {
@@ -162,6 +174,7 @@ impl Node {
             Node::Streak(days, condition) => {
                 scope.streak(i64::try_from(days.value(scope)?.as_whole()?).ok()?, condition)
             }
+            Node::Series(function, step, arguments) => scope.series(*function, *step, arguments),
         }
     }
 
@@ -191,7 +204,8 @@ impl Node {
             | Node::Window(_, _, arguments)
             | Node::History(_, _, arguments)
             | Node::Lookup(_, arguments)
-            | Node::Peer(_, arguments) => arguments.iter().for_each(|argument| argument.walk(each)),
+            | Node::Peer(_, arguments)
+            | Node::Series(_, _, arguments) => arguments.iter().for_each(|argument| argument.walk(each)),
         }
     }
 }
@@ -234,6 +248,25 @@ fn binary(operator: Operator, left: Number, right: Number) -> Option<Number> {
     })
 }
 
+/// Most months that a day is moved by: a thousand years, so that a slip of a parameter cannot leave the calendar.
+const MONTHS_MAX: i32 = 12_000;
+
+fn day_of(number: Number) -> Option<Day> {
+    Some(Day(i32::try_from(number.as_whole()?).ok()?))
+}
+
+/// A hash of two numbers, never negative; published with the rules, so it must not change.
+fn pair_hash(left: i128, right: i128) -> i128 {
+    let mut bytes = [0u8; 32];
+    bytes[..16].copy_from_slice(&left.to_be_bytes());
+    bytes[16..].copy_from_slice(&right.to_be_bytes());
+    i128::from(xxhash_rust::xxh3::xxh3_64(&bytes) >> 1)
+}
+
+fn day_number(day: Day) -> Number {
+    i64::from(day.0).into()
+}
+
 fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> Option<Number> {
     if function == Pure::Present {
         return Some(arguments[0].value(scope).is_some().into());
@@ -245,9 +278,20 @@ fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> Option<Number
         Pure::Least => values.iter().min().copied(),
         Pure::Greatest => values.iter().max().copied(),
         Pure::Round => values[0].round_half_up().map(Number::whole),
+        Pure::Floor => Some(Number::whole(values[0].floor())),
+        Pure::Both => Some(Number::whole(pair_hash(values[0].as_whole()?, values[1].as_whole()?))),
+        Pure::Logarithm => {
+            let value = values[0].to_f64();
+            if value > 0.0 { statistics::settle(statistics::ln(value)) } else { None }
+        }
+        Pure::QuarterStart => Some(day_number(day_of(values[0])?.quarter_start())),
+        Pure::BinomialTail => {
+            let whole = |place: usize| i64::try_from(values[place].as_whole()?).ok();
+            statistics::binomial_tail(whole(0)?, whole(1)?, values[2].to_f64())
+        }
         Pure::AddMonths => {
-            let day = Day(i32::try_from(values[0].as_whole()?).ok()?);
-            Some(Number::from(i64::from(day.add_months(i32::try_from(values[1].as_whole()?).ok()?).0)))
+            let months = i32::try_from(values[1].as_whole()?).ok().filter(|months| months.abs() <= MONTHS_MAX)?;
+            Some(day_number(day_of(values[0])?.add_months(months)))
         }
         Pure::Month | Pure::MonthStart => {
             let day = values[0].as_whole().filter(|day| (-700_000..2_900_000).contains(day))?;

@@ -110,6 +110,10 @@ fn aspects_read(emit: &Emit) -> u8 {
                 Node::Variable(Variable::Derived(Derived::LotOverdueFrom)) => aspect::OVERDUE,
                 Node::Variable(Variable::Party(Role::Holder) | Variable::Attribute(Role::Holder, _)) => aspect::HOLDER,
                 Node::Variable(Variable::Party(Role::RepoSeller | Role::RepoBuyer)) => aspect::REPO,
+                // Whoever discounts a lot becomes its holder.
+                Node::Variable(Variable::Party(Role::LotDiscounter) | Variable::Attribute(Role::LotDiscounter, _)) => {
+                    aspect::HOLDER
+                }
                 _ => 0,
             };
         });

@@ -30,6 +30,7 @@ pub(crate) fn fold(node: Node, parameters: &[Number]) -> Node {
         Node::Lookup(function, arguments) => return Node::Lookup(function, all(arguments)),
         Node::Peer(function, arguments) => return Node::Peer(function, all(arguments)),
         Node::Streak(days, condition) => return Node::Streak(inner(days), inner(condition)),
+        Node::Series(function, step, arguments) => return Node::Series(function, step, all(arguments)),
     };
     let mut known = true;
     node.walk(&mut |part| {
@@ -42,6 +43,7 @@ pub(crate) fn fold(node: Node, parameters: &[Number]) -> Node {
                 | Node::Lookup(..)
                 | Node::Peer(..)
                 | Node::Streak(..)
+                | Node::Series(..)
         );
     });
     match node.value(&OnlyParameters(parameters)) {
@@ -89,6 +91,7 @@ fn cost(node: &Node) -> u32 {
             Node::History(History::Effect | History::Variants, ..) => 1,
             Node::History(..) => 40,
             Node::Peer(..) => 40,
+            Node::Series(..) => 400,
             _ => 1,
         };
     });

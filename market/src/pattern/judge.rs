@@ -3,6 +3,9 @@
 //! A judgement is a pure function of (rule, key, bucket, windows, reference data as of the bucket's last instant). What is on
 //! the day of the trigger is judged as a whole: the bucket's content, not the order inside it, decides.
 
+mod series;
+mod words;
+
 use std::cell::OnceCell;
 
 use super::{
@@ -15,7 +18,7 @@ use super::{
     schedule::period,
     sight::{Moment, Registry},
     statistics,
-    vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window},
+    vocabulary::{Derived, History, Lookup, Peer, Role, Series, Step, Variable, Window},
     whole::whole_of,
     windows::{Cell, FeatureIndex, Member, Windows},
 };
@@ -234,15 +237,23 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
         self.keyed.width.date(self.bucket)
     }
 
-    fn span(&self, window: usize) -> (i64, i64) {
+    /// First and last bucket of a window; `None` when there is none between its edges, or an edge is not known.
+    fn span(&self, window: usize) -> Option<(i64, i64)> {
         let spec = &self.keyed.windows[window];
-        let to = self.bucket.saturating_sub(spec.before);
-        (spec.length.map_or(i64::MIN, |length| to.saturating_sub(length - 1)), to)
+        let mut to = self.bucket.saturating_sub(spec.before);
+        let mut from = spec.length.map_or(i64::MIN, |length| to.saturating_sub(length - 1));
+        if let Some(day) = &spec.from {
+            from = from.max(self.buckets_of(day.value(self)?)?.0);
+        }
+        if let Some(day) = &spec.to {
+            to = to.min(self.buckets_of(day.value(self)?)?.1);
+        }
+        (from <= to).then_some((from, to))
     }
 
     fn total(&self, window: usize) -> Cell {
         *self.totals[window].get_or_init(|| {
-            let (from, to) = self.span(window);
+            let Some((from, to)) = self.span(window) else { return Cell::default() };
             self.windows.total(self.keyed.windows[window].feature, self.key, from, to)
         })
     }
@@ -250,14 +261,14 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
     /// Members of a window, ascending.
     fn members(&self, window: usize) -> &[(Member, Cell)] {
         self.members[window].get_or_init(|| {
-            let (from, to) = self.span(window);
+            let Some((from, to)) = self.span(window) else { return Vec::new() };
             self.windows.members(self.keyed.windows[window].feature, self.key, from, to)
         })
     }
 
     /// Sum of the `count` largest member sums.
     fn largest(&self, window: usize, count: usize) -> i128 {
-        let (from, to) = self.span(window);
+        let Some((from, to)) = self.span(window) else { return 0 };
         self.windows.largest(self.keyed.windows[window].feature, self.key, from, to, count)
     }
 
@@ -269,7 +280,7 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
 
     fn member(&self, window: usize, member: Number) -> Option<Cell> {
         let wanted = Member::try_from(member.as_whole()?).ok()?;
-        let (from, to) = self.span(window);
+        let (from, to) = self.span(window)?;
         let cell = self.windows.member(self.keyed.windows[window].feature, self.key, from, to, wanted);
         (!cell.is_empty()).then_some(cell)
     }
@@ -278,7 +289,7 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
         let all = usize::try_from(arguments.first()?.as_whole()?).ok()?;
         let count = usize::try_from(arguments.get(1)?.as_whole()?).ok()?;
         let mut first: Vec<Member> = Vec::new();
-        let (from, to) = self.span(all);
+        let (from, to) = self.span(all)?;
         self.windows.cells(self.keyed.windows[all].feature, self.key, from, to, &mut |_, member, _| {
             if first.len() < count && !first.contains(&member) {
                 first.push(member);
@@ -398,7 +409,7 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
     /// z-score of ln(1 + sum) of the window against the `n` windows before it.
     fn log_jump(&self, window: usize, arguments: &[Number]) -> Option<Number> {
         let (count, floor) = (base_length(arguments)?, arguments.get(1)?.to_f64());
-        let (from, to) = self.span(window);
+        let (from, to) = self.span(window)?;
         let length = to - from + 1;
         let value = |back: i64| {
             let feature = self.keyed.windows[window].feature;
@@ -445,7 +456,7 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
     /// largest sums stand at least in the ratio `balance`.
     fn triangle(&self, window: usize, arguments: &[Number]) -> Option<bool> {
         let (least, balance) = (*arguments.first()?, *arguments.get(1)?);
-        let (from, to) = self.span(window);
+        let (from, to) = self.span(window)?;
         let feature = self.keyed.windows[window].feature;
         let edges = |drawer: u64| {
             let heavy = |edge: &(Member, Cell)| Number::whole(edge.1.sum) >= least;
@@ -540,13 +551,29 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
             }
             Window::SumBetween => {
                 let (first, last) = (arguments.first()?, arguments.get(1)?);
-                let (from, to) = self.span(window);
-                // The whole numbers in between; members are never negative.
-                let first = first.negate()?.floor().checked_neg()?.max(0) as Member;
+                let Some((from, to)) = self.span(window) else { return whole(0) };
+                // The whole numbers in between.
+                let first = words::first_member(*first)?;
                 let Ok(last) = Member::try_from(last.floor()) else { return whole(0) };
                 let feature = self.keyed.windows[window].feature;
                 whole(self.windows.sum_of_members(feature, self.key, (from, to), (first, last)))
             }
+            Window::CountBetween => whole(self.count_between(window, arguments)?),
+            Window::SumSince => whole(self.sum_since(window, arguments)?),
+            Window::SumGrid => whole(self.sum_grid(window, arguments)?),
+            Window::FirstDay => self.first_day(window),
+            Window::LastDayBefore => self.last_day_before(window),
+            Window::Raised => whole(self.raised(window)),
+            Window::NewMembers => whole(self.new_members(window)?),
+            Window::MemberQuantile => self.member_quantile(window, arguments),
+            Window::Near => self.near(window, arguments).map(Number::from),
+            Window::LargestRatio => self.largest_ratio(window, arguments),
+            Window::SharedSum => whole(self.shared_sum(window, arguments)?),
+            Window::LongestChain => whole(self.longest_chain(window, arguments)?),
+            Window::AverageShift => self.average_shift(window, arguments),
+            Window::MedianShift => self.median_shift(window, arguments),
+            Window::Entropy => self.entropy(window),
+            Window::Psi => self.psi(window, arguments),
             Window::FirstAmong => self.first_among(window, arguments).map(Number::from),
             Window::Herfindahl => self.herfindahl(window),
             Window::MedianMember => self.median_member(window),
@@ -614,7 +641,7 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
     }
 
     fn surely_fewer(&self, window: usize, least: i128) -> bool {
-        let (from, to) = self.span(window);
+        let Some((from, to)) = self.span(window) else { return least > 0 };
         let feature = self.keyed.windows[window].feature;
         // A member has a cell of its own in some bucket.
         (self.windows.cell_count(feature, self.key, from, to) as i128) < least
@@ -636,6 +663,10 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
             }
             Peer::Peers => Some(Number::whole(standing.others.len() as i128)),
         }
+    }
+
+    fn series(&self, function: Series, step: Step, arguments: &[Node]) -> Option<Number> {
+        self.on_other_days(function, step, arguments)
     }
 
     fn history(&self, _: History, _: &[Behaviour], _: &[Number]) -> Option<Number> {

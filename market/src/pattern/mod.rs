@@ -25,6 +25,10 @@
 //! **A new pattern** of a known family is a row in patterns.csv and an entry in the rules of its family (form: `rule_text`; words:
 //! `vocabulary`), with a case in `tests` that meets its thresholds and one that misses them by the smallest unit.
 //!
+//! **Time.** A window is so many buckets long; its edges may hang on the judged day besides (`from`, `to`). A rule is judged at
+//! the fact or at the end of a period, some days later if it says so ([`Judged`], `delay`). `judge/series` asks the same on
+//! other days. None of this keeps state: everything is a function of cells, so it retracts like them.
+//!
 //! **Decisions.** A day of a keyed rule is judged as a whole, not fact by fact inside the day. Peers are compared at the end
 //! of each day with a triggering fact. Stock cells carry master data as of the acceptance of the bill. P184 looks for a
 //! request among the facts of the same bill.

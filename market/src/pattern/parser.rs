@@ -8,7 +8,7 @@ use std::fmt;
 use super::{
     expression::{Node, Operator},
     number::Number,
-    vocabulary::{History, Lookup, Peer, Pure, Variable, Window, text_number},
+    vocabulary::{History, Lookup, Peer, Pure, Series, Step, Variable, Window, text_number},
 };
 use crate::{fact::Behaviour, ids::Day};
 
@@ -277,19 +277,20 @@ impl Parser<'_> {
         if let Some(function) = Window::parse(name) {
             let window = self.window_name()?;
             self.take(",");
-            if matches!(function, Window::FirstAmong | Window::SumOutside) {
-                let all = Node::Constant(Number::whole(self.window_name()? as i128));
-                if function == Window::SumOutside {
-                    self.expect(")")?;
-                    return Ok(Node::Window(function, window, vec![all]));
-                }
-                self.expect(",")?;
-                let count = self.choice()?;
-                self.expect(")")?;
-                return Ok(Node::Window(function, window, vec![all, count]));
+            if !function.reads_two() {
+                let arguments = self.arguments(start, name, function.arity())?;
+                return Ok(Node::Window(function, window, arguments));
             }
+            let mut both = vec![Node::Constant(Number::whole(self.window_name()? as i128))];
+            let (least, most) = function.arity();
+            self.take(",");
+            both.extend(self.arguments(start, name, (least - 1, most - 1))?);
+            return Ok(Node::Window(function, window, both));
+        }
+        if let Some(function) = Series::parse(name) {
+            let step = self.step()?;
             let arguments = self.arguments(start, name, function.arity())?;
-            return Ok(Node::Window(function, window, arguments));
+            return Ok(Node::Series(function, step, arguments));
         }
         if let Some(function) = History::parse(name) {
             let behaviours = self.behaviours();
@@ -308,6 +309,19 @@ impl Parser<'_> {
         let place = found.ok_or_else(|| self.error("expected the name of a window of this rule".to_owned()))?;
         self.at += 1;
         Ok(place)
+    }
+
+    /// How the days of a series lie apart: `'month',`.
+    fn step(&mut self) -> Result<Step, ParseError> {
+        let found = match self.peek() {
+            Some(Token::Text(text)) => Step::parse(text),
+            _ => None,
+        };
+        let names: Vec<&str> = Step::ALL.iter().map(|step| step.text()).collect();
+        let step = found.ok_or_else(|| self.error(format!("expected one of '{}'", names.join("', '"))))?;
+        self.at += 1;
+        self.expect(",")?;
+        Ok(step)
     }
 
     /// Leading texts that are behaviours, such as `'PAY.REJ', 'PAY.FLD'`.

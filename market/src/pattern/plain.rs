@@ -145,7 +145,7 @@ pub fn moments_of_bill(
 }
 
 /// Observes facts without a bill. Trade background of a bill is judged with the bill.
-fn observe_unbilled(facts: &Effective, setting: Setting<'_>, registry: &MarketRegistry<'_>) -> Output {
+pub(super) fn observe_unbilled(facts: &Effective, setting: Setting<'_>, registry: &MarketRegistry<'_>) -> Output {
     let mut output = Output::default();
     let variants: BTreeSet<EventId> = facts.variants.iter().map(|variant| variant.event_id).collect();
     let outcome = Outcome { effect: Effect::Informational, changes: smallvec![], cuts: smallvec![], answered: None };

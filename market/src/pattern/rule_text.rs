@@ -62,6 +62,10 @@ pub(super) struct WindowText {
     pub length: Option<String>,
     /// Shift of the whole window back, in buckets.
     pub before: Option<String>,
+    /// First day, where it hangs on the judged one: `month_start(biz_date)`. Days before the length stay out.
+    pub from: Option<String>,
+    /// Last day, likewise.
+    pub to: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +108,8 @@ pub(super) struct RuleText {
     #[serde(default)]
     pub trigger: Vec<String>,
     pub judged: Option<Judged>,
+    /// Days between the end of the period and the judged day.
+    pub delay: Option<String>,
     pub key: Option<String>,
     /// The condition is asked for each member of this window.
     pub each: Option<String>,

@@ -10,7 +10,7 @@ use super::{
     alert::{Level, PatternIndex},
     expression::Node,
     number::Number,
-    vocabulary::{History, Role, Window},
+    vocabulary::{History, Role, Step, Window},
     windows::{BucketWidth, FeatureIndex},
 };
 use crate::fact::{BEHAVIOUR_CODES, Behaviour};
@@ -31,6 +31,11 @@ pub enum Judged {
     EndOfWeek,
     /// On the last day of every month with a triggering fact, once the clock has passed its end.
     EndOfMonth,
+    /// On the last day of every quarter with a triggering fact, once the clock has passed its end.
+    EndOfQuarter,
+    /// On the last day of every month from which the first window reaches back to a triggering fact, once the clock has
+    /// passed its end.
+    EachMonth,
 }
 
 /// What the key of a bill-scope alert is.
@@ -118,7 +123,7 @@ impl Only {
 }
 
 /// A window of a keyed or peer rule.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WindowSpec {
     /// What it shows.
     pub feature: FeatureIndex,
@@ -126,6 +131,10 @@ pub struct WindowSpec {
     pub length: Option<i64>,
     /// The window ends this many buckets before the judged one.
     pub before: i64,
+    /// First day, by the judged day.
+    pub from: Option<Node>,
+    /// Last day, by the judged day.
+    pub to: Option<Node>,
 }
 
 /// A rule judged on windows of one key.
@@ -137,6 +146,8 @@ pub struct KeyedRule {
     pub trigger: Vec<FeatureIndex>,
     /// When.
     pub judged: Judged,
+    /// Days between the end of the period and the judged day.
+    pub delay: i64,
     /// Whom the alert is about.
     pub key: KeyForm,
     /// The condition is asked for each member of this window, which role and word `member` stand for.
@@ -268,12 +279,14 @@ pub struct Compiled {
 impl KeyedRule {
     /// How many buckets after a changed one judgements may change; `None`: all of them.
     pub fn reach(&self, feature: FeatureIndex, when: &[&Node]) -> Option<i64> {
+        let look_back = when.iter().map(|node| look_back(node)).max().unwrap_or(0);
         let mut reach = 0;
         for (place, window) in self.windows.iter().enumerate() {
             if window.feature != feature {
                 continue;
             }
             let mut length = window.length? + window.before;
+            let mut reads_all = false;
             for node in when {
                 node.walk(&mut |node| {
                     if let Node::Window(function, at, arguments) = node
@@ -283,9 +296,14 @@ impl KeyedRule {
                         let base = arguments.get(base).map_or(0, Self::jump_base);
                         length = length.max(function_reach(*function, base, window.length.unwrap_or(1)));
                     }
+                    reads_all |=
+                        matches!(node, Node::Window(Window::NewMembers | Window::LastDayBefore, at, _) if *at == place);
                 });
             }
-            reach = reach.max(length - 1);
+            if reads_all {
+                return None;
+            }
+            reach = reach.max(length - 1 + look_back);
         }
         // Earlier business days are asked the same question.
         for node in when {
@@ -295,12 +313,29 @@ impl KeyedRule {
                 }
             });
         }
-        // A week is judged on its Sunday, a month on its last day.
+        // The end of a period lies behind the facts that make it due.
         Some(match self.judged {
             Judged::EndOfWeek => reach + 6,
-            Judged::EndOfMonth => reach + 30,
-            _ => reach,
+            Judged::EndOfMonth => (reach + 30).max(self.lateness()),
+            _ => reach.max(self.lateness()),
         })
+    }
+
+    /// Most buckets between a triggering fact and the bucket that it makes due.
+    pub fn lateness(&self) -> i64 {
+        let period = match self.judged {
+            Judged::AtFact | Judged::EndOfDay | Judged::EachDay | Judged::EachChange => 0,
+            Judged::EndOfWeek => 6,
+            Judged::EndOfMonth => 30,
+            Judged::EndOfQuarter => 91,
+            Judged::EachMonth => self.horizon() + 30,
+        };
+        period + self.delay
+    }
+
+    /// How far the first window reaches back from the judged bucket: what [`Judged::EachMonth`] goes by.
+    pub fn horizon(&self) -> i64 {
+        self.windows.first().and_then(|window| window.length).unwrap_or(1) - 1
     }
 
     /// Where the parameter is no constant, an upper bound serves, as judging again never harms.
@@ -319,7 +354,26 @@ pub const MAX_TIMERS: usize = 32;
 pub const MAX_WINDOWS: usize = 6;
 
 /// Most periods that a jump may look back; larger parameters are cut to it.
-pub const MAX_JUMP_BASE: i64 = 130;
+pub const MAX_JUMP_BASE: i64 = 400;
+
+/// Most days that an expression looks back beside its windows.
+fn look_back(node: &Node) -> i64 {
+    let mut most = 0;
+    node.walk(&mut |part| {
+        if let Node::Series(_, step, arguments) = part {
+            let steps = arguments.first().map_or(0, KeyedRule::jump_base);
+            let days = match step {
+                Step::Day => steps,
+                Step::BusinessDay => steps * 2 + 30,
+                Step::Month => steps * 31,
+                Step::Quarter => steps * 92,
+                Step::Year => steps * 366,
+            };
+            most = most.max(days + arguments[1..].iter().map(look_back).max().unwrap_or(0));
+        }
+    });
+    most
+}
 
 /// Place of the argument that says how many periods a function looks back.
 fn looks_back(function: Window) -> Option<usize> {

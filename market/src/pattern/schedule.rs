@@ -29,25 +29,37 @@ pub(super) fn judged_buckets(keyed: &KeyedRule, key: Key, from: i64, to: i64, wi
     let mut buckets = Vec::new();
     for feature in &keyed.trigger {
         match keyed.judged {
-            Judged::AtFact | Judged::EndOfDay => {
+            Judged::AtFact => {
                 windows.buckets_with_facts(*feature, key, from, to, &mut |bucket| buckets.push(bucket));
             }
-            Judged::EndOfWeek => {
-                windows.buckets_with_facts(*feature, key, from.saturating_sub(6), to, &mut |bucket| {
-                    let sunday = end_of_week(bucket);
-                    if (from..=to).contains(&sunday) {
-                        buckets.push(sunday);
+            Judged::EndOfDay | Judged::EndOfWeek | Judged::EndOfMonth | Judged::EndOfQuarter | Judged::EachMonth => {
+                let first = from.saturating_sub(keyed.lateness());
+                let mut take = |bucket: i64| {
+                    // The end of the next period is looked for until the last that the fact makes due.
+                    let last = if keyed.judged == Judged::EachMonth { bucket + keyed.horizon() } else { bucket };
+                    let mut end = period(keyed.judged, bucket).1;
+                    loop {
+                        let judged = end + keyed.delay;
+                        if (from..=to).contains(&judged) {
+                            buckets.push(judged);
+                        }
+                        end = period(keyed.judged, end + 1).1;
+                        if end > last {
+                            break;
+                        }
                     }
-                });
-            }
-            Judged::EndOfMonth => {
-                // Stocks have no facts: any change makes the month due.
-                windows.cells(*feature, key, period(keyed.judged, from).0, to, &mut |bucket, _, _| {
-                    let end = period(keyed.judged, bucket).1;
-                    if (from..=to).contains(&end) && buckets.last() != Some(&end) {
-                        buckets.push(end);
+                };
+                match keyed.judged {
+                    Judged::EndOfDay | Judged::EndOfWeek => {
+                        windows.buckets_with_facts(*feature, key, first, to, &mut take);
                     }
-                });
+                    // Stocks have no facts: any change makes a month or quarter due, and a rise makes months to come due.
+                    judged => windows.cells(*feature, key, first, to, &mut |bucket, _, cell| {
+                        if judged != Judged::EachMonth || cell.count != 0 || cell.sum > 0 {
+                            take(bucket);
+                        }
+                    }),
+                }
             }
             Judged::EachChange => {
                 windows.cells(*feature, key, from, to, &mut |bucket, _, _| {
@@ -98,12 +110,12 @@ pub(super) fn readers(rules: &[Rule], feature: FeatureIndex) -> Vec<Reader> {
 
 /// First and last bucket of the period that a bucket lies in: what lies in it is judged at its last.
 pub(super) fn period(judged: Judged, bucket: i64) -> (i64, i64) {
+    let day = Day(bucket.clamp(i64::from(FIRST_DAY), i64::from(LAST_DAY)) as i32);
+    let of = |edge: fn(Day) -> Day| i64::from(edge(day).0);
     match judged {
         Judged::EndOfWeek => (end_of_week(bucket) - 6, end_of_week(bucket)),
-        Judged::EndOfMonth => {
-            let first = Day(bucket.clamp(i64::from(FIRST_DAY), i64::from(LAST_DAY)) as i32).month_start();
-            (i64::from(first.0), i64::from(first.add_months(1).0) - 1)
-        }
+        Judged::EndOfMonth | Judged::EachMonth => (of(Day::month_start), of(Day::month_end)),
+        Judged::EndOfQuarter => (of(Day::quarter_start), of(Day::quarter_end)),
         _ => (bucket, bucket),
     }
 }

@@ -80,6 +80,8 @@ pub trait Registry {
     fn has_flag(&self, party: PartyId, flag: Code, moment: Moment) -> Option<bool>;
     /// On an active MST.BLK list.
     fn watch_listed(&self, party: PartyId, moment: Moment) -> bool;
+    /// Limit of the credit line that one institution gives another, in force on the date, fen; `None` when there is none.
+    fn credit_line_fen(&self, giver: PartyId, taker: PartyId, moment: Moment) -> Option<i64>;
     /// `curve_e4(class, days, date)` from REF.CRV points; `None` when the class has no point.
     fn curve_e4(&self, class: Code, days: i64, moment: Moment) -> Option<i64>;
     /// Deposit or benchmark rate of a kind at the tenor nearest to so many days; `None` when none was published.

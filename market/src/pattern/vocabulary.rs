@@ -72,7 +72,7 @@ words! {
         Buyer = "buyer",
         /// role.repo_seller; of a lot (stock scope): who must redeem it.
         RepoSeller = "repo_seller",
-        /// role.repo_buyer
+        /// role.repo_buyer; of a lot (stock scope): who lent against it.
         RepoBuyer = "repo_buyer",
         /// role.debtor of recourse
         Debtor = "debtor",
@@ -80,6 +80,8 @@ words! {
         Creditor = "creditor",
         /// Holder of the lot (stock scope).
         Holder = "holder",
+        /// Who took the lot in its latest discount (stock scope).
+        LotDiscounter = "lot_discounter",
         /// Subject of a master-data fact: ent_id, else legal_inst_id.
         Subject = "subject",
         /// First party of the key being judged.
@@ -106,10 +108,16 @@ words! {
         Date = "biz_date",
         /// ms since 1970-01-01T00:00Z.
         Time = "event_time",
+        /// Minute of the fact's local day (UTC+8), 0..1439.
+        MinuteOfDay = "minute_of_day",
         /// When the fact was accepted, ms.
         IngestTime = "ingest_time",
         /// face_fen of the bill header.
         Face = "face_fen",
+        /// Margin of the acceptance, fen; 0 when there was none.
+        BillMargin = "bill_margin_fen",
+        /// contract_no of the fact or, where it has none, of the registration, as one number that distinguishes contracts.
+        Contract = "contract",
         /// bill_kind of the header.
         Kind = "bill_kind",
         /// medium of the header.
@@ -142,6 +150,8 @@ words! {
         MemberNumber = "member_number",
         /// discounter_inst as the branch of a discount.
         DiscounterBranch = "discounter_branch",
+        /// field_name of a master-data change, as a code.
+        ChangedField = "changed_field",
         /// Lot length in fen (stock scope).
         LotFen = "lot_fen",
         /// Part of the acceptance margin that falls to the lot, fen, half up (stock scope).
@@ -185,6 +195,16 @@ words! {
         Greatest = "max" / (1, 9),
         /// `round(x)`: halves up
         Round = "round" / (1, 1),
+        /// `floor(x)`: the whole number at or below
+        Floor = "floor" / (1, 1),
+        /// `both(a, b)`: one number that distinguishes pairs (63 bits of a hash)
+        Both = "both" / (2, 2),
+        /// `ln(x)`: natural logarithm at 9 decimals
+        Logarithm = "ln" / (1, 1),
+        /// `quarter_start(day)`
+        QuarterStart = "quarter_start" / (1, 1),
+        /// `binomial_tail(k, n, p)`: P(X >= k) of n tries of probability p, at 9 decimals
+        BinomialTail = "binomial_tail" / (3, 3),
         /// `add_months(day, n)`
         AddMonths = "add_months" / (2, 2),
         /// `month(day)`: months since year 0.
@@ -231,6 +251,41 @@ words! {
         DistinctAbove = "distinct_above" / (1, 1),
         /// `sum_between(w, from, to)`: sum of members with from <= member <= to.
         SumBetween = "sum_between" / (2, 2),
+        /// `count_between(w, from, to)`: facts of members with from <= member <= to.
+        CountBetween = "count_between" / (2, 2),
+        /// `sum_since(w, day)`: sum from a day on.
+        SumSince = "sum_since" / (1, 1),
+        /// `sum_grid(w, width, last, least)`: sum of members m with m / width <= last and m mod width >= least.
+        SumGrid = "sum_grid" / (3, 3),
+        /// `first_day(w)`: first day with facts in the window.
+        FirstDay = "first_day" / (0, 0),
+        /// `last_day_before(w)`: last day with facts before the window.
+        LastDayBefore = "last_day_before" / (0, 0),
+        /// `raised(w)`: members with a bucket that comes to more than 0: a balance rose there, even if it fell later.
+        Raised = "raised" / (0, 0),
+        /// `new_members(w)`: members without facts before the window.
+        NewMembers = "new_members" / (0, 0),
+        /// `member_quantile(w, q)`: nearest rank over the members, each as often as it has facts.
+        MemberQuantile = "member_quantile" / (1, 1),
+        /// `near(w, other, n)`: facts of both windows lie at most n buckets apart.
+        Near = "near" / (2, 2),
+        /// `largest_ratio(w, other)`: largest sum of a member over its mean amount in another window.
+        LargestRatio = "largest_ratio" / (1, 1),
+        /// `shared_sum(w, other)`: sum of the members that the other window has too.
+        SharedSum = "shared_sum" / (1, 1),
+        /// `longest_chain(w, other, gap, lo, hi)`: most links that end with a member of the judged bucket of `other`. A link leads
+        /// from a member of `w` to one that comes at most gap buckets later in `other` with an amount of lo..hi times as much.
+        LongestChain = "longest_chain" / (4, 4),
+        /// `average_shift(w, base, n, lambda)`: how far the moving average of the members of `w` leaves the mean of the newest n
+        /// facts of `base`, in standard deviations (at least 1) of such an average.
+        AverageShift = "average_shift" / (3, 3),
+        /// `median_shift(w, recent, n)`: distance between the median member of the newest facts and that of the n before them,
+        /// whole buckets.
+        MedianShift = "median_shift" / (2, 2),
+        /// `entropy(w)`: Shannon entropy of the members by amount, in bits.
+        Entropy = "entropy" / (0, 0),
+        /// `psi(w, base, width)`: population stability index of the counts by member / width.
+        Psi = "psi" / (2, 2),
         /// `first_among(w, all, n)`: a member in the judged bucket of `w` is among the first n members that `all` ever had.
         FirstAmong = "first_among" / (2, 2),
         /// `log_jump(w, n, floor)`: z-score of ln(1 + sum) of the judged bucket against the n buckets before.
@@ -310,6 +365,18 @@ words! {
         PayStateBefore = "pay_state_before" / (1, 4),
         /// `pledged_to_other(p)`: some lot in the range was pledged (TF0304) to another than p before the fact.
         PledgedToOther = "pledged_to_other" / (1, 1),
+        /// `live_lots()`: lots of the bill that have not ended.
+        LiveLots = "live_lots" / (0, 0),
+        /// `live_lots_below(fen)`: those of them that are smaller.
+        LiveLotsBelow = "live_lots_below" / (1, 1),
+        /// `hops()`: END.SGN on the lineage.
+        Hops = "hops" / (0, 0),
+        /// `bought_today_fen()`: what is sold now and its seller bought (IBT.SET) on the same business date, fen.
+        BoughtTodayFen = "bought_today_fen" / (0, 0),
+        /// `waited_ms()`: how long the answered request was open.
+        WaitedMs = "waited_ms" / (0, 0),
+        /// `minutes_since('A')`: whole minutes since the first such fact on the bill.
+        MinutesSince = "minutes_since" / (0, 0),
         /// `effect('ILLEGAL_STATE')`: the fact has this effect.
         Effect = "effect" / (1, 4),
         /// `variants()`: the fact's id came with several contents.
@@ -348,6 +415,49 @@ words! {
         HeadOffice = "head_office" / (1, 1),
         /// `business_day(day, n)`: the n-th business day after a day; before it when n is negative.
         BusinessDay = "business_day" / (2, 2),
+        /// `is_business_day(day)`
+        IsBusinessDay = "is_business_day" / (1, 1),
+        /// `business_days(after, until)`: how many lie in after < day <= until.
+        BusinessDays = "business_days" / (2, 2),
+        /// `credit_line_fen(giver, taker)`: limit of the MST.CRL in force.
+        CreditLineFen = "credit_line_fen" / (2, 2),
+    }
+}
+
+words! {
+    /// Functions of the same judgement on other days: `ago('month', 12, x)`. Arguments: how the days lie apart, how many
+    /// of them, and what is asked there.
+    Series {
+        /// `ago(step, n, x)`: x on the day n steps back.
+        Ago = "ago" / (2, 2),
+        /// `count_of(step, n, condition)`: on how many of the last n days, the judged one included, it holds.
+        CountOf = "count_of" / (2, 2),
+        /// `mean_of(step, n, x)`: mean of x over the n days before the judged one, as far as it has a value there.
+        MeanOf = "mean_of" / (2, 2),
+        /// `std_of(step, n, x)`: population standard deviation over the same days.
+        DeviationOf = "std_of" / (2, 2),
+        /// `cusum(step, n, z, k, h)`: larger of the two cumulative sums max(0, S + z - k) and max(0, S - z - k) over the last n
+        /// days; a day without z adds nothing, and the day after one above h begins at 0 again.
+        Cusum = "cusum" / (4, 4),
+        /// `streak(step, n, counts, holds)`: of the days where `counts` holds, the newest in a row where `holds` does, as far
+        /// as n steps back, the judged one included.
+        Streak = "streak" / (3, 3),
+    }
+}
+
+words! {
+    /// How days of a series lie apart.
+    Step {
+        /// Calendar days.
+        Day = "day",
+        /// Business days.
+        BusinessDay = "business_day",
+        /// Last days of months.
+        Month = "month",
+        /// Last days of quarters.
+        Quarter = "quarter",
+        /// Last days of the same month of other years.
+        Year = "year",
     }
 }
 
@@ -364,6 +474,23 @@ words! {
         Deviation = "mad" / (0, 0),
         /// `peers()`: how many others there are.
         Peers = "peers" / (0, 0),
+    }
+}
+
+impl Window {
+    /// The first argument after the window is the name of another one.
+    pub const fn reads_two(self) -> bool {
+        matches!(
+            self,
+            Window::FirstAmong
+                | Window::SumOutside
+                | Window::Near
+                | Window::LargestRatio
+                | Window::SharedSum
+                | Window::LongestChain
+                | Window::AverageShift
+                | Window::Psi
+        )
     }
 }
 

@@ -65,6 +65,7 @@ impl Node {
             Node::Window(function, window, arguments) => scope.whole_window(*function, *window, arguments),
             Node::History(function, behaviours, arguments) => scope.whole_history(*function, behaviours, arguments),
             Node::Lookup(function, arguments) => scope.whole_lookup(*function, arguments),
+            Node::Series(function, step, arguments) => whole_of(scope.series(*function, *step, arguments)),
             Node::Peer(function, arguments) => {
                 whole_of(values(arguments, scope).and_then(|arguments| scope.peer(*function, &arguments)))
             }
@@ -193,7 +194,16 @@ fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> i128 {
             }
             _ => UNKNOWN,
         },
-        Pure::AddMonths | Pure::Month | Pure::MonthStart | Pure::Edge | Pure::CodeOfKey => UNKNOWN,
+        Pure::Floor => first,
+        Pure::AddMonths
+        | Pure::Both
+        | Pure::Logarithm
+        | Pure::Month
+        | Pure::MonthStart
+        | Pure::QuarterStart
+        | Pure::BinomialTail
+        | Pure::Edge
+        | Pure::CodeOfKey => UNKNOWN,
     }
 }
 
@@ -268,7 +278,11 @@ mod tests {
                 (one(), one(), one()).prop_map(|(condition, yes, no)| Node::Choose(condition, yes, no)),
                 (one(), some()).prop_map(|(inner, list)| Node::In(inner, list)),
                 (proptest::sample::select(Pure::ALL.to_vec()), some()).prop_map(|(function, mut arguments)| {
-                    arguments.truncate(function.arity().1);
+                    let (least, most) = function.arity();
+                    arguments.truncate(most);
+                    while arguments.len() < least {
+                        arguments.push(Node::Constant(Number::whole(1)));
+                    }
                     Node::Pure(function, arguments)
                 }),
             ]

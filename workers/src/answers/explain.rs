@@ -109,14 +109,8 @@ fn places(shard: &Shard, wanted: &Wanted<'_>) -> (Vec<(Key, i64)>, bool) {
         BucketWidth::Millis(ms) => wanted.date.start_ms().div_euclid(ms)..=(wanted.date.end_ms() - 1).div_euclid(ms),
     };
     let store = windows.windows_of(wanted.pattern);
-    let (first, last) = (patterns.judged_from(wanted.pattern, *buckets.start()), *buckets.end());
-    let has = |key: Key| {
-        let mut found = false;
-        for feature in triggers {
-            store.cells(*feature, key, first, last, &mut |_, _, _| found = true);
-        }
-        found
-    };
+    let has =
+        |key: Key| !patterns.judged_buckets(wanted.pattern, key, *buckets.start(), *buckets.end(), store).is_empty();
     let judged_here =
         |key: Key| if patterns.compares(wanted.pattern) { windows.owns(wanted.pattern) } else { has(key) };
     if let Some(key) = wanted.parties {

@@ -5,6 +5,7 @@
 //! when: every round three positives and three near misses of every pattern, the first round always, further ones as
 //! far as they stay a small part of the market.
 
+mod bursts;
 mod concentration;
 mod cycles;
 mod fans;
@@ -13,8 +14,10 @@ mod peers;
 mod prices;
 mod quality;
 mod ratios;
+mod references;
 mod related;
 mod sequence;
+mod shifts;
 mod statistics;
 mod timers;
 mod windows;
@@ -54,8 +57,11 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
         .iter()
         .chain(integrity::CASES)
         .chain(windows::CASES)
+        .chain(bursts::CASES)
         .chain(ratios::CASES)
+        .chain(references::CASES)
         .chain(statistics::CASES)
+        .chain(shifts::CASES)
         .chain(cycles::CASES)
         .chain(fans::CASES)
         .chain(concentration::CASES)

@@ -3,6 +3,7 @@
 //! [`holds`] also turns each positive case over (arrival in reverse gives the same alerts) and asks for its evidence, which
 //! alone must give the alert again. `properties` revokes facts at random.
 
+mod bursts;
 mod chains;
 mod concentration;
 mod cycles;
@@ -16,6 +17,8 @@ mod prices;
 mod properties;
 mod quality;
 mod ratios;
+mod references;
+mod shifts;
 mod statistics;
 mod timers;
 mod windowed;
