@@ -16,6 +16,8 @@
 //! cost every fact that it reads, all day, for figures that are read once a period.
 
 pub mod alerts;
+mod checks;
+mod compile;
 pub mod definition;
 pub mod evaluate;
 pub mod exact;
@@ -24,7 +26,9 @@ pub mod figure;
 pub mod period;
 pub mod plain;
 pub mod print;
+mod reading;
 pub mod tally;
+mod text;
 
 pub use definition::{Book, DefinitionError};
 pub use evaluate::{Figures, Report, Status, evaluate, last_day, questions};
