@@ -79,7 +79,10 @@ fn block_sheet(report: &Report, number: usize, block: &ReportBlock) -> Sheet {
         }
         at = end;
     }
-    sheet.heights.push((top, 28.0));
+    // Two lines a row: titles of parties are long.
+    for row in top..=bottom {
+        sheet.heights.push((row, 28.0));
+    }
     sheet.widths = vec![12.0; block.columns.len() + 1];
     sheet.widths[0] = 18.0;
     for (number, row) in block.rows.iter().enumerate() {
