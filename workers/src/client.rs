@@ -78,7 +78,7 @@ pub async fn run(config: WorkerConfig, pulses: PulseWriter) -> anyhow::Result<St
         threads: config.threads,
         catalogue_fingerprint: config.catalogue.fingerprint(),
         build: BUILD.to_owned(),
-        checkpoint_epochs: usable_checkpoints(&config, &rules)?,
+        checkpoint_epochs: usable_checkpoints(&config)?,
     };
     send(&say, Say::Register(register)).await?;
     let mut stream = connect(&config.coordinator, sayings).await?;
@@ -130,12 +130,11 @@ fn show(pulses: &PulseWriter, saying: &Say) {
 }
 
 /// Epochs of checkpoints that this build can read.
-fn usable_checkpoints(config: &WorkerConfig, rules: &Rules) -> anyhow::Result<Vec<u64>> {
+fn usable_checkpoints(config: &WorkerConfig) -> anyhow::Result<Vec<u64>> {
     let mut epochs = checkpoint::epochs(&config.data).context("checkpoints")?;
     epochs.retain(|epoch| {
         let is_ours = |manifest: checkpoint::Manifest| {
             manifest.catalogue_fingerprint == config.catalogue.fingerprint()
-                && manifest.rules_fingerprint == rules.fingerprint()
                 && (manifest.process, manifest.threads) == (config.process, config.threads)
         };
         checkpoint::manifest(&config.data, *epoch).is_ok_and(is_ours)
@@ -205,6 +204,10 @@ async fn begin(
     ensure!(start.threads == config.threads, "Start says {} threads, here are {}", start.threads, config.threads);
     let config = config.clone();
     tokio::task::spawn_blocking(move || {
+        let rules = match &start.parameters[..] {
+            [] => rules,
+            changes => Arc::new(rules.under(changes).context("parameters of patterns")?),
+        };
         let store = Store::open(&config.data, start.restore_epoch).context("data directory")?;
         let hello = Hello {
             cluster_id: start.cluster_id,
@@ -258,6 +261,7 @@ fn obey(process: &Process, config: &WorkerConfig, told: Told) -> anyhow::Result<
         Told::Epoch(epoch) => {
             let first = config.process * config.threads;
             let orders: Arc<[v1::Order]> = epoch.orders.into();
+            let parameters = epoch.parameters.map(Arc::new);
             let mut inputs: Vec<EpochInput> = (0..config.threads)
                 .map(|_| EpochInput {
                     epoch: epoch.epoch,
@@ -266,6 +270,7 @@ fn obey(process: &Process, config: &WorkerConfig, told: Told) -> anyhow::Result<
                     variants: Bytes::new(),
                     reference: epoch.reference.clone(),
                     orders: orders.clone(),
+                    parameters: parameters.clone(),
                 })
                 .collect();
             for shard in epoch.shards {

@@ -21,6 +21,8 @@ pub struct EpochInput {
     pub reference: Bytes,
     /// What holds from this epoch on, the same for every worker.
     pub orders: Arc<[v1::Order]>,
+    /// A change of parameters, which takes effect with this epoch.
+    pub parameters: Option<Arc<v1::ParameterChange>>,
 }
 
 /// What a worker thread is told, in order.

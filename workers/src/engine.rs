@@ -118,7 +118,7 @@ impl Feeder {
 }
 
 impl Plan {
-    /// The manifest of checkpoints of this process, but for epoch and clock.
+    /// The manifest of checkpoints of this process, but for epoch, clock and version of the parameters.
     fn manifest(&self) -> Manifest {
         Manifest {
             state_version: STATE_VERSION,
@@ -126,7 +126,7 @@ impl Plan {
             clock: None,
             generation: self.generation,
             catalogue_fingerprint: self.common.catalogue.fingerprint(),
-            rules_fingerprint: self.common.rules.fingerprint(),
+            parameters_version: 0,
             key_group_owners: self.common.owners.to_vec(),
             process: self.process as u32,
             threads: self.threads as u32,
@@ -323,6 +323,10 @@ impl Loop<'_> {
                 shard.epoch.get()
             ));
         }
+        let changed = match &epoch.parameters {
+            Some(change) => shard.change_rules(change)?,
+            None => false,
+        };
         input.advance_to(number);
         input.send(epoch);
         input.advance_to(number + 1);
@@ -331,11 +335,14 @@ impl Loop<'_> {
             worker.step_or_park(Some(PARK_MAX));
         }
         shard.epoch.set(number);
+        if changed {
+            shard.end_rule_change();
+        }
         shard.failure().map_or(Ok(()), Err)
     }
 
     fn report_epoch(&self, shard: &Shard, with_counters: bool) {
-        let alerts = shard.alerts.borrow_mut().close_epoch(shard.patterns());
+        let alerts = shard.alerts.borrow_mut().close_epoch(&shard.rules().patterns);
         let watched = answers::watched(shard);
         let crosses = shard.cross_progress(with_counters);
         let counters = if with_counters {

@@ -56,6 +56,8 @@ struct Bounds {
     question_facts_max: usize,
     save_pace: SavePace,
     fill_pace: FillPace,
+    /// Changes of parameters up to the restored epoch.
+    parameters: Vec<v1::ParameterChange>,
 }
 
 impl Default for Bounds {
@@ -65,6 +67,7 @@ impl Default for Bounds {
             question_facts_max: QUESTION_FACTS_MAX,
             save_pace: SavePace::default(),
             fill_pace: FillPace::default(),
+            parameters: Vec::new(),
         }
     }
 }
@@ -147,18 +150,29 @@ impl EngineHarness {
         Self::start_within(catalogue, threads, dir, restore_epoch, Bounds { question_facts_max, ..Bounds::default() })
     }
 
+    /// Begins from a checkpoint that was taken under changed parameters: `parameters` are the changes up to it.
+    pub fn start_under(
+        catalogue: &Arc<Catalogue>,
+        threads: usize,
+        dir: &Path,
+        restore_epoch: u64,
+        parameters: Vec<v1::ParameterChange>,
+    ) -> anyhow::Result<Self> {
+        Self::start_within(catalogue, threads, Some(dir), restore_epoch, Bounds { parameters, ..Bounds::default() })
+    }
+
     fn start_within(
         catalogue: &Arc<Catalogue>,
         threads: usize,
         dir: Option<&Path>,
         restore_epoch: u64,
-        Bounds { awake_bills_min, question_facts_max, save_pace, fill_pace }: Bounds,
+        Bounds { awake_bills_min, question_facts_max, save_pace, fill_pace, parameters }: Bounds,
     ) -> anyhow::Result<Self> {
         let owners = even_owners(threads);
         let store = dir.map(|dir| Store::open(dir, restore_epoch)).transpose()?.map(Arc::new);
         let common = Common {
             catalogue: catalogue.clone(),
-            rules: Arc::new(Rules::new(catalogue)?),
+            rules: Arc::new(Rules::new(catalogue)?.under(&parameters)?),
             owners: owners.clone(),
             store,
             awake_bills_min,
@@ -217,6 +231,18 @@ impl EngineHarness {
     /// Sends an order with the next epoch that is fed.
     pub fn order(&mut self, kind: v1::order::Kind) {
         self.orders.push(v1::Order { kind: Some(kind) });
+    }
+
+    /// Feeds a change of parameters as the next epoch, which holds nothing else, and waits until all views show it.
+    pub fn change_parameters(
+        &mut self,
+        change: &v1::ParameterChange,
+        clock: Option<i64>,
+    ) -> anyhow::Result<EpochResult> {
+        let mut routed = self.route(self.epoch + 1, &[], clock);
+        let change = Some(Arc::new(change.clone()));
+        routed.inputs.iter_mut().for_each(|input| input.parameters = change.clone());
+        self.feed_routed(routed)
     }
 
     /// All facts under the event ids of these that came for several homes.
@@ -452,6 +478,7 @@ pub fn route(epoch: u64, facts: &[Fact], clock: Option<i64>, owners: &Owners, wo
         variants: Bytes::new(),
         reference: reference.clone(),
         orders: Arc::default(),
+        parameters: None,
     };
     RoutedEpoch { inputs: records.into_iter().map(input).collect() }
 }

@@ -21,6 +21,7 @@ pub mod mesh;
 pub mod ownership;
 pub mod parcel;
 mod restoring;
+pub mod rule_change;
 pub mod saving;
 pub mod shard;
 pub mod store;

@@ -43,9 +43,12 @@ impl Shard {
                 what: format!("checkpoint {epoch} was taken under another assignment of key groups"),
             });
         }
-        if manifest.rules_fingerprint != self.common.rules.fingerprint() {
+        let (taken, told) = (manifest.parameters_version, self.common.rules.parameters.version);
+        if taken != told {
             return Err(StoreError::Damaged {
-                what: format!("checkpoint {epoch} was taken under other pattern rules"),
+                what: format!(
+                    "checkpoint {epoch} was taken under version {taken} of the parameters, the log says {told}"
+                ),
             });
         }
         let mut lives = self.lives.borrow_mut();
@@ -73,7 +76,7 @@ impl Shard {
             self.restore_group(store, group)?;
         }
         lives.resume(manifest.clock, effects);
-        self.windows.borrow_mut().resume(self.patterns(), manifest.clock);
+        self.windows.borrow_mut().resume(&self.rules().patterns, manifest.clock);
         self.epoch.set(epoch);
         Ok(())
     }

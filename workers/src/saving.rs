@@ -176,7 +176,7 @@ impl Saver {
         self.send(0)?;
         self.view = VIEWS.len();
         let clock = shard.lives.borrow().clock();
-        self.outlet.mark(epoch, clock)?;
+        self.outlet.mark(epoch, clock, shard.rules().parameters.version)?;
         shard.spent_saving(started);
         tracing::info!(epoch, thread = shard.seat.thread, held_up = ?started.elapsed(), "state sent to the writer");
         Ok(())
@@ -269,7 +269,8 @@ impl Shard {
     }
 
     fn save_collective(&self, to: &mut Bundle) -> bool {
-        let patterns = self.patterns();
+        let rules = self.rules();
+        let patterns = &rules.patterns;
         let mut windows = self.windows.borrow_mut();
         let (collective, own_rules) = windows.collective_and_own_rules();
         let rows = to.of(Table::Windows);
@@ -287,7 +288,8 @@ impl Shard {
     }
 
     fn save_judgements(&self, to: &mut Bundle) -> bool {
-        let patterns = self.patterns();
+        let rules = self.rules();
+        let patterns = &rules.patterns;
         let mut windows = self.windows.borrow_mut();
         let rows = to.of(Table::Judgements);
         (0..AT_ONCE).all(|_| {
@@ -324,11 +326,12 @@ impl Shard {
     }
 
     fn save_alerts(&self, to: &mut Bundle) -> bool {
+        let rules = self.rules();
         let mut alerts = self.alerts.borrow_mut();
         let rows = to.of(Table::Alerts);
         (0..AT_ONCE).all(|_| {
             let Some((name, count)) = alerts.take_unsaved() else { return false };
-            let id = AlertId::of(self.patterns().id(name.0), &name.1, name.2);
+            let id = AlertId::of(rules.patterns.id(name.0), &name.1, name.2);
             let group = alert_group(id, &name.1);
             let key = |to: &mut Vec<u8>| append_key(to, group, &id.0.to_be_bytes());
             if count == HitCount::default() {

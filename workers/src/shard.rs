@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use billwatch_market::{aggregate::cross::CrossId, catalogue::Catalogue, indicator::Memo, pattern::Patterns};
+use billwatch_market::{aggregate::cross::CrossId, catalogue::Catalogue, indicator::Memo};
 use billwatch_proto::v1;
 
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
     },
     ownership::{Owners, group_of_rule},
     parcel::Parcel,
+    rule_change::RuleChange,
     saving::SavePace,
     store::{Store, writer::Outlet},
 };
@@ -53,7 +54,7 @@ impl Seat {
 pub struct Common {
     /// The catalogue.
     pub catalogue: Arc<Catalogue>,
-    /// What is compiled from it.
+    /// What is compiled from it, under the parameters with which the generation begins.
     pub rules: Arc<Rules>,
     /// Owner of each key group.
     pub owners: Owners,
@@ -89,6 +90,10 @@ pub struct Shard {
     pub indicators: RefCell<Memo>,
     /// Subscriptions to cells.
     pub watches: RefCell<Watches>,
+    /// The rules in force.
+    rules: RefCell<Arc<Rules>>,
+    /// The change of rules that the open epoch brings.
+    rule_change: RefCell<Option<Rc<RuleChange>>>,
     /// Counters.
     pub counts: Counts,
     /// Last complete epoch.
@@ -113,6 +118,8 @@ impl Shard {
             alerts: RefCell::new(Alerts::default()),
             indicators: RefCell::default(),
             watches: RefCell::default(),
+            rules: RefCell::new(common.rules.clone()),
+            rule_change: RefCell::default(),
             counts: Counts::default(),
             epoch: Cell::new(0),
             failure: RefCell::new(None),
@@ -127,9 +134,44 @@ impl Shard {
         shard
     }
 
-    /// The compiled patterns.
-    pub fn patterns(&self) -> &Patterns {
-        &self.common.rules.patterns
+    /// The rules in force.
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.borrow().clone()
+    }
+
+    /// The change of rules that the open epoch brings.
+    pub fn rule_change(&self) -> Option<Rc<RuleChange>> {
+        self.rule_change.borrow().clone()
+    }
+
+    /// A change of parameters takes effect with the next epoch: called before its operators see it, when nothing of an
+    /// earlier epoch is under way on this thread. False when this change is in force already.
+    ///
+    /// # Errors
+    /// The rules do not compile under the parameters, which the coordinator has tested: it is of another build.
+    pub fn change_rules(&self, change: &v1::ParameterChange) -> Result<bool, String> {
+        let before = self.rules();
+        if change.version <= before.parameters.version {
+            return Ok(false);
+        }
+        let now = before.after(change).map_err(|error| {
+            format!("parameters version {}: {error:#}; run the same build and catalogue everywhere", change.version)
+        })?;
+        self.lives.borrow_mut().change_rules(&now);
+        *self.rules.borrow_mut() = now.clone();
+        // Indicators read features, which may be fed differently.
+        *self.indicators.borrow_mut() = Memo::default();
+        *self.rule_change.borrow_mut() = Some(Rc::new(RuleChange::new(before, now)));
+        Ok(true)
+    }
+
+    /// The epoch of a change is complete.
+    pub fn end_rule_change(&self) {
+        if let Some(change) = self.rule_change.take() {
+            let (version, held_up) = (change.now.parameters.version, change.since.elapsed());
+            let lives = change.lives_read.get();
+            tracing::info!(version, ?held_up, lives, thread = self.seat.thread, "a change of parameters took effect");
+        }
     }
 
     /// How far crosses are that are being filled or have just been; or all.
@@ -151,8 +193,8 @@ impl Shard {
 
     /// The worker that owns the alert of a hit.
     pub fn alert_owner(&self, row: &AlertRow) -> usize {
-        let id =
-            billwatch_market::pattern::AlertId::of(self.patterns().id(row.hit.pattern), &row.hit.key, row.hit.date);
+        let rules = self.rules.borrow();
+        let id = billwatch_market::pattern::AlertId::of(rules.patterns.id(row.hit.pattern), &row.hit.key, row.hit.date);
         self.owner(alert_group(id, &row.hit.key))
     }
 
@@ -173,7 +215,8 @@ impl Shard {
 
     /// Applies the deltas of an epoch to the windows and judges what they made due.
     pub fn apply_windows(&self, parcels: Vec<Parcel<WindowRow>>, mut emit: impl FnMut(usize, AlertRow)) {
-        let patterns = self.patterns();
+        let rules = self.rules();
+        let patterns = &rules.patterns;
         let mut windows = self.windows.borrow_mut();
         let mut lives = self.lives.borrow_mut();
         let started = Instant::now();
@@ -185,8 +228,11 @@ impl Shard {
         for (party, from) in lives.take_reference_changes() {
             windows.reference_changed(patterns, party, from);
         }
+        if let Some(change) = self.rule_change() {
+            windows.rules_changed(patterns, &change.changed);
+        }
         let before = (windows.judged_total, windows.skipped_total);
-        let registry = self.common.rules.registry(lives.reference());
+        let registry = rules.registry(lives.reference());
         windows.judge(patterns, &registry, lives.clock(), |row| {
             add(&self.counts.hit_rows_total, 1);
             add(&self.counts.hits_withdrawn_total, u64::from(row.weight < 0));

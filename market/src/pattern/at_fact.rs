@@ -6,6 +6,7 @@ use super::{
     AlertKey, Answer, BillTimers, Hit, Output, PatternIndex, Patterns, Registry, Sight, Started,
     bill_scope::BillScope,
     expression::Node,
+    number::Number,
     rules::{BillKey, BillRule, Only, Rule, Scope, TimerRule, TimerSide},
     timer::Waiting,
     vocabulary::text_number,
@@ -26,12 +27,7 @@ impl Patterns {
         for place in &self.bill_rules[behaviour] {
             let index = PatternIndex(*place);
             if let Scope::Bill(bill) = &self.rule(index).scope
-                && (counts || bill.any_effect)
-                && match &bill.only {
-                    Only::Any => true,
-                    Only::Effects(effects) => effects.contains(&effect),
-                    Only::Variants => sight.has_variants(),
-                }
+                && is_read(bill, counts, effect, sight)
             {
                 self.judge_fact(index, bill, sight, registry, weight, out);
             }
@@ -40,6 +36,23 @@ impl Patterns {
             return;
         }
         self.emits.observe(&self.compiled.features, sight, registry, i64::from(weight), &mut out.deltas);
+    }
+
+    /// Judges one rule of bill scope on a fact of one of its behaviours.
+    pub(super) fn observe_bill_rule(
+        &self,
+        index: PatternIndex,
+        sight: &impl Sight,
+        registry: &impl Registry,
+        weight: i32,
+        out: &mut Output,
+    ) {
+        let effect = sight.outcome().effect;
+        if let Scope::Bill(bill) = &self.rule(index).scope
+            && is_read(bill, effect.counts(), text_number(effect.name()), sight)
+        {
+            self.judge_fact(index, bill, sight, registry, weight, out);
+        }
     }
 
     fn judge_fact(
@@ -129,6 +142,17 @@ impl Patterns {
             }
         }
     }
+}
+
+/// Whether a rule looks at a fact of one of its behaviours at all.
+#[inline]
+fn is_read(bill: &BillRule, counts: bool, effect: Number, sight: &impl Sight) -> bool {
+    (counts || bill.any_effect)
+        && match &bill.only {
+            Only::Any => true,
+            Only::Effects(effects) => effects.contains(&effect),
+            Only::Variants => sight.has_variants(),
+        }
 }
 
 fn applies<S: Sight, R: Registry>(side: &TimerSide, scope: &BillScope<'_, S, R>) -> bool {

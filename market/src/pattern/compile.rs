@@ -11,12 +11,12 @@ use super::{
     expression::Node,
     fold::fold,
     number::Number,
-    parameters::{OnlyParameters, Parameters, parse_default},
+    parameters::{OnlyParameters, Parameter, Parameters, check_value, parse_default},
     parser::{Names, ParseError, parse},
     rule_text::{FeatureText, FileText, RuleText, ScopeText, SideText},
     rules::{
-        BillKey, BillRule, Compiled, Emit, Feature, Judged, KeyForm, KeyedRule, MAX_TIMERS, MAX_WINDOWS, Only,
-        PeerRule, Rule, Scope, TimerRule, TimerSide, WindowSpec,
+        BillKey, BillRule, Compiled, Emit, Feature, Judged, KeyForm, KeyedRule, MAX_BUCKETS, MAX_TIMERS, MAX_WINDOWS,
+        Only, PeerRule, Rule, Scope, TimerRule, TimerSide, WindowSpec,
     },
     vocabulary::{Role, Variable, Window},
     windows::{BucketWidth, FeatureIndex},
@@ -159,25 +159,29 @@ fn shared_parameters(
     let mut shared = Shared { names: Vec::new(), values: Vec::new() };
     for text in rules {
         let Some(row) = rows.get(&text.id) else { continue };
-        for (name, value) in parameters_of(text, row, overrides)? {
-            shared.names.push(format!("{}.{name}", text.id));
-            shared.values.push(value);
+        for parameter in parameters_of(text, row, overrides)? {
+            shared.names.push(format!("{}.{}", text.id, parameter.name));
+            shared.values.push(parameter.value);
         }
     }
     Ok(shared)
 }
 
 /// Parameters of a rule with their values in force.
-fn parameters_of(text: &RuleText, row: &Row, overrides: &Parameters) -> Result<Vec<(String, Number)>, RuleError> {
+fn parameters_of(text: &RuleText, row: &Row, overrides: &Parameters) -> Result<Vec<Parameter>, RuleError> {
     let mut parameters = parse_default(&row.defaults);
     for (name, extra) in &text.parameters {
-        let value = Number::parse(&extra.value.to_string());
-        let value = value.ok_or_else(|| entry_error(&text.id, "parameters", format!("`{name}` is no plain number")))?;
-        parameters.push((name.clone(), value));
+        let default = extra.value.to_string();
+        if Number::parse(&default).is_none() {
+            return Err(entry_error(&text.id, "parameters", format!("`{name}` is no plain number")));
+        }
+        parameters.extend(Parameter::new(name, &default));
     }
-    for (name, value) in &mut parameters {
-        if let Some(changed) = overrides.get(&text.id, name) {
-            *value = changed;
+    for parameter in &mut parameters {
+        if let Some((changed, value)) = overrides.get(&text.id, &parameter.name) {
+            check_value(&parameter.default, changed)
+                .map_err(|error| entry_error(&text.id, "parameters", format!("`{}`: {error}", parameter.name)))?;
+            (parameter.text, parameter.value) = (changed.to_owned(), value);
         }
     }
     Ok(parameters)
@@ -199,11 +203,12 @@ fn compile_features(
     shared: &Shared,
 ) -> Result<(Vec<Feature>, HashMap<String, usize>), RuleError> {
     let names = Names { parameters: &shared.names, windows: &[] };
+    // Equal features share a number. They are compared before parameters have values, so that no value changes a number.
     let mut features: Vec<Feature> = Vec::new();
     let mut by_name = HashMap::new();
     for (name, text) in texts {
         let node = |column, text: &Option<String>| match text {
-            Some(text) => expression(name, column, text, names).map(|node| Some(fold(node, &shared.values))),
+            Some(text) => expression(name, column, text, names).map(Some),
             None => Ok(None),
         };
         let mut emits = Vec::new();
@@ -211,8 +216,7 @@ fn compile_features(
             if emit.key.is_empty() || emit.key.len() > 2 {
                 return Err(entry_error(name, "key", "expected one or two expressions"));
             }
-            let part = |part: &String| expression(name, "key", part, names).map(|node| fold(node, &shared.values));
-            let key = emit.key.iter().map(part);
+            let key = emit.key.iter().map(|part| expression(name, "key", part, names));
             emits.push(Emit {
                 on: behaviours(name, "on", emit.on.as_deref().unwrap_or_default())?,
                 condition: node("if", &emit.condition)?,
@@ -234,6 +238,14 @@ fn compile_features(
             features.len() - 1
         });
         by_name.insert(name.clone(), place);
+    }
+    for emit in features.iter_mut().flat_map(|feature| &mut feature.emits) {
+        let under = |node: Node| fold(node, &shared.values);
+        emit.condition = emit.condition.take().map(under);
+        emit.key = std::mem::take(&mut emit.key).into_iter().map(under).collect();
+        emit.member = emit.member.take().map(under);
+        emit.amount = emit.amount.take().map(under);
+        emit.from = emit.from.take().map(under);
     }
     Ok((features, by_name))
 }
@@ -264,7 +276,9 @@ fn compile_rule(
     if let Some(name) = overrides.unknown(&text.id, &parameters) {
         return Err(entry_error(&text.id, "parameters", format!("the pattern has no parameter `{name}`")));
     }
-    let (parameter_names, parameters): (Vec<String>, Vec<Number>) = parameters.into_iter().unzip();
+    let parameter_rows = parameters.iter().map(Parameter::row).collect();
+    let (parameter_names, parameters): (Vec<String>, Vec<Number>) =
+        parameters.into_iter().map(|parameter| (parameter.name, parameter.value)).unzip();
     let window_names: Vec<String> = text.windows.iter().map(|window| window.name.clone()).collect();
     // Own names come first, so that they win.
     let all_names: Vec<String> = parameter_names.iter().chain(&shared.names).cloned().collect();
@@ -310,7 +324,7 @@ fn compile_rule(
         return Err(entry_error(&text.id, "when", "is missing"));
     }
     let (id, family) = (text.id.clone(), row.family.clone());
-    Ok(Rule { id, family, level: row.level, parameter_names, parameters, when, warn, scope })
+    Ok(Rule { id, family, level: row.level, parameter_rows, parameters, when, warn, scope })
 }
 
 fn side(
@@ -369,13 +383,14 @@ fn keyed_rule(
     };
     let mut windows = Vec::new();
     for window in &text.windows {
-        windows.push(WindowSpec {
-            feature: FeatureIndex(feature("windows", &window.feature)? as u16),
-            length: constant("windows", &window.length)?,
-            before: constant("windows", &window.before)?.unwrap_or(0),
-            from: edge(&window.from)?,
-            to: edge(&window.to)?,
-        });
+        let length = constant("windows", &window.length)?;
+        let before = constant("windows", &window.before)?.unwrap_or(0);
+        if !(1..=MAX_BUCKETS).contains(&length.unwrap_or(1)) || !(0..=MAX_BUCKETS).contains(&before) {
+            let what = format!("window `{}`: use 1 to {MAX_BUCKETS} buckets, and 0 or more before it", window.name);
+            return Err(entry_error(&text.id, "windows", what));
+        }
+        let feature = FeatureIndex(feature("windows", &window.feature)? as u16);
+        windows.push(WindowSpec { feature, length, before, from: edge(&window.from)?, to: edge(&window.to)? });
     }
     if windows.len() > MAX_WINDOWS {
         return Err(entry_error(&text.id, "windows", format!("a rule has at most {MAX_WINDOWS} windows")));
@@ -538,7 +553,7 @@ mod tests {
         parameters.set("P048", "limit", "0.2").unwrap();
         let compiled = compile(PATTERNS_CSV, &RULE_FILES, &parameters).unwrap();
         let rule = &compiled.rules[usize::from(index_of(&compiled.rules, "P048").unwrap().0)];
-        let place = rule.parameter_names.iter().position(|name| name == "limit").unwrap();
+        let place = rule.parameter_rows.iter().position(|row| row.name == "limit").unwrap();
         assert_eq!(rule.parameters[place], Number::ratio(1, 5).unwrap());
         parameters.set("P048", "limt", "0.2").unwrap();
         assert!(compile(PATTERNS_CSV, &RULE_FILES, &parameters).is_err());

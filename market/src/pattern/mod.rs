@@ -39,6 +39,7 @@ mod adapter;
 pub mod alert;
 mod at_fact;
 pub(crate) mod bill_scope;
+mod changed;
 mod compile;
 pub mod evidence;
 #[cfg(test)]
@@ -67,10 +68,11 @@ mod windows;
 pub use self::{
     adapter::{MarketRegistry, Seen},
     alert::{AlertId, AlertKey, AlertSet, Hit, HitCount, Key, LEVELS, Level, PatternIndex},
+    changed::RuleKind,
     compile::RuleError,
     judge::Judgement,
     number::Number,
-    parameters::Parameters,
+    parameters::{DEFAULT_WORD, ParameterError, ParameterKind, ParameterRow, Parameters},
     rules::{Judged, KeyForm},
     schedule::Reader,
     sight::{Moment, Registry, Sight, overlap},
@@ -235,8 +237,7 @@ impl Patterns {
 
     /// Parameters of a rule with their values in force, as text.
     pub fn parameters(&self, pattern: PatternIndex) -> impl Iterator<Item = (&str, String)> {
-        let rule = self.rule(pattern);
-        rule.parameter_names.iter().map(String::as_str).zip(rule.parameters.iter().map(|value| value.to_string()))
+        self.parameter_rows(pattern).iter().map(|row| (row.name.as_str(), row.value.clone()))
     }
 
     fn rule(&self, pattern: PatternIndex) -> &Rule {

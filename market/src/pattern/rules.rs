@@ -10,6 +10,7 @@ use super::{
     alert::{Level, PatternIndex},
     expression::Node,
     number::Number,
+    parameters::ParameterRow,
     vocabulary::{History, Role, Step, Window},
     windows::{BucketWidth, FeatureIndex},
 };
@@ -223,8 +224,8 @@ pub struct Rule {
     pub family: String,
     /// Severity.
     pub level: Level,
-    /// Names of its parameters, in order.
-    pub parameter_names: Vec<String>,
+    /// Its parameters as people see them, in order.
+    pub parameter_rows: Vec<ParameterRow>,
     /// Their values.
     pub parameters: Vec<Number>,
     /// The condition.
@@ -349,6 +350,9 @@ impl KeyedRule {
 
 /// Most timers: a bill keeps one bit of an answer for each.
 pub const MAX_TIMERS: usize = 32;
+
+/// Longest window, in buckets: above any span of days that a rule could mean, far below where numbers of buckets overflow.
+pub const MAX_BUCKETS: i64 = 1_000_000;
 
 /// Most windows of one rule.
 pub const MAX_WINDOWS: usize = 6;

@@ -15,14 +15,15 @@ pub fn stated(
     known: &[CellRange],
     places: &[(Key, i64)],
 ) -> Vec<v1::BaselineValue> {
-    let patterns = shard.patterns();
+    let rules = shard.rules();
+    let patterns = &rules.patterns;
     if !patterns.is_group(pattern) {
         return Vec::new();
     }
     let windows = shard.windows.borrow();
     let store = windows.windows_of(pattern);
     let lives = shard.lives.borrow();
-    let registry = shard.common.rules.registry(lives.reference());
+    let registry = rules.registry(lives.reference());
     let mut lines = Vec::new();
     for place in places {
         let need = patterns.evidence_need(pattern, *place, store, &registry);
@@ -47,7 +48,8 @@ pub fn stated(
 /// Takes stated cells as if the facts behind them had come; nothing is judged by it. Each worker keeps those that a rule of
 /// its own compares with.
 pub fn take(shard: &Shard, lines: &[v1::BaselineValue]) -> anyhow::Result<()> {
-    let patterns = shard.patterns();
+    let rules = shard.rules();
+    let patterns = &rules.patterns;
     let mut windows = shard.windows.borrow_mut();
     for line in lines {
         let bad =

@@ -52,6 +52,7 @@ fn hash(shard: &Shard, view: &str) -> anyhow::Result<(ViewHash, u64)> {
         sum += hash;
         rows += 1;
     };
+    let rules = shard.rules();
     match view {
         "bills" => {
             let lives = shard.lives.borrow();
@@ -68,7 +69,7 @@ fn hash(shard: &Shard, view: &str) -> anyhow::Result<(ViewHash, u64)> {
         }),
         "indicators" => indicators::rows(shard, |row| count(ViewHash::of_row(row.as_bytes()))),
         _ => shard.alerts.borrow().set().iter().for_each(|(pattern, key, date, hits)| {
-            count(ViewHash::of_row(alert_row(shard.patterns().id(pattern), key, date, hits).as_bytes()));
+            count(ViewHash::of_row(alert_row(rules.patterns.id(pattern), key, date, hits).as_bytes()));
         }),
     }
     Ok((sum, rows))
@@ -84,6 +85,7 @@ fn each_cross_cell(shard: &Shard, show: &mut dyn FnMut(&Cross, &CrossKey, &[i128
 }
 
 fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Result<()> {
+    let rules = shard.rules();
     match view {
         "bills" => {
             let lives = shard.lives.borrow();
@@ -97,14 +99,14 @@ fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Resu
                 let waiting = effective.waiting.iter().map(|event| (*event, Fate::Waiting));
                 let void = effective.void.iter().map(|event| (*event, Fate::Revoked));
                 waiting.chain(void).for_each(|(event, fate)| take(effect_row(event, fate)));
-                let folded = shard.common.rules.fold_effects(home.bill(), &effective.facts);
+                let folded = rules.fold_effects(home.bill(), &effective.facts);
                 folded.into_iter().for_each(|(event, effect)| take(effect_row(event, Fate::Folded(effect))));
                 ControlFlow::Continue(())
             })?;
             budget.check("the rows of all effects", "compare their hash, and ask for single bills")?;
         }
         "cells" => {
-            let aggregates = &shard.common.rules.aggregates;
+            let aggregates = &rules.aggregates;
             shard.cells.borrow().table().iter().for_each(|(key, sums)| take(cell_row(aggregates, &key, sums)));
         }
         "crosses" => {
@@ -116,7 +118,7 @@ fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Resu
         }),
         "indicators" => indicators::rows(shard, take),
         _ => shard.alerts.borrow().set().iter().for_each(|(pattern, key, date, hits)| {
-            take(alert_row(shard.patterns().id(pattern), key, date, hits));
+            take(alert_row(rules.patterns.id(pattern), key, date, hits));
         }),
     }
     Ok(())

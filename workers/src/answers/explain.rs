@@ -49,7 +49,8 @@ struct Wanted<'a> {
 /// The evidence that this worker has.
 pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<v1::ExplainAlertResponse> {
     let alert = question.alert.as_ref().ok_or_else(|| invalid("alert: name the alert".into()))?;
-    let patterns = shard.patterns();
+    let rules = shard.rules();
+    let patterns = &rules.patterns;
     let pattern =
         patterns.find(&alert.pattern).ok_or_else(|| invalid(format!("pattern: {} is not live", alert.pattern)))?;
     let mut wanted = Wanted {
@@ -100,7 +101,8 @@ pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<
 /// single message, which only the owner of the window finds: the question is then asked again with what it found. True when
 /// this worker judges it.
 fn places(shard: &Shard, wanted: &Wanted<'_>) -> (Vec<(Key, i64)>, bool) {
-    let patterns = shard.patterns();
+    let rules = shard.rules();
+    let patterns = &rules.patterns;
     let windows = shard.windows.borrow();
     let triggers = patterns.triggers(wanted.pattern);
     let Some(width) = triggers.first().map(|feature| patterns.width(*feature)) else { return (Vec::new(), false) };
@@ -157,9 +159,10 @@ fn places(shard: &Shard, wanted: &Wanted<'_>) -> (Vec<(Key, i64)>, bool) {
 }
 
 fn add_cells(shard: &Shard, wanted: &mut Wanted<'_>, places: &[(Key, i64)]) {
-    let patterns = shard.patterns();
+    let rules = shard.rules();
+    let patterns = &rules.patterns;
     let lives = shard.lives.borrow();
-    let registry = shard.common.rules.registry(lives.reference());
+    let registry = rules.registry(lives.reference());
     let nothing = PlainWindows::default();
     for place in places {
         // Without windows a need names the ranges of the key itself.
@@ -190,7 +193,7 @@ fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
         if !wanted.any_key && !is_group(key.0) && !is_group(key.1) && wanted.edges_into.is_none() {
             candidates = Some(lives.readers_of(key.0).collect());
         }
-    } else if shard.patterns().subject(wanted.pattern) == Subject::Bill {
+    } else if shard.rules().patterns.subject(wanted.pattern) == Subject::Bill {
         let bill = BillId::parse(wanted.key).and_then(|bill| lives.find_bill(bill));
         candidates = Some(bill.into_iter().collect());
     }
@@ -219,7 +222,7 @@ fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
 }
 
 fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, home: Home, records: &[Fact]) -> bool {
-    let rules = &shard.common.rules;
+    let rules = shard.rules();
     let patterns: &Patterns = &rules.patterns;
     let lives = shard.lives.borrow();
     let registry = rules.registry(lives.reference());

@@ -48,7 +48,8 @@ pub fn features(shard: &Shard, request: &v1::QueryFeaturesRequest) -> anyhow::Re
 }
 
 fn rows(shard: &Shard, store: &SeriesStore, key: Key, from: Day, to: Day) -> Vec<v1::FeatureRow> {
-    let patterns = shard.patterns();
+    let rules = shard.rules();
+    let patterns = &rules.patterns;
     let mut rows = Vec::new();
     store.features_of(key, |feature| {
         let width = patterns.width(feature);

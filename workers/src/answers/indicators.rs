@@ -36,7 +36,8 @@ type ShardEvaluator<'a> = Evaluator<'a, SeriesStore, SeriesStore, MarketRegistry
 
 /// What this worker has to say.
 pub fn answer(shard: &Shard, question: &v1::IndicatorQuestion) -> anyhow::Result<Answer> {
-    let indicators = &shard.common.rules.indicators;
+    let rules = shard.rules();
+    let indicators = &rules.indicators;
     let mut wanted = Vec::new();
     for id in &question.indicators {
         let found = indicators.find(id);
@@ -66,9 +67,10 @@ pub fn answer(shard: &Shard, question: &v1::IndicatorQuestion) -> anyhow::Result
 
 fn with_evaluator<T>(shard: &Shard, work: impl FnOnce(&ShardEvaluator<'_>) -> T) -> T {
     let (windows, lives) = (shard.windows.borrow(), shard.lives.borrow());
-    let registry = shard.common.rules.registry(lives.reference());
+    let rules = shard.rules();
+    let registry = rules.registry(lives.reference());
     work(&Evaluator {
-        indicators: &shard.common.rules.indicators,
+        indicators: &rules.indicators,
         windows: &windows.keyed,
         everywhere: &windows.collective,
         registry: &registry,
@@ -77,7 +79,8 @@ fn with_evaluator<T>(shard: &Shard, work: impl FnOnce(&ShardEvaluator<'_>) -> T)
 
 fn forget_what_changed(shard: &Shard) {
     let (changed, reference) = shard.windows.borrow_mut().take_changes();
-    let indicators = &shard.common.rules.indicators;
+    let rules = shard.rules();
+    let indicators = &rules.indicators;
     let mut memo = shard.indicators.borrow_mut();
     for indicator in indicators.all() {
         let first = indicators.features(indicator).map(|feature| changed[usize::from(feature.0)]).min();
@@ -95,8 +98,9 @@ fn part(
     clock: i64,
     left: &mut usize,
 ) -> anyhow::Result<Part> {
-    let indicators = &shard.common.rules.indicators;
-    let calendar = shard.common.rules.meanings.calendar();
+    let rules = shard.rules();
+    let indicators = &rules.indicators;
+    let calendar = rules.meanings.calendar();
     let (from, to) = indicators.span(indicator, question.from_day.map(Day), question.to_day.map(Day), clock);
     let only = key.filter(|_| !indicators.needs_peers(indicator));
     let mut part = Part { indicator, rows: Vec::new(), summaries: Vec::new() };
@@ -141,7 +145,8 @@ fn part(
 
 /// Rows of the view of indicators: parts of every key of this worker on every day.
 pub fn rows(shard: &Shard, mut take: impl FnMut(String)) {
-    let indicators = &shard.common.rules.indicators;
+    let rules = shard.rules();
+    let indicators = &rules.indicators;
     let Some(clock) = shard.lives.borrow().clock() else { return };
     with_evaluator(shard, |evaluator| {
         for indicator in indicators.all() {
@@ -159,7 +164,8 @@ pub fn rows(shard: &Shard, mut take: impl FnMut(String)) {
 
 /// Windows of the key, where they lie here, and the lines of the lives that feed them.
 fn explain(shard: &Shard, indicator: IndicatorIndex, place: (Key, Day), answer: &mut Answer) -> anyhow::Result<()> {
-    let patterns = shard.patterns();
+    let rules = shard.rules();
+    let patterns = &rules.patterns;
     let key = place.0;
     with_evaluator(shard, |evaluator| {
         if !evaluator.only_key(indicator, key).is_empty() {
@@ -201,7 +207,7 @@ fn life(
     home: Home,
     records: Vec<Fact>,
 ) -> Life {
-    let rules = &shard.common.rules;
+    let rules = shard.rules();
     let lives = shard.lives.borrow();
     let registry = rules.registry(lives.reference());
     let effective = effective_at(home, records);

@@ -3,7 +3,9 @@
 //! One call with weight +1 when a fact is folded; the same call with −1 takes away exactly what it added. So a bill that is
 //! folded again is taken out as it was and put in as it is, and nobody downstream needs to know why.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use anyhow::Context as _;
 
 use billwatch_market::{
     aggregate::{Aggregates, CellLayout, EpochSums, cross::CrossSet},
@@ -15,14 +17,14 @@ use billwatch_market::{
     ids::BillId,
     indicator::Indicators,
     observe::{Meanings, Observation},
-    pattern::{BillTimers, FeatureIndex, Hit, MarketRegistry, Output, Parameters, Patterns, Seen},
+    pattern::{BillTimers, FeatureDelta, FeatureIndex, Hit, MarketRegistry, Output, Parameters, Patterns, Seen},
     reference_data::Reference,
     report::Book,
     view::{Fate, ViewHash, effect_hash},
 };
+use billwatch_proto::v1;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     alerts::AlertRow,
@@ -38,7 +40,7 @@ use crate::{
 /// What is compiled from the catalogue; shared by all threads.
 pub struct Rules {
     /// The fold's laws.
-    pub laws: Laws,
+    pub laws: Arc<Laws>,
     /// What names mean.
     pub meanings: Arc<Meanings>,
     /// Themes and dimensions.
@@ -51,10 +53,14 @@ pub struct Rules {
     pub indicators: Indicators,
     /// Crosses that the catalogue needs, kept from the first fact on.
     pub crosses: CrossSet,
-    /// Of the catalogue.
-    catalogue: u64,
     /// Reports.
-    pub reports: Book,
+    pub reports: Arc<Book>,
+    /// Parameters under which they are compiled.
+    pub parameters: Parameters,
+    /// The tables.
+    catalogue: Arc<Catalogue>,
+    /// The rules after the next change, while a thread has them.
+    next: Mutex<Weak<Rules>>,
 }
 
 impl Rules {
@@ -64,21 +70,60 @@ impl Rules {
         let aggregates = Arc::new(Aggregates::new(meanings.clone()));
         let patterns = Patterns::of(catalogue, &Parameters::default())?;
         Ok(Rules {
-            laws: Laws::new(catalogue)?,
+            laws: Arc::new(Laws::new(catalogue)?),
             cell_layout: Arc::new(CellLayout::new(&aggregates)),
-            reports: Book::read(&meanings)?,
+            reports: Arc::new(Book::read(&meanings)?),
             crosses: CrossSet::of_catalogue(&aggregates)?,
             aggregates,
             meanings,
             indicators: Indicators::of(catalogue, &patterns)?,
             patterns,
-            catalogue: catalogue.fingerprint(),
+            parameters: Parameters::default(),
+            catalogue: catalogue.clone(),
+            next: Mutex::default(),
         })
     }
 
-    /// Tells rule sets apart: state on disk names rules and features by their place.
-    pub fn fingerprint(&self) -> u64 {
-        xxh3_64_with_seed(&self.patterns.parameters_version().to_le_bytes(), self.catalogue)
+    /// The same catalogue after changes of parameters.
+    ///
+    /// # Errors
+    /// A value cannot be read, or the rules do not compile with it.
+    pub fn under(&self, changes: &[v1::ParameterChange]) -> anyhow::Result<Self> {
+        let mut parameters = self.parameters.clone();
+        for change in changes {
+            let values = change.values.iter().map(|value| (value.name.as_str(), value.value.as_str()));
+            parameters
+                .apply(change.version, &change.pattern, values)
+                .with_context(|| format!("version {}: a value of {} cannot be read", change.version, change.pattern))?;
+        }
+        let patterns = Patterns::of(&self.catalogue, &parameters)?;
+        Ok(Rules {
+            indicators: Indicators::of(&self.catalogue, &patterns)?,
+            crosses: CrossSet::of_catalogue(&self.aggregates)?,
+            laws: self.laws.clone(),
+            reports: self.reports.clone(),
+            meanings: self.meanings.clone(),
+            aggregates: self.aggregates.clone(),
+            cell_layout: self.cell_layout.clone(),
+            patterns,
+            parameters,
+            catalogue: self.catalogue.clone(),
+            next: Mutex::default(),
+        })
+    }
+
+    /// The rules after one more change. Threads of a process come to it within an epoch of each other, so one compiles and
+    /// the others take what it made.
+    pub fn after(&self, change: &v1::ParameterChange) -> anyhow::Result<Arc<Self>> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        match next.upgrade().filter(|known| known.parameters.version == change.version) {
+            Some(known) => Ok(known),
+            None => {
+                let rules = Arc::new(self.under(std::slice::from_ref(change))?);
+                *next = Arc::downgrade(&rules);
+                Ok(rules)
+            }
+        }
     }
 
     /// The effect of each fact of a family that was worked out by `corrections::effective_at`.
@@ -210,19 +255,25 @@ impl Valuer {
         self.cells.observe(&observation, i64::from(weight));
         self.crosses.observe(&observation, i64::from(weight));
         self.effects.count(fact.event_id, Fate::Folded(outcome.effect), weight);
-        for delta in self.output.deltas.drain(..) {
-            // All features of a key have one owner: rules read several.
-            let group = group_of_words([delta.key.0, delta.key.1, 0]);
-            sink.boxes.windows.push(self.owners[usize::from(group)] as usize, WindowRow::Keyed(delta));
-            for owner in &self.collective[usize::from(delta.feature.0)] {
-                sink.boxes.windows.push(*owner as usize, WindowRow::Collective(delta));
-            }
-            sink.feature_rows += 1;
-        }
+        let mut deltas = std::mem::take(&mut self.output.deltas);
+        deltas.drain(..).for_each(|delta| self.ship_delta(delta, sink));
+        self.output.deltas = deltas;
         for (hit, weight) in self.output.hits.drain(..) {
             sink.hit(AlertRow { hit, weight });
         }
         sink.skipped += self.output.skipped.drain(..).map(|(_, weight)| i64::from(weight)).sum::<i64>();
+    }
+
+    /// Sends a change of a feature to whoever keeps the cell.
+    #[inline]
+    pub fn ship_delta(&self, delta: FeatureDelta, sink: &mut Sink<'_>) {
+        // All features of a key have one owner: rules read several.
+        let group = group_of_words([delta.key.0, delta.key.1, 0]);
+        sink.boxes.windows.push(self.owners[usize::from(group)] as usize, WindowRow::Keyed(delta));
+        for owner in &self.collective[usize::from(delta.feature.0)] {
+            sink.boxes.windows.push(*owner as usize, WindowRow::Collective(delta));
+        }
+        sink.feature_rows += 1;
     }
 
     /// Folds all records of a bill and values each fact.
@@ -309,6 +360,11 @@ impl Valuer {
             }
         }
         due
+    }
+
+    /// From now on these rules, which differ from those before in parameters only.
+    pub fn change_rules(&mut self, rules: &Arc<Rules>) {
+        self.rules = rules.clone();
     }
 
     /// The compiled rules.

@@ -250,6 +250,25 @@ impl Windows {
         (changed, std::mem::replace(&mut self.reference_changed_from, i64::MAX))
     }
 
+    /// Rules have other parameters: all their judgements are made again, from the windows that are kept.
+    pub fn rules_changed(&mut self, patterns: &Patterns, rules: &[PatternIndex]) {
+        let whole = Span { from: i64::MIN, to: i64::MAX };
+        for rule in rules {
+            if patterns.judged(*rule).is_none() || (patterns.compares(*rule) && !self.own_rules[usize::from(rule.0)]) {
+                continue;
+            }
+            if patterns.is_group(*rule) {
+                self.dirty_groups.insert(*rule, whole);
+                continue;
+            }
+            let mut keys = Vec::new();
+            for feature in patterns.triggers(*rule) {
+                self.windows_of(*rule).keys(*feature, &mut |key| keys.push(key));
+            }
+            self.dirty.extend(keys.into_iter().map(|key| ((*rule, key), whole)));
+        }
+    }
+
     /// Judges again whatever the epoch and the clock made due; hands out the differences.
     pub fn judge(
         &mut self,

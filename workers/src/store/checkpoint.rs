@@ -32,10 +32,10 @@ pub struct Manifest {
     pub clock: Option<i64>,
     /// Generation that took it.
     pub generation: u64,
-    /// Catalogue: rows and codes are numbered by it.
+    /// Catalogue: rows, codes, rules and features are numbered by it.
     pub catalogue_fingerprint: u64,
-    /// Pattern rules and parameters: judgements on disk name rules by their place.
-    pub rules_fingerprint: u64,
+    /// Version of the parameters of patterns in force at the epoch: the rows are what their rules make of the facts.
+    pub parameters_version: u32,
     /// Owner of each key group when it was taken.
     pub key_group_owners: Vec<u32>,
     /// The process and its threads: whose rows these are.
@@ -176,7 +176,7 @@ pub(super) mod tests {
             clock: Some(5),
             generation: 1,
             catalogue_fingerprint: 9,
-            rules_fingerprint: 4,
+            parameters_version: 4,
             key_group_owners: vec![0; 1024],
             process: 0,
             threads: 1,

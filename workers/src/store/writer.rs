@@ -54,7 +54,7 @@ pub struct Writer {
 
 impl Writer {
     /// Starts it. Gives one outlet for each of the `manifest.threads` worker threads; `manifest` is that of its checkpoints,
-    /// but for epoch and clock.
+    /// but for epoch, clock and version of the parameters.
     pub fn start(store: Arc<Store>, manifest: Manifest, told: Told) -> Result<(Writer, Vec<Outlet>), StoreError> {
         let threads = manifest.threads as usize;
         let (jobs, inbox) = sync_channel(WRITER_QUEUE);
@@ -119,8 +119,15 @@ struct Vote {
     /// How many times the thread was told to take a checkpoint: the same for all threads.
     round: u64,
     epoch: u64,
-    /// The market clock, where all of the state was sent; `None`: the thread could not, for its last mark still stands.
-    state: Option<Option<i64>>,
+    /// Where all of the state was sent; `None`: the thread could not, for its last mark still stands.
+    state: Option<Mark>,
+}
+
+/// What a checkpoint holds beside its rows, the same on all threads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Mark {
+    clock: Option<i64>,
+    parameters_version: u32,
 }
 
 /// The way of one worker thread to the writer.
@@ -167,10 +174,11 @@ impl Outlet {
         self.send(Job::Part(part))
     }
 
-    /// Answers the order to take a checkpoint: all state as of the epoch was sent before. `clock`: market clock, ms.
-    pub fn mark(&self, epoch: u64, clock: Option<i64>) -> Result<(), StoreError> {
+    /// Answers the order to take a checkpoint: all state as of the epoch was sent before. `clock`: market clock, ms; then the
+    /// version of the parameters in force.
+    pub fn mark(&self, epoch: u64, clock: Option<i64>, parameters_version: u32) -> Result<(), StoreError> {
         self.shared.cutting[self.thread].store(true, Ordering::Release);
-        self.vote(epoch, Some(clock))
+        self.vote(epoch, Some(Mark { clock, parameters_version }))
     }
 
     /// Answers the order to take a checkpoint while the one before is not cut: not now. Nobody gets this one.
@@ -178,7 +186,7 @@ impl Outlet {
         self.vote(epoch, None)
     }
 
-    fn vote(&self, epoch: u64, state: Option<Option<i64>>) -> Result<(), StoreError> {
+    fn vote(&self, epoch: u64, state: Option<Mark>) -> Result<(), StoreError> {
         let round = self.rounds.get() + 1;
         self.rounds.set(round);
         self.deliver(Job::Vote(Vote { thread: self.thread, round, epoch, state }))
@@ -317,10 +325,12 @@ impl Desk {
     }
 
     fn cut(&mut self, votes: &[Vote]) -> Result<u64, String> {
-        let (Some(first), true) = (votes.first(), votes.iter().all(|vote| vote.state.is_some())) else {
+        let voted = votes.iter().map(|vote| vote.state.map(|mark| (vote, mark))).collect::<Option<Vec<_>>>();
+        let Some((first, mark)) = voted.as_deref().and_then(<[_]>::first) else {
             return Err("the checkpoint before it is still being written; ask again later".to_owned());
         };
-        let manifest = Manifest { epoch: first.epoch, clock: first.state.flatten(), ..self.manifest.clone() };
+        let Mark { clock, parameters_version } = *mark;
+        let manifest = Manifest { epoch: first.epoch, clock, parameters_version, ..self.manifest.clone() };
         let started = Instant::now();
         let of_one_epoch = votes.iter().all(|vote| (vote.epoch, vote.state) == (first.epoch, first.state));
         let cut = if of_one_epoch {
@@ -405,12 +415,12 @@ mod tests {
         outlets[0].send_rows(Table::Cells, row(2, Some(b"gone"))).unwrap();
         outlets[0].send_rows(Table::Cells, row(1, Some(b"newer"))).unwrap();
         outlets[0].send_rows(Table::Cells, row(2, None)).unwrap();
-        outlets[0].mark(5, Some(7)).unwrap();
+        outlets[0].mark(5, Some(7), 0).unwrap();
         assert!(outlets[0].is_cutting() && !outlets[0].has_room());
         // The mate goes on with the epoch meanwhile.
         outlets[1].send_rows(Table::Cells, row(3, Some(b"x"))).unwrap();
         assert!(!outlets[1].is_cutting());
-        outlets[1].mark(5, Some(7)).unwrap();
+        outlets[1].mark(5, Some(7), 0).unwrap();
         let told = [hear(&said), hear(&said)];
         assert!(told.iter().all(|(_, epoch, result)| *epoch == 5 && result.as_ref().is_ok_and(|bytes| *bytes > 0)));
         assert_eq!(told[0].0 + told[1].0, 1, "each thread is told once");
@@ -442,16 +452,16 @@ mod tests {
     fn who_is_told_twice_in_one_checkpoint_gets_one() {
         let dir = tempfile::tempdir().unwrap();
         let (writer, outlets, said) = start(dir.path(), 0, 2);
-        outlets[0].mark(5, None).unwrap();
+        outlets[0].mark(5, None, 0).unwrap();
         // Told again before the mate was told at all.
         outlets[0].decline(6).unwrap();
-        outlets[1].mark(5, None).unwrap();
+        outlets[1].mark(5, None, 0).unwrap();
         assert!([hear(&said), hear(&said)].iter().all(|(_, epoch, result)| *epoch == 5 && result.is_ok()));
-        outlets[1].mark(6, None).unwrap();
+        outlets[1].mark(6, None, 0).unwrap();
         assert!([hear(&said), hear(&said)].iter().all(|(_, epoch, result)| *epoch == 6 && result.is_err()));
         assert!(!outlets[1].is_cutting(), "a checkpoint that is not taken holds nobody up");
         for outlet in &outlets {
-            outlet.mark(7, None).unwrap();
+            outlet.mark(7, None, 0).unwrap();
         }
         assert!([hear(&said), hear(&said)].iter().all(|(_, epoch, result)| *epoch == 7 && result.is_ok()));
         drop(outlets);
@@ -463,11 +473,11 @@ mod tests {
     fn nobody_waits_for_a_thread_that_has_ended() {
         let dir = tempfile::tempdir().unwrap();
         let (writer, mut outlets, said) = start(dir.path(), 0, 2);
-        outlets[0].mark(5, None).unwrap();
+        outlets[0].mark(5, None, 0).unwrap();
         drop(outlets.pop());
         assert!(matches!(hear(&said), (0, 5, Err(_))));
         assert!(!outlets[0].is_cutting());
-        outlets[0].mark(6, None).unwrap();
+        outlets[0].mark(6, None, 0).unwrap();
         assert!(matches!(hear(&said), (0, 6, Err(_))));
         drop(outlets);
         writer.join();
@@ -479,17 +489,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (writer, outlets, said) = start(dir.path(), 0, 1);
         outlets[0].send_rows(Table::Cells, row(1, Some(b"in"))).unwrap();
-        outlets[0].mark(1, None).unwrap();
+        outlets[0].mark(1, None, 0).unwrap();
         assert!(hear(&said).2.is_ok());
         fs::remove_dir_all(dir.path().join("staging")).unwrap();
         outlets[0].send_rows(Table::Cells, row(2, Some(b"lost"))).unwrap();
-        outlets[0].mark(2, None).unwrap();
+        outlets[0].mark(2, None, 0).unwrap();
         let (_, _, Err(first)) = hear(&said) else { panic!("there is nowhere to write") };
         // Also when the disk is there again: the row is on nobody's list any more.
         fs::create_dir(dir.path().join("staging")).unwrap();
         assert_eq!(outlets[0].check().unwrap_err().to_string(), first);
         assert!(outlets[0].send_rows(Table::Cells, row(3, Some(b"more"))).is_err());
-        outlets[0].mark(3, None).unwrap();
+        outlets[0].mark(3, None, 0).unwrap();
         assert_eq!(hear(&said), (0, 3, Err(first)));
         drop(outlets);
         writer.join();

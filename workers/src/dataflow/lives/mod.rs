@@ -2,7 +2,8 @@
 //!
 //! An epoch comes in as a [`batch`]; [`folding`] takes each of its lives the fast or the slow way; [`bills`] keeps the folded
 //! bills, nearly all of them packed; [`singles`] keeps the facts without a bill; [`strangers`] takes in copies of variants
-//! that belong elsewhere; [`readers`] finds the lives that late reference data touches; [`saved`] writes and reads
+//! that belong elsewhere; [`readers`] finds the lives that late reference data touches; [`rejudged`] judges facts again when
+//! parameters change; [`saved`] writes and reads
 //! checkpoints, [`dirty`] says which rows are not saved.
 //! Begin with [`Lives::apply`].
 //!
@@ -16,11 +17,12 @@ mod filling;
 mod folding;
 mod pieces;
 mod readers;
+mod rejudged;
 mod saved;
 mod singles;
 mod strangers;
 
-use std::{collections::BTreeMap, ops::ControlFlow, rc::Rc, time::Instant};
+use std::{collections::BTreeMap, ops::ControlFlow, rc::Rc, sync::Arc, time::Instant};
 
 use billwatch_market::{
     bill::Bill,
@@ -39,7 +41,7 @@ use super::{
     alerts::AlertRow,
     cells::CellRow,
     crosses::{CrossFeeds, CrossRow},
-    valuation::{Effects, Sink, Valuer},
+    valuation::{Effects, Rules, Sink, Valuer},
     windows::WindowRow,
 };
 use crate::{
@@ -165,6 +167,11 @@ impl Lives {
         self.valuer.crosses()
     }
 
+    /// From now on these rules.
+    pub fn change_rules(&mut self, rules: &Arc<Rules>) {
+        self.valuer.change_rules(rules);
+    }
+
     /// Parties whose reference data changed in the epoch, and from when on. Branches come as parties with the bits of their
     /// number, as feature keys write them.
     pub fn take_reference_changes(&mut self) -> Vec<(PartyId, i64)> {
@@ -246,6 +253,9 @@ impl Lives {
         add(&shard.counts.reference_records_total, reference.len() as u64);
         self.apply_batch(input.epoch, &batch, &reference, &shard.counts, &mut sink)?;
         add(&shard.counts.facts_total, (batch.rows.len() - copies) as u64);
+        if let Some(change) = shard.rule_change() {
+            self.rejudge(&change, &mut sink)?;
+        }
         let mut cell_rows = 0;
         self.valuer.ship_cells(|to, row| {
             cell_rows += 1;
