@@ -2,8 +2,8 @@
 
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_proto::v1::{
-    Alert, AlertFilter, AlertState, ExplainAlertRequest, ExplainAlertResponse, ListAlertsRequest, WatchAlertsRequest,
-    alert_service_client::AlertServiceClient,
+    Alert, AlertFilter, AlertReason, AlertState, ExplainAlertRequest, ExplainAlertResponse, ListAlertsRequest,
+    WatchAlertsRequest, alert_service_client::AlertServiceClient,
 };
 use serde_json::{Value, json};
 use tonic::transport::Channel;
@@ -99,7 +99,15 @@ fn state_name(alert: &Alert) -> &'static str {
     }
 }
 
-const COLUMNS: [&str; 11] = [
+/// What the alert last changed by.
+fn reason_name(alert: &Alert) -> &'static str {
+    match alert.reason() {
+        AlertReason::Unspecified => "FACTS",
+        AlertReason::ParametersChanged => "PARAMETERS_CHANGED",
+    }
+}
+
+const COLUMNS: [&str; 13] = [
     "alert_id",
     "pattern",
     "name_en",
@@ -111,6 +119,8 @@ const COLUMNS: [&str; 11] = [
     "state",
     "first_epoch",
     "last_epoch",
+    "parameters_version",
+    "reason",
 ];
 
 /// Alerts as a listing.
@@ -129,6 +139,8 @@ pub fn listing<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Listing {
             json!(state_name(alert)),
             json!(alert.first_epoch),
             json!(alert.last_epoch),
+            json!(alert.parameters_version),
+            json!(reason_name(alert)),
         ]);
     }
     listing

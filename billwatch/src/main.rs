@@ -14,6 +14,7 @@ mod indicators;
 mod ingest;
 mod measure;
 mod output;
+mod parameters;
 mod place;
 mod progress;
 mod query;
@@ -92,6 +93,7 @@ async fn run(command: Command) -> Outcome {
         Command::Alerts(command) => alerts::run(command).await,
         Command::Indicators(command) => indicators::run(command).await,
         Command::Report(command) => report::run(command).await,
+        Command::Parameters(command) => parameters::run(command).await,
         Command::Catalogue(args) => catalogue::run(args),
         Command::Verify(args) => verify::run(args).await,
         Command::Status(args) => status::run(args).await,

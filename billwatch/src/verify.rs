@@ -13,6 +13,7 @@ use billwatch_market::{
     codec,
     evaluator::{EveryView, Mark},
     fact::{Fact, Record},
+    pattern::Parameters,
 };
 use billwatch_proto::v1::{
     AsOf, CustomReportState, DumpViewsRequest, GetStatusRequest, ListCustomReportsRequest, ReadLogRequest, ViewHash,
@@ -27,6 +28,7 @@ use crate::{
     custom_reports,
     failure::{Failure, Outcome},
     output::{Listing, print_json, print_line},
+    parameters,
     progress::Progress,
     query::{as_of_json, as_of_text},
 };
@@ -134,8 +136,10 @@ pub async fn compare(address: &str, catalogue: Option<&Path>) -> Result<Comparis
     let facts = read_facts(&mut admin, as_of.epoch, status.accepted_facts).await?;
     let count = facts.len() as u64;
     let clock = as_of.market_clock_ms;
-    let evaluating =
-        move || EveryView::evaluate_with(&facts, clock, &tables, &crosses).map(|views| (views.marks(), views));
+    let parameters = in_force(address, as_of.epoch).await?;
+    let evaluating = move || {
+        EveryView::evaluate_under(&facts, clock, &tables, &crosses, &parameters).map(|views| (views.marks(), views))
+    };
     let evaluated = tokio::task::spawn_blocking(evaluating).await.map_err(|error| anyhow!(error))?;
     let (reference, views) = evaluated.context("rules of the catalogue")?;
 
@@ -150,6 +154,19 @@ pub async fn compare(address: &str, catalogue: Option<&Path>) -> Result<Comparis
         pairs.push(Pair { view, live, reference, difference });
     }
     Ok(Comparison { as_of, facts: count, pairs })
+}
+
+/// Parameters of patterns in force at an epoch.
+async fn in_force(address: &str, epoch: u64) -> Result<Parameters, Failure> {
+    let history = parameters::fetch(address, Vec::new()).await?.history;
+    let mut parameters = Parameters::default();
+    for change in history.into_iter().filter_map(|entry| entry.change).filter(|change| change.epoch <= epoch) {
+        let values = change.values.iter().map(|value| (value.name.as_str(), value.value.as_str()));
+        parameters
+            .apply(change.version, &change.pattern, values)
+            .with_context(|| format!("version {} of the parameters cannot be read here", change.version))?;
+    }
+    Ok(parameters)
 }
 
 /// The custom reports that are kept, once none is being filled: a half-filled one is no view of anything.

@@ -44,6 +44,8 @@ pub struct SealedEpoch {
     pub copies: Vec<(Audience, Bytes)>,
     /// What clients ordered to hold from this epoch on, for every worker.
     pub orders: Vec<v1::Order>,
+    /// The change of parameters that takes effect with it; it holds nothing else then.
+    pub parameters: Option<v1::ParameterChange>,
     /// Number of records.
     pub records: u32,
     /// When it was sealed, or read back.
@@ -73,6 +75,7 @@ impl SealedEpoch {
             batches,
             copies,
             orders: stored.orders,
+            parameters: stored.parameters,
             records: stored.records,
             sealed_at: Instant::now(),
         })

@@ -34,6 +34,7 @@ pub mod limits;
 mod log;
 mod manifest;
 mod metrics;
+mod parameters;
 mod reports;
 mod server;
 mod shards;

@@ -134,3 +134,9 @@ pub const INDICATOR_LINES_MOST: usize = 10_000;
 
 /// Pause between two looks of a subscription to indicators: each look works out the values of the day again.
 pub const INDICATORS_EVERY: Duration = Duration::from_secs(1);
+/// Changes of parameters whose alerts are kept by id (16 bytes each), so that they can be listed; counts are kept for ever.
+pub const PARAMETER_DIFFS_KEPT: usize = 256;
+/// Characters of who set a parameter, and of why: people read them.
+pub const PARAMETER_WORDS_CHARS: usize = 500;
+/// Pause between two looks at a change of parameters that is awaited: whether the workers still serve.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(200);

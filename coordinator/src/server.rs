@@ -24,8 +24,8 @@ use billwatch_proto::{
         self, admin_service_server::AdminServiceServer, alert_service_server::AlertServiceServer,
         catalogue_service_server::CatalogueServiceServer, cluster_service_server::ClusterServiceServer,
         custom_report_service_server::CustomReportServiceServer, indicator_service_server::IndicatorServiceServer,
-        ingest_service_server::IngestServiceServer, query_service_server::QueryServiceServer,
-        report_service_server::ReportServiceServer,
+        ingest_service_server::IngestServiceServer, parameter_service_server::ParameterServiceServer,
+        query_service_server::QueryServiceServer, report_service_server::ReportServiceServer,
     },
 };
 use thiserror::Error;
@@ -40,7 +40,8 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use crate::{
     api::{
         admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings,
-        custom_reports::CustomReportApi, indicators::IndicatorApi, query::QueryApi, reports::ReportApi, spans,
+        custom_reports::CustomReportApi, indicators::IndicatorApi, parameters::ParameterApi, query::QueryApi,
+        reports::ReportApi, spans,
     },
     cluster::{Cluster, Surroundings, Vitals},
     config::CoordinatorConfig,
@@ -59,7 +60,10 @@ use crate::{
     log::writer,
     manifest::Manifest,
     metrics::{Metrics, arrivals::Freshness, questions::QuestionTimes},
-    reports::{Reports, closing::Closing},
+    parameters::ParameterApi,
+    query::QueryApi,
+    reports::ReportApi,
+    spans,
 };
 
 /// How often the cluster's task is looked at when it says nothing.
@@ -161,8 +165,8 @@ pub async fn serve(
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
     let local_addr = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
     let failure = Failure::default();
-    let (opening, at_opening) = (config.clone(), failure.clone());
-    let store = tokio::task::spawn_blocking(move || Store::open(&opening, &at_opening))
+    let (opening, at_opening, tables) = (config.clone(), failure.clone(), catalogue.clone());
+    let store = tokio::task::spawn_blocking(move || Store::open(&opening, tables, &at_opening))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     let crosses = Arc::new(Crosses::new(aggregates.clone(), &of_catalogue, store.orders));
@@ -176,6 +180,7 @@ pub async fn serve(
         epochs: store.epochs.clone(),
         ledger: store.ledger.clone(),
         crosses: crosses.clone(),
+        parameters: store.parameters.clone(),
         counters: store.counters.clone(),
     };
     let cluster = Cluster::start(surroundings, failure.clone());
@@ -189,6 +194,7 @@ pub async fn serve(
             counters: store.counters.clone(),
             freshness: freshness.clone(),
             crosses: crosses.clone(),
+            parameters: store.parameters.clone(),
             rule: SealRule { interval: config.epoch_interval, records: config.epoch_records },
         },
         failure.clone(),
@@ -247,6 +253,7 @@ pub async fn serve(
     let alerts = AlertApi {
         catalogue: catalogue.clone(),
         ledger: store.ledger.clone(),
+        parameters: store.parameters.clone(),
         cluster: cluster.clone(),
         times: times.clone(),
         watches: Arc::new(Semaphore::new(limits::WATCHES)),
@@ -265,6 +272,14 @@ pub async fn serve(
         ending,
     };
 
+    let parameters = ParameterApi {
+        catalogue: catalogue.clone(),
+        book: store.parameters.clone(),
+        sequencer: sequencer.clone(),
+        ledger: store.ledger.clone(),
+        cluster: cluster.clone(),
+        turn: Arc::default(),
+    };
     let query = QueryApi {
         meanings: CellMeanings { catalogue: catalogue.clone(), aggregates },
         cluster: cluster.clone(),
@@ -298,6 +313,7 @@ pub async fn serve(
         .add_service(IngestServiceServer::new(door).max_decoding_message_size(limits::MESSAGE_BYTES))
         .add_service(AdminServiceServer::new(admin))
         .add_service(AlertServiceServer::new(alerts))
+        .add_service(ParameterServiceServer::new(parameters))
         .add_service(QueryServiceServer::new(query))
         .add_service(IndicatorServiceServer::new(indicators))
         .add_service(CustomReportServiceServer::new(custom_reports))
@@ -337,6 +353,7 @@ struct Store {
     manifest: Manifest,
     epochs: Arc<Epochs>,
     ledger: Ledger,
+    parameters: Arc<ParameterBook>,
     dead_letters: DeadLetters,
     counters: Arc<Counters>,
     begin: sequencer::Begin,
@@ -349,14 +366,14 @@ struct Store {
 
 impl Store {
     /// Opens everything in the data directory; reads the whole log.
-    fn open(config: &CoordinatorConfig, failure: &Failure) -> Result<Store, ServeError> {
+    fn open(config: &CoordinatorConfig, catalogue: Arc<Catalogue>, failure: &Failure) -> Result<Store, ServeError> {
         let dir = &config.data_dir;
         std::fs::create_dir_all(dir).map_err(|source| ServeError::Io { path: dir.clone(), source })?;
         let lock = lock(dir)?;
         let begun = Instant::now();
         let counters = Arc::new(Counters::default());
         let log_dir = dir.join("log");
-        let Rebuilt { log, begin, sealed, orders } = rebuild(&log_dir, &counters)?;
+        let Rebuilt { log, begin, sealed, orders, parameters } = rebuild(&log_dir, &counters)?;
         tracing::info!(
             sealed_epoch = sealed.epoch,
             bytes = log.writer.position(),
@@ -364,7 +381,8 @@ impl Store {
             milliseconds = begun.elapsed().as_millis() as u64,
             "the log is open"
         );
-        let ledger = Ledger::open(dir, failure.clone())?;
+        let parameters = Arc::new(ParameterBook::new(catalogue, parameters));
+        let ledger = Ledger::open(dir, parameters.clone(), failure.clone())?;
         let in_ledger = ledger.read().as_of.epoch;
         if in_ledger > sealed.epoch {
             return Err(ServeError::Setting(format!(
@@ -378,6 +396,7 @@ impl Store {
             manifest: Manifest::open(dir)?,
             epochs: Arc::new(Epochs::new(log_dir.clone(), sealed)),
             ledger,
+            parameters,
             dead_letters: DeadLetters::open(dir, counters.clone(), failure.clone())?,
             counters,
             begin,

@@ -133,6 +133,7 @@ impl Assignment {
                 reference: reference.clone(),
                 reference_count,
                 orders: epoch.orders.clone(),
+                parameters: epoch.parameters.clone(),
             })
             .collect()
     }
@@ -215,6 +216,7 @@ mod tests {
                 (Audience::EVERYBODY, Bytes::from_static(b"x")),
             ],
             orders: Vec::new(),
+            parameters: None,
             records: 4,
             sealed_at: std::time::Instant::now(),
         };

@@ -8,16 +8,24 @@ use std::collections::BTreeMap;
 use billwatch_market::{
     catalogue::Catalogue,
     evaluator,
-    pattern::{ParameterKind, Parameters, PatternIndex, Patterns, PlainWindows, RuleKind, plain},
+    pattern::{ParameterKind, ParameterRow, Parameters, PatternIndex, Patterns, PlainWindows, RuleKind, plain},
     view,
 };
 use billwatch_proto::v1;
 use billwatch_workers::harness::EngineHarness;
 use common::{Dice, Market, corrected, examples, multiplied};
 
-fn change(version: u32, pattern: &str, name: &str, value: &str) -> v1::ParameterChange {
-    let values = vec![v1::ParameterValue { name: name.to_owned(), value: value.to_owned() }];
-    v1::ParameterChange { version, pattern: pattern.to_owned(), values, ..Default::default() }
+fn change(version: u32, pattern: &str, values: &[(String, String)]) -> v1::ParameterChange {
+    let values = values.iter().map(|(name, value)| v1::ParameterValue { name: name.clone(), value: value.clone() });
+    v1::ParameterChange { version, pattern: pattern.to_owned(), values: values.collect(), ..Default::default() }
+}
+
+/// Other values for one parameter of a rule, or for all of them.
+fn other_values(rows: &[ParameterRow], dice: &mut Dice) -> Vec<(String, String)> {
+    let one = dice.roll(2 * rows.len());
+    let chosen = rows.iter().enumerate().filter(|(place, _)| one >= rows.len() || *place == one);
+    let chosen: Vec<_> = chosen.map(|(_, row)| row).collect();
+    chosen.into_iter().map(|row| (row.name.clone(), other_value(row.kind, &row.default, dice))).collect()
 }
 
 /// Another value of the kind of a parameter: mostly so low or high that much of the market meets the rule.
@@ -29,7 +37,7 @@ fn other_value(kind: ParameterKind, default: &str, dice: &mut Dice) -> String {
         ParameterKind::Number => {
             let is_whole = default.parse::<i64>().is_ok();
             let number: f64 = default.parse().expect("a plain number");
-            let scaled = number * [0.0, 0.1, 0.5, 2.0, 20.0][dice.roll(5)];
+            let scaled = number * [0.0, 0.0, 0.1, 0.5, 100.0][dice.roll(5)];
             if is_whole { (scaled.round() as i64).to_string() } else { format!("{scaled:.4}") }
         }
     }
@@ -58,15 +66,23 @@ impl Settings {
         Settings { patterns: Patterns::of(catalogue, &parameters).unwrap(), parameters, changes: Vec::new() }
     }
 
-    /// Sets one parameter, where the rules compile with it.
-    fn set(&mut self, catalogue: &Catalogue, pattern: &str, name: &str, value: &str) -> Option<v1::ParameterChange> {
+    /// Sets parameters of a rule, where the rules compile with them.
+    fn set(
+        &mut self,
+        catalogue: &Catalogue,
+        pattern: &str,
+        values: &[(String, String)],
+    ) -> Option<v1::ParameterChange> {
         let mut parameters = self.parameters.clone();
-        self.patterns.check_parameter(pattern, name, value).unwrap();
+        for (name, value) in values {
+            self.patterns.check_parameter(pattern, name, value).unwrap();
+        }
         let version = parameters.version + 1;
-        parameters.apply(version, pattern, [(name, value)]).unwrap();
+        let texts = values.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        parameters.apply(version, pattern, texts).unwrap();
         self.patterns = Patterns::of(catalogue, &parameters).ok()?;
         self.parameters = parameters;
-        self.changes.push(change(version, pattern, name, value));
+        self.changes.push(change(version, pattern, values));
         self.changes.last().cloned()
     }
 }
@@ -104,12 +120,11 @@ fn every_rule_gives_the_difference_of_two_fresh_runs() {
             if rows.is_empty() {
                 continue;
             }
-            let row = &rows[dice.roll(rows.len())];
             let id = settings.patterns.id(pattern).to_owned();
-            let value = other_value(row.kind, &row.default, &mut dice);
-            let Some(change) = settings.set(&catalogue, &id, &row.name, &value) else { continue };
+            let values = other_values(&rows, &mut dice);
+            let Some(change) = settings.set(&catalogue, &id, &values) else { continue };
             let told = engine.change_parameters(&change, Some(market.clock)).unwrap().alerts;
-            let of = format!("seed {seed}, {threads} threads, {id} {}={value}", row.name);
+            let of = format!("seed {seed}, {threads} threads, {id} {values:?}");
             assert!(told.iter().all(|alert| alert.pattern == id), "{of}: others changed");
             assert!(told.iter().all(|alert| alert.parameters_version == change.version), "{of}");
             assert_equal(&mut engine, &market, &settings, &rules, &of);
@@ -165,10 +180,9 @@ fn changes_among_facts_survive_a_restart_and_go_back() {
                 if rows.is_empty() {
                     continue;
                 }
-                let row = &rows[dice.roll(rows.len())];
                 let id = settings.patterns.id(pattern).to_owned();
-                let value = other_value(row.kind, &row.default, &mut dice);
-                if let Some(change) = settings.set(&catalogue, &id, &row.name, &value) {
+                let values = other_values(&rows, &mut dice);
+                if let Some(change) = settings.set(&catalogue, &id, &values) {
                     engine.change_parameters(&change, Some(known.clock)).unwrap();
                 }
             }
@@ -185,8 +199,9 @@ fn changes_among_facts_survive_a_restart_and_go_back() {
             }
         }
         for change in settings.changes.clone() {
-            let name = change.values[0].name.clone();
-            let back = settings.set(&catalogue, &change.pattern, &name, "default").unwrap();
+            let values =
+                change.values.iter().map(|value| (value.name.clone(), "default".to_owned())).collect::<Vec<_>>();
+            let back = settings.set(&catalogue, &change.pattern, &values).unwrap();
             engine.change_parameters(&back, Some(known.clock)).unwrap();
         }
         settings.patterns = Patterns::of(&catalogue, &Parameters::default()).unwrap();

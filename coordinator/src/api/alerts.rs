@@ -22,6 +22,7 @@ use crate::{
     },
     limits,
     metrics::questions::{QuestionKind, QuestionTimes},
+    parameters::ParameterBook,
     server::ended,
 };
 
@@ -32,6 +33,8 @@ pub struct AlertApi {
     pub catalogue: Arc<Catalogue>,
     /// The alerts.
     pub ledger: Ledger,
+    /// Under which parameters they were judged.
+    pub parameters: Arc<ParameterBook>,
     /// Who explains them.
     pub cluster: Cluster,
     /// How long it took.
@@ -118,7 +121,7 @@ impl AlertApi {
                 continue;
             }
             if response.alerts.len() < size {
-                response.alerts.push(show(alert, &self.catalogue));
+                response.alerts.push(show(alert, &self.catalogue, &self.parameters));
                 last = Some(place);
             } else {
                 more = true;
@@ -149,7 +152,7 @@ impl AlertApi {
         // Also an empty snapshot is told.
         let mut page = pages.next().unwrap_or_default();
         loop {
-            let shown = page.iter().map(|alert| show(alert, &self.catalogue)).collect();
+            let shown = page.iter().map(|alert| show(alert, &self.catalogue, &self.parameters)).collect();
             if answers.send(response(as_of, true, shown)).await.is_err() {
                 return Ok(());
             }
@@ -168,7 +171,10 @@ impl AlertApi {
             let shown = {
                 let shelf = self.ledger.read();
                 let alerts = change.alerts.iter().filter_map(|id| shelf.book.get(*id));
-                alerts.filter(|alert| filter.matches(alert)).map(|alert| show(alert, &self.catalogue)).collect()
+                alerts
+                    .filter(|alert| filter.matches(alert))
+                    .map(|alert| show(alert, &self.catalogue, &self.parameters))
+                    .collect()
             };
             if answers.send(response(change.as_of, false, shown)).await.is_err() {
                 return Ok(());
@@ -187,6 +193,15 @@ impl AlertApi {
         Ok(response)
     }
 
+    /// The parameters of a pattern with their values in force.
+    async fn parameters_of(&self, pattern: &str) -> String {
+        let book = self.parameters.clone();
+        let compiled = tokio::task::spawn_blocking(move || book.patterns().ok()).await.ok().flatten();
+        let found = compiled.as_ref().and_then(|patterns| Some((patterns, patterns.find(pattern)?)));
+        let values = found.map(|(patterns, rule)| patterns.parameters(rule));
+        values.into_iter().flatten().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
     async fn ask_evidence(
         &self,
         alert: &AlertEntry,
@@ -197,9 +212,9 @@ impl AlertApi {
         let row = self.catalogue.pattern(&alert.now.pattern);
         let mut response = v1::ExplainAlertResponse {
             as_of: Some(as_of.into()),
-            alert: Some(show(alert, &self.catalogue)),
+            alert: Some(show(alert, &self.catalogue, &self.parameters)),
             definition: row.map(|row| row.definition.to_string()).unwrap_or_default(),
-            parameters: row.map(|row| row.default_parameters.to_string()).unwrap_or_default(),
+            parameters: self.parameters_of(&alert.now.pattern).await,
             ..Default::default()
         };
         for (_, part) in asked.all().await? {

@@ -10,6 +10,7 @@ pub mod custom_reports;
 pub mod errors;
 pub mod indicators;
 mod pages;
+pub mod parameters;
 pub mod query;
 pub mod reports;
 pub mod spans;

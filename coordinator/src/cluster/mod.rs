@@ -38,6 +38,7 @@ use crate::{
     failure::Failure,
     ledger::{AsOf, Ledger},
     manifest::{CommittedCheckpoint, Manifest},
+    parameters::ParameterBook,
 };
 use agents::{AgentOutbound, Lease};
 use questions::{Asked, Watching};
@@ -63,6 +64,8 @@ pub struct Surroundings {
     pub ledger: Ledger,
     /// Crosses that are ordered.
     pub crosses: Arc<Crosses>,
+    /// Changes of parameters.
+    pub parameters: Arc<ParameterBook>,
     /// Counters.
     pub counters: Arc<Counters>,
 }

@@ -33,6 +33,8 @@ pub struct Rebuilt {
     pub sealed: Sealed,
     /// What was ordered before, with its epoch, in order.
     pub orders: Vec<(u64, v1::Order)>,
+    /// Changes of parameters in sealed epochs.
+    pub parameters: Vec<v1::ParameterChange>,
 }
 
 /// Opens the log and rebuilds the sequencer's memory: about a microsecond a record.
@@ -51,8 +53,9 @@ pub fn rebuild(log_dir: &Path, counters: &Counters) -> Result<Rebuilt, LogError>
         open: reading.open,
         open_orders: reading.open_orders,
         open_variants: reading.open_variants,
+        open_parameters: reading.open_parameters,
     };
-    Ok(Rebuilt { log, begin, sealed: reading.sealed, orders: reading.orders })
+    Ok(Rebuilt { log, begin, sealed: reading.sealed, orders: reading.orders, parameters: reading.parameters })
 }
 
 #[derive(Default)]
@@ -63,6 +66,8 @@ struct Reading {
     open_orders: Vec<v1::Order>,
     open_variants: Vec<(u64, (Source, u64))>,
     orders: Vec<(u64, v1::Order)>,
+    open_parameters: Option<v1::ParameterChange>,
+    parameters: Vec<v1::ParameterChange>,
     accepted: [i64; SOURCES.len()],
     facts: i64,
     scratch: Vec<u8>,
@@ -84,12 +89,14 @@ impl Reading {
             // Only for delivery.
             FrameKind::Copies => {}
             FrameKind::Orders => self.open_orders.extend(frame.orders().map_err(|fault| fault.0)?),
+            FrameKind::Parameters => self.open_parameters = Some(frame.parameters().map_err(|fault| fault.0)?),
             FrameKind::Seal => {
                 let market_clock_ms = frame.clock().map_err(|fault| fault.0)?;
                 self.sealed = Sealed { epoch: frame.epoch, market_clock_ms };
                 self.open.clear();
                 self.orders.extend(self.open_orders.drain(..).map(|order| (frame.epoch, order)));
                 self.open_variants.clear();
+                self.parameters.extend(self.open_parameters.take());
             }
         }
         Ok(())

@@ -46,6 +46,7 @@ use crate::{
         writer::{LogClosed, LogItem, LogQueue, LogState},
     },
     metrics::arrivals::{Arrivals, Freshness},
+    parameters::ParameterBook,
     shards::Audience,
 };
 
@@ -105,6 +106,8 @@ pub struct Surroundings {
     pub freshness: Arc<Freshness>,
     /// Crosses that are ordered.
     pub crosses: Arc<Crosses>,
+    /// Changes of parameters.
+    pub parameters: Arc<ParameterBook>,
     /// When to seal.
     pub rule: SealRule,
 }
@@ -124,6 +127,16 @@ pub struct Begin {
     pub open_orders: Vec<v1::Order>,
     /// Event-id hash and place of variants in it, whose copies may be missing.
     pub open_variants: Vec<(u64, (Source, u64))>,
+    /// A change of parameters whose epoch a crash left open.
+    pub open_parameters: Option<v1::ParameterChange>,
+}
+
+/// A change of parameters that was tested.
+pub struct Change {
+    /// Without its epoch.
+    pub change: v1::ParameterChange,
+    /// Told, with the epoch, once it is on disk and in the book. Dropped without a word when the log failed.
+    pub reply: oneshot::Sender<v1::ParameterChange>,
 }
 
 /// The sending end of the sequencer's queue. Cheap to clone.
@@ -135,6 +148,7 @@ enum Told {
     Batch(Batch),
     /// Something that holds from the open epoch on; the reply is its number, once the order is on disk.
     Order(v1::Order, oneshot::Sender<u64>),
+    Change(Change),
     /// Seal an epoch soon even if it is empty: workers have something to say.
     Beat,
     Stop,
@@ -163,6 +177,11 @@ impl Queue {
     /// Asks for an epoch soon, even an empty one. A full queue has epochs to come anyway.
     pub fn beat(&self) {
         let _ = self.0.try_send(Told::Beat);
+    }
+
+    /// Hands a change of parameters over; waits for room.
+    pub fn push_change(&self, change: Change) -> Result<(), Closed> {
+        self.0.send(Told::Change(change)).map_err(|_| Closed)
     }
 
     /// Asks the sequencer to seal what is open and to end. Batches behind are answered by nobody.
@@ -221,6 +240,7 @@ struct OpenEpoch {
     batches: Vec<PlacedBatch>,
     copies: Vec<(Audience, Bytes)>,
     orders: Vec<v1::Order>,
+    parameters: Option<v1::ParameterChange>,
     records: u32,
     /// It is sealed even without records.
     is_wanted: bool,
@@ -268,6 +288,7 @@ impl Sequencer {
                 batches: begin.open,
                 copies: Vec::new(),
                 orders: begin.open_orders,
+                parameters: begin.open_parameters,
                 records,
                 is_wanted: false,
                 since,
@@ -288,6 +309,7 @@ impl Sequencer {
             match batch {
                 Ok(Told::Batch(batch)) => self.take(batch)?,
                 Ok(Told::Order(order, reply)) => self.take_order(order, reply)?,
+                Ok(Told::Change(change)) => self.change(change)?,
                 Ok(Told::Beat) => {
                     self.open.is_wanted = true;
                     self.open.since.get_or_insert_with(Instant::now);
@@ -380,6 +402,19 @@ impl Sequencer {
         let epoch = self.epoch;
         // Who ordered may have gone: the order stands all the same.
         self.push(bytes, Some(Box::new(move || _ = reply.send(epoch)))).map(drop)
+    }
+
+    /// A change of parameters gets an epoch of its own, so that what changes with that epoch is its doing alone.
+    fn change(&mut self, Change { change, reply }: Change) -> Result<(), SequencerError> {
+        self.seal()?;
+        let change = v1::ParameterChange { epoch: self.epoch, ..change };
+        let durable = self.around.log_state.durable();
+        self.push(frame::parameters(&change, self.epoch, durable), None)?;
+        self.open.parameters = Some(change.clone());
+        self.seal()?;
+        // An answer to a client that has gone is dropped: the change is in the log all the same.
+        let then: Box<dyn FnOnce() + Send> = Box::new(move || drop(reply.send(change)));
+        Ok(self.around.log.push(LogItem { frame: Bytes::new(), epoch: self.epoch, then: Some(then) })?)
     }
 
     fn append(&mut self, prepared: &Prepared) {
@@ -512,7 +547,8 @@ impl Sequencer {
 
     fn seal(&mut self) -> Result<(), SequencerError> {
         self.finish_frame()?;
-        if self.open.records == 0 && self.open.orders.is_empty() && !self.open.is_wanted {
+        let is_empty = self.open.records == 0 && self.open.orders.is_empty() && self.open.parameters.is_none();
+        if is_empty && !self.open.is_wanted {
             return Ok(());
         }
         self.note_arrivals();
@@ -524,14 +560,19 @@ impl Sequencer {
             batches: open.batches,
             copies: open.copies,
             orders: open.orders,
+            parameters: open.parameters,
             records: open.records,
             sealed_at: Instant::now(),
         };
         let frame = frame::seal(self.epoch, market_clock_ms, open.records, self.around.log_state.durable());
         let around = &self.around;
         let (epochs, freshness, crosses) = (around.epochs.clone(), around.freshness.clone(), around.crosses.clone());
+        let book = around.parameters.clone();
         let publish = move || {
             sealed.orders.iter().for_each(|order| crosses.ordered(sealed.epoch, order));
+            if let Some(change) = &sealed.parameters {
+                book.push(change.clone());
+            }
             freshness.sealed(sealed.epoch, open.arrivals.0);
             epochs.publish(sealed);
         };

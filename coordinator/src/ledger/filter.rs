@@ -5,7 +5,10 @@ use billwatch_proto::v1::{self, AlertState};
 use hashbrown::HashSet;
 
 use super::book::{AlertEntry, LEVELS};
-use crate::api::errors::{ApiError, bad_request};
+use crate::{
+    api::errors::{ApiError, bad_request},
+    parameters::ParameterBook,
+};
 
 /// A checked filter.
 #[derive(Debug)]
@@ -86,12 +89,18 @@ fn day(field: &str, text: &str, when_empty: i32) -> Result<i32, ApiError> {
 }
 
 /// The alert as clients see it.
-pub fn show(alert: &AlertEntry, catalogue: &Catalogue) -> v1::Alert {
+pub fn show(alert: &AlertEntry, catalogue: &Catalogue, parameters: &ParameterBook) -> v1::Alert {
     let row = catalogue.pattern(&alert.now.pattern);
     let text = |part: fn(&billwatch_market::catalogue::descriptions::PatternRow) -> &str| {
         row.map(|row| part(row).to_owned()).unwrap_or_default()
     };
+    // The epoch of a change of parameters holds nothing else.
+    let reason = match parameters.pattern_at(alert.last_epoch) {
+        Some(_) => v1::AlertReason::ParametersChanged,
+        None => v1::AlertReason::Unspecified,
+    };
     v1::Alert {
+        reason: reason.into(),
         alert_id: format!("{:032x}", alert.now.id),
         pattern: alert.now.pattern.clone(),
         name_en: text(|row| &row.english),

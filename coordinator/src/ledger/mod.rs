@@ -8,6 +8,7 @@
 //! Begin at [`book`] for what a change does to an alert.
 
 pub mod book;
+pub mod diff;
 pub mod filter;
 
 use std::{
@@ -20,8 +21,9 @@ use billwatch_telemetry::codes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::{durable_file::DurableFile, failure::Failure, limits, server::ServeError};
+use crate::{durable_file::DurableFile, failure::Failure, limits, parameters::ParameterBook, server::ServeError};
 use book::{AlertId, Book, Change};
+use diff::{AlertsDiff, Diffs};
 
 /// When an answer holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -60,6 +62,8 @@ pub struct Ledger {
 pub struct Shelf {
     /// All alerts.
     pub book: Book,
+    /// What changes of parameters did.
+    pub diffs: Diffs,
     /// The last epoch applied.
     pub as_of: AsOf,
 }
@@ -82,12 +86,12 @@ pub struct LedgerClosed;
 
 impl Ledger {
     /// Opens the ledger of a data directory and starts its thread, which ends with the last clone.
-    pub fn open(dir: &Path, failure: Failure) -> Result<Self, ServeError> {
+    pub fn open(dir: &Path, parameters: Arc<ParameterBook>, failure: Failure) -> Result<Self, ServeError> {
         let path = dir.join("alerts.bin");
         let mut shelf = Shelf::default();
         let (file, cut) = DurableFile::open(&path, |_, payload| match postcard::from_bytes::<Entry>(payload) {
             Ok(entry) => {
-                shelf.apply(&entry);
+                shelf.apply(&entry, &parameters);
                 true
             }
             Err(_) => false,
@@ -103,7 +107,7 @@ impl Ledger {
             .name("alert-ledger".into())
             .spawn(move || {
                 let _guard = failure.guard("alert ledger");
-                if let Err(error) = run(file, work, &shelf, &changes) {
+                if let Err(error) = run(file, work, &shelf, &parameters, &changes) {
                     failure.report(codes::LEDGER_FAILED, error.to_string());
                 }
             })
@@ -137,11 +141,15 @@ impl Ledger {
 
 impl Shelf {
     /// Applies an epoch unless it is known; gives the alerts that changed.
-    fn apply(&mut self, entry: &Entry) -> Vec<AlertId> {
+    fn apply(&mut self, entry: &Entry, parameters: &ParameterBook) -> Vec<AlertId> {
         if entry.as_of.epoch <= self.as_of.epoch {
             return Vec::new();
         }
         self.as_of = entry.as_of;
+        if let Some(pattern) = parameters.pattern_at(entry.as_of.epoch) {
+            let diff = AlertsDiff::before_applying(entry.as_of, &entry.changes, &pattern, &self.book);
+            self.diffs.keep(entry.as_of.epoch, diff);
+        }
         let changed = entry.changes.iter().filter(|change| self.book.apply(change, entry.as_of.epoch));
         changed.map(|change| change.id).collect()
     }
@@ -151,6 +159,7 @@ fn run(
     mut file: DurableFile,
     mut queue: mpsc::Receiver<Work>,
     shelf: &RwLock<Shelf>,
+    parameters: &ParameterBook,
     changes: &broadcast::Sender<Changed>,
 ) -> Result<(), ServeError> {
     let mut known = shelf.read().unwrap_or_else(PoisonError::into_inner).as_of.epoch;
@@ -162,7 +171,11 @@ fn run(
         let mut payloads = Vec::new();
         for work in &gathered {
             let (as_of, entry) = match work {
-                Work::Epoch(entry) => (entry.as_of, (!entry.changes.is_empty()).then(|| encode(entry))),
+                Work::Epoch(entry) => {
+                    // That a change of parameters changed no alert is written too.
+                    let tells = !entry.changes.is_empty() || parameters.pattern_at(entry.as_of.epoch).is_some();
+                    (entry.as_of, tells.then(|| encode(entry)))
+                }
                 Work::Mark(as_of, _) => (*as_of, Some(encode(&Entry { as_of: *as_of, changes: Vec::new() }))),
             };
             // A mark stands for the epochs before it, whose entries were empty or are on disk.
@@ -179,7 +192,7 @@ fn run(
             match work {
                 Work::Epoch(entry) => {
                     let mut shelf = shelf.write().unwrap_or_else(PoisonError::into_inner);
-                    let alerts: Arc<[AlertId]> = shelf.apply(&entry).into();
+                    let alerts: Arc<[AlertId]> = shelf.apply(&entry, parameters).into();
                     // Sent under the lock: a snapshot and the changes behind it fit without gap or overlap. An error only says that
                     // nobody listens.
                     let _ = changes.send(Changed { as_of: shelf.as_of, alerts });
@@ -218,13 +231,20 @@ mod tests {
     #[tokio::test]
     async fn a_replay_changes_nothing_and_a_restart_finds_everything() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(dir.path(), Failure::default()).unwrap();
+        let catalogue = billwatch_market::catalogue::Catalogue::embedded();
+        let of_epoch = |epoch| v1::ParameterChange { version: 1, pattern: "P001".into(), epoch, ..Default::default() };
+        let parameters = Arc::new(ParameterBook::new(catalogue, vec![of_epoch(3)]));
+        let ledger = Ledger::open(dir.path(), parameters.clone(), Failure::default()).unwrap();
         let mut changes = ledger.subscribe();
         ledger.apply(at(1), &[change(1, [0, 1, 0, 0]), change(2, [1, 0, 0, 0])]).await.unwrap();
         ledger.apply(at(2), &[]).await.unwrap();
         ledger.apply(at(3), &[change(1, [0; 4])]).await.unwrap();
         ledger.mark(at(3)).await.unwrap();
         let before = ledger.read().book.clone();
+        let diffs = ledger.read().diffs.clone();
+        let counts = diffs.at(3).unwrap().counts;
+        assert_eq!((counts.new_alerts, counts.gone, counts.changed, counts.same), (0, 1, 0, 1));
+        assert_eq!((diffs.at(1), &diffs.at(3).unwrap().gone[..]), (None, &[1][..]));
         assert_eq!(changes.recv().await.unwrap().alerts.len(), 2);
         assert_eq!(changes.recv().await.unwrap().alerts.len(), 0);
         assert_eq!(*changes.recv().await.unwrap().alerts, [1]);
@@ -233,8 +253,9 @@ mod tests {
         ledger.mark(at(5)).await.unwrap();
         assert_eq!(ledger.read().book, before);
         drop(ledger);
-        let ledger = Ledger::open(dir.path(), Failure::default()).unwrap();
+        let ledger = Ledger::open(dir.path(), parameters.clone(), Failure::default()).unwrap();
         assert_eq!(ledger.read().book, before);
+        assert_eq!(ledger.read().diffs, diffs);
         assert_eq!(ledger.read().as_of.epoch, 5, "the mark says how far the ledger has come");
     }
 }

@@ -9,6 +9,7 @@
 //!   Copies: `count` times (audience u16, length u32, record)
 //!   Filled: `count` times (source rank u8, number u64, content hash u64): numbers used without a record of their own
 //!   Orders: `count` times (length u32, `Order` of cluster.proto)
+//!   Parameters: a `ParameterChange` (parameters.proto) without its epoch: the only frame of its epoch but the seal
 //!   Seal:   market clock present u8, market clock ms i64; `count` = records of the epoch
 //! ```
 //!
@@ -43,6 +44,8 @@ pub enum FrameKind {
     Filled = 4,
     /// What clients ordered to hold from the epoch on.
     Orders = 5,
+    /// A change of parameters.
+    Parameters = 6,
 }
 
 /// A frame whose checksums hold.
@@ -103,6 +106,12 @@ impl Frame<'_> {
         Ok(orders)
     }
 
+    /// The change of a `Parameters` frame, with its epoch.
+    pub fn parameters(&self) -> Result<v1::ParameterChange, FrameFault> {
+        let change = v1::ParameterChange::decode(self.body).map_err(|_| FrameFault("a change of parameters"))?;
+        Ok(v1::ParameterChange { epoch: self.epoch, ..change })
+    }
+
     /// The (audience bits, record) pairs of a `Copies` frame.
     pub fn copies(&self) -> Result<Vec<(u16, &[u8])>, FrameFault> {
         let mut rest = self.body;
@@ -149,6 +158,14 @@ pub fn seal(epoch: u64, clock: Option<i64>, records: u32, durable: Position) -> 
     frame.push(u8::from(clock.is_some()));
     frame.extend_from_slice(&clock.unwrap_or(0).to_le_bytes());
     complete(&mut frame, FrameKind::Seal, records, epoch, durable);
+    frame
+}
+
+/// A whole frame of a change of parameters.
+pub fn parameters(change: &v1::ParameterChange, epoch: u64, durable: Position) -> Vec<u8> {
+    let mut frame = begin();
+    frame.extend_from_slice(&v1::ParameterChange { epoch: 0, ..change.clone() }.encode_to_vec());
+    complete(&mut frame, FrameKind::Parameters, 1, epoch, durable);
     frame
 }
 
@@ -202,6 +219,7 @@ pub fn parse(bytes: &[u8]) -> Result<Frame<'_>, FrameFault> {
         3 => FrameKind::Copies,
         4 => FrameKind::Filled,
         5 => FrameKind::Orders,
+        6 => FrameKind::Parameters,
         _ => return Err(FrameFault("kind of a frame")),
     };
     Ok(Frame { kind, count: u32_at(header, 12), epoch: u64_at(header, 16), durable: u64_at(header, 24), body })

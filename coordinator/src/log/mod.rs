@@ -2,7 +2,8 @@
 //!
 //! # Form
 //! Append-only segment files in one directory, each a header and then frames ([`frame`]): `Append` (records of one batch),
-//! `Copies` (variants for other shards), `Filled` (used numbers), `Orders` (what clients ordered), `Seal` (end of an epoch
+//! `Copies` (variants for other shards), `Filled` (used numbers), `Orders` (what clients ordered),
+//! `Parameters` (a change of parameters), `Seal` (end of an epoch
 //! with its market clock). Every frame has a checksum. A *position* counts the bytes of all frames before, over all segments; a segment is named by the position of its first
 //! frame. Frames of one epoch stand together, epochs in order.
 //!

@@ -33,6 +33,8 @@ pub struct StoredEpoch {
     pub copies: Vec<(u16, Bytes)>,
     /// What clients ordered to hold from this epoch on.
     pub orders: Vec<v1::Order>,
+    /// The change of parameters that it is of; it holds nothing else then.
+    pub parameters: Option<v1::ParameterChange>,
     /// Number of records.
     pub records: u32,
 }
@@ -92,6 +94,7 @@ impl LogReader {
             batches: Vec::new(),
             copies: Vec::new(),
             orders: Vec::new(),
+            parameters: None,
             records: 0,
         };
         loop {
@@ -117,6 +120,9 @@ impl LogReader {
                 }
                 FrameKind::Orders => stored.orders.extend(frame.orders().map_err(|fault| damaged(fault.0))?),
                 FrameKind::Filled => {}
+                FrameKind::Parameters => {
+                    stored.parameters = Some(frame.parameters().map_err(|fault| damaged(fault.0))?);
+                }
                 FrameKind::Seal => {
                     if frame.count != stored.records {
                         return Err(damaged("number of records of an epoch"));

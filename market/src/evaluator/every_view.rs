@@ -53,10 +53,21 @@ impl EveryView {
         catalogue: &Arc<Catalogue>,
         crosses: &[CrossDefinition],
     ) -> Result<Self, RulesError> {
+        EveryView::evaluate_under(facts, clock, catalogue, crosses, &Parameters::default())
+    }
+
+    /// The same under changed parameters of patterns.
+    pub fn evaluate_under(
+        facts: &[Fact],
+        clock: Option<i64>,
+        catalogue: &Arc<Catalogue>,
+        crosses: &[CrossDefinition],
+        parameters: &Parameters,
+    ) -> Result<Self, RulesError> {
         let rules = Rules::new(catalogue)?.with_crosses(crosses)?;
         let clock = clock.unwrap_or(i64::MIN);
         let views = evaluate_by(facts, clock, &rules, Sets::None);
-        let patterns = Patterns::of(catalogue, &Parameters::default())?;
+        let patterns = Patterns::of(catalogue, parameters)?;
         let setting = plain::Setting { meanings: &rules.meanings, laws: &rules.laws, patterns: &patterns };
         let evaluation = plain::evaluate(facts, setting, clock, &PlainWindows::default());
         let indicators = Indicators::of(catalogue, &patterns)?;

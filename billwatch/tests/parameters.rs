@@ -1,0 +1,200 @@
+//! A threshold changes on a live cluster of two processes while facts come in: what the cluster says of alerts is the
+//! difference of two evaluations from nothing, under the old values and the new, for each kind of rule. A crash of all
+//! processes keeps the values; setting them back gives the reverse.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
+use billwatch_market::{
+    catalogue::Catalogue,
+    codec::decode_record,
+    evaluator::Rules,
+    fact::{Fact, Record},
+    pattern::{HitCount, Parameters, Patterns, PlainWindows, plain},
+};
+use billwatch_proto::v1::{
+    ReadLogRequest, TakeCheckpointRequest, WatchAlertsRequest, admin_service_client::AdminServiceClient,
+    alert_service_client::AlertServiceClient,
+};
+use common::{Cluster, billwatch, expect_exit};
+use serde_json::Value;
+
+/// One change of each kind of rule, by its kind, so low that much of the market meets it.
+const CHANGES: [(&str, &str, [&str; 2]); 4] = [
+    ("facts", "P001", ["max_days=60", "min_cny=1"]),
+    ("windows", "P041", ["min_banks=1", "min_cny=1"]),
+    ("peers", "P165", ["k=1", "min_bp=1"]),
+    ("timer", "P116", ["n_bd=0", ""]),
+];
+
+/// Alerts by pattern, key and date, with their hits.
+type Alerts = BTreeMap<(String, String, String), HitCount>;
+
+/// The alerts of facts at a clock under parameters, from nothing.
+fn evaluated(facts: &[Fact], clock: i64, rules: &Rules, patterns: &Patterns) -> Alerts {
+    let setting = plain::Setting { meanings: &rules.meanings, laws: &rules.laws, patterns };
+    let evaluation = plain::evaluate(facts, setting, clock, &PlainWindows::default());
+    let alerts = evaluation.alerts.iter();
+    alerts
+        .map(|(pattern, key, date, hits)| ((patterns.id(pattern).into(), key.to_string(), date.to_string()), *hits))
+        .collect()
+}
+
+type Names = BTreeSet<(String, String, String)>;
+
+/// New, gone and changed between two evaluations.
+fn difference(before: &Alerts, after: &Alerts) -> [Names; 3] {
+    let only = |left: &Alerts, right: &Alerts| left.keys().filter(|name| !right.contains_key(*name)).cloned().collect();
+    let changed = after.iter().filter(|(name, hits)| before.get(*name).is_some_and(|known| known != *hits));
+    [only(after, before), only(before, after), changed.map(|(name, _)| name.clone()).collect()]
+}
+
+/// The same as the cluster told it.
+fn told(answer: &Value) -> [Names; 3] {
+    ["new", "gone", "changed"].map(|part| {
+        let text = |alert: &Value, field: &str| alert[field].as_str().unwrap().to_owned();
+        let alerts = answer[part].as_array().unwrap().iter();
+        alerts.map(|alert| (text(alert, "pattern"), text(alert, "key"), text(alert, "biz_date"))).collect()
+    })
+}
+
+/// Every accepted fact with its epoch.
+async fn log(address: &str) -> Vec<(u64, Fact)> {
+    let mut admin = AdminServiceClient::new(client::connect(address).await.unwrap());
+    admin = admin.max_decoding_message_size(MAX_ANSWER_BYTES);
+    let mut stream = admin.read_log(ReadLogRequest { to_epoch: 0 }).await.unwrap().into_inner();
+    let mut facts = Vec::new();
+    while let Some(part) = stream.message().await.unwrap() {
+        let mut bytes = &part.records[..];
+        while !bytes.is_empty() {
+            if let Record::Fact(fact) = decode_record(&mut bytes).unwrap() {
+                facts.push((part.epoch, fact));
+            }
+        }
+    }
+    facts
+}
+
+fn set(cluster: &Cluster, pattern: &str, values: &[&str], reason: &str) -> Value {
+    let values = values.iter().filter(|value| !value.is_empty()).copied();
+    let arguments: Vec<&str> = ["parameters", "set", pattern].into_iter().chain(values).collect();
+    cluster.json(&[&arguments[..], &["--reason", reason, "--by", "tester"]].concat())
+}
+
+/// What the cluster told of a change equals the difference of two evaluations of what the log held at its epoch.
+fn check(answer: &Value, log: &[(u64, Fact)], rules: &Rules, catalogue: &Catalogue, parameters: &mut Parameters) {
+    let epoch = answer["epoch"].as_u64().unwrap();
+    assert_eq!(answer["as_of"]["epoch"], epoch);
+    let clock = answer["as_of"]["market_clock_ms"].as_i64().unwrap();
+    let facts: Vec<Fact> = log.iter().filter(|(at, _)| *at <= epoch).map(|(_, fact)| fact.clone()).collect();
+    assert!(log.iter().all(|(at, _)| *at != epoch), "a change has an epoch of its own");
+    let before = evaluated(&facts, clock, rules, &Patterns::of(catalogue, parameters).unwrap());
+    let pattern = answer["pattern"].as_str().unwrap();
+    let values = answer["values"].as_str().unwrap().split(' ').map(|value| value.split_once('=').unwrap());
+    parameters.apply(answer["version"].as_u64().unwrap() as u32, pattern, values).unwrap();
+    let after = evaluated(&facts, clock, rules, &Patterns::of(catalogue, parameters).unwrap());
+    let wanted = difference(&before, &after);
+    let of = |names: &Names| names.len() as u64;
+    println!("{pattern} {}: {} facts, {}", answer["values"], facts.len(), answer["counts"]);
+    assert_eq!(told(answer), wanted, "{pattern}");
+    let same = before.keys().filter(|name| name.0 == pattern).count() as u64 - of(&wanted[1]) - of(&wanted[2]);
+    let counts = ["new", "gone", "changed", "same"].map(|part| answer["counts"][part].as_u64().unwrap());
+    assert_eq!(counts, [of(&wanted[0]), of(&wanted[1]), of(&wanted[2]), same], "{pattern}");
+}
+
+#[test]
+fn a_live_change_gives_the_difference_of_two_fresh_runs() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let catalogue = Catalogue::embedded();
+    let rules = Rules::new(&catalogue).unwrap();
+    let mut cluster = Cluster::start(2, 1);
+    let (facts, labels) = (cluster.path("facts.ndjson"), cluster.path("labels.ndjson"));
+    let paths = [facts.display().to_string(), labels.display().to_string()];
+    let simulate = ["simulate", "--facts", "10000", "--seed", "21", "--corrected", "0.01"];
+    expect_exit(billwatch(&[&simulate[..], &["--out", &paths[0], "--labels", &paths[1]]].concat()), 0);
+    let text = std::fs::read_to_string(&facts).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let (first, second) = lines.split_at(lines.len() * 6 / 10);
+    std::fs::write(&facts, first.join("\n") + "\n").unwrap();
+    let answer = cluster.ingest(&facts);
+    cluster.settle(answer["epoch"].as_u64().unwrap());
+    // The rest comes in small batches, one after the other, while parameters change.
+    std::fs::write(&facts, second.join("\n") + "\n").unwrap();
+    let (address, file) = (cluster.address.clone(), paths[0].clone());
+    let load = std::thread::spawn(move || {
+        let arguments = ["ingest", "--replay", &file, "--address", &address, "--batch", "20", "--in-flight", "1"];
+        billwatch(&[&arguments[..], &["--format", "json"]].concat())
+    });
+    let mut answers = Vec::new();
+    for (place, (kind, pattern, values)) in CHANGES.iter().enumerate() {
+        answers.push(set(&cluster, pattern, values, kind));
+        if place == 1 {
+            // The change before lies in the checkpoint, those behind it in the log.
+            let channel = runtime.block_on(client::connect(&cluster.address)).unwrap();
+            let taken = runtime.block_on(AdminServiceClient::new(channel).take_checkpoint(TakeCheckpointRequest {}));
+            taken.unwrap();
+        }
+    }
+    assert!(!load.is_finished(), "the load had ended before the last change: send less at once");
+    let loaded: Value = serde_json::from_str(&expect_exit(load.join().unwrap(), 0)).unwrap();
+    cluster.settle(loaded["epoch"].as_u64().unwrap());
+    cluster.verified();
+
+    let facts = runtime.block_on(log(&cluster.address));
+    let mut parameters = Parameters::default();
+    for answer in &answers {
+        check(answer, &facts, &rules, &catalogue, &mut parameters);
+        assert!(told(answer).iter().any(|names| !names.is_empty()), "no difference: {answer:#}");
+    }
+    let history = cluster.json(&["parameters", "history"]);
+
+    cluster.kill();
+    cluster.spawn();
+    assert_eq!(cluster.json(&["parameters", "list"])["version"], 4);
+    assert_eq!(cluster.json(&["parameters", "history"]), history, "the ledger and the log know what was done");
+    cluster.verified();
+
+    // Back: what was new is gone, for the facts are the same since.
+    let last = set(&cluster, "P165", &["k=default"], "too many");
+    check(&last, &facts, &rules, &catalogue, &mut parameters);
+    let again = set(&cluster, "P165", &["k=1"], "as it was");
+    let [(new, gone), (new_again, gone_again)] = [&last, &again].map(|answer| {
+        let [new, gone, _] = told(answer);
+        (new, gone)
+    });
+    assert_eq!((new, gone), (gone_again, new_again), "the way back is the reverse");
+    cluster.verified();
+    runtime.block_on(streamed(&cluster, &again));
+
+    let refused = |arguments: &[&str]| {
+        let output = cluster.run(&[arguments, &["--reason", "r", "--by", "tester"]].concat());
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused(&["parameters", "set", "P999", "k=1"]).contains("no such pattern"));
+    assert!(refused(&["parameters", "set", "P165", "kk=1"]).contains("it has k, min_bp"));
+    assert!(refused(&["parameters", "set", "P165", "k=noon"]).contains("write a plain number"));
+    assert!(refused(&["parameters", "set", "P165", "k=1"]).contains("in force already"));
+    assert!(refused(&["parameters", "set", "P041", "window_days=0"]).contains("buckets"));
+}
+
+/// Who follows alerts sees that the last change of these came of parameters.
+async fn streamed(cluster: &Cluster, answer: &Value) {
+    let mut alerts = AlertServiceClient::new(client::connect(&cluster.address).await.unwrap());
+    let mut stream = alerts.watch_alerts(WatchAlertsRequest::default()).await.unwrap().into_inner();
+    let version = answer["version"].as_u64().unwrap() as u32;
+    let mut of_parameters = 0;
+    let mut wanted = told(answer).iter().map(BTreeSet::len).sum::<usize>();
+    assert!(wanted > 0);
+    while wanted > 0 {
+        for alert in stream.message().await.unwrap().unwrap().alerts {
+            let is_of_change = alert.parameters_version == version;
+            assert!(!is_of_change || alert.reason == 1, "{alert:?}");
+            of_parameters += usize::from(is_of_change);
+            wanted -= usize::from(is_of_change);
+        }
+    }
+    assert!(of_parameters > 0);
+}
