@@ -57,10 +57,7 @@ impl ParameterBook {
     pub fn in_force(&self) -> Parameters {
         let mut parameters = Parameters::default();
         for change in self.history().iter() {
-            // Tested before it was written: only a log of another build has values that cannot be read.
-            if apply(&mut parameters, change).is_none() {
-                tracing::warn!(version = change.version, pattern = change.pattern, "a value cannot be read");
-            }
+            apply(&mut parameters, change).expect("every change was read once before it came here");
         }
         parameters
     }
@@ -85,6 +82,11 @@ impl ParameterBook {
         }
         Patterns::of(&self.catalogue, &parameters).map(Some)
     }
+}
+
+/// Whether this build can read the values of a change.
+pub fn is_readable(change: &v1::ParameterChange) -> bool {
+    apply(&mut Parameters::default(), change).is_some()
 }
 
 fn apply(parameters: &mut Parameters, change: &v1::ParameterChange) -> Option<()> {

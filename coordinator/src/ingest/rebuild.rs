@@ -21,6 +21,7 @@ use crate::{
         frame::{Frame, FrameKind},
         recover,
     },
+    parameters::is_readable,
 };
 
 /// An opened log and the state that follows from it.
@@ -89,7 +90,13 @@ impl Reading {
             // Only for delivery.
             FrameKind::Copies => {}
             FrameKind::Orders => self.open_orders.extend(frame.orders().map_err(|fault| fault.0)?),
-            FrameKind::Parameters => self.open_parameters = Some(frame.parameters().map_err(|fault| fault.0)?),
+            FrameKind::Parameters => {
+                let change = frame.parameters().map_err(|fault| fault.0)?;
+                if !is_readable(&change) {
+                    return Err("a change of parameters that this build cannot read");
+                }
+                self.open_parameters = Some(change);
+            }
             FrameKind::Seal => {
                 let market_clock_ms = frame.clock().map_err(|fault| fault.0)?;
                 self.sealed = Sealed { epoch: frame.epoch, market_clock_ms };
