@@ -33,9 +33,12 @@ impl AlertsDiff {
     pub fn before_applying(as_of: AsOf, changes: &[Change], pattern: &str, book: &Book) -> Self {
         let mut diff = AlertsDiff { as_of, ..AlertsDiff::default() };
         let held = book.after(None).filter(|alert| alert.now.pattern == pattern && holds(alert.state)).count() as u64;
+        // Few rules read the parameters of another: its alerts are in the difference too, but not among those that stay.
+        let mut touched = 0;
         for change in changes {
             let before = book.get(change.id).is_some_and(|alert| holds(alert.state));
             let after = change.hits.iter().any(|hits| *hits > 0);
+            touched += u64::from(before && change.pattern == pattern);
             match (before, after) {
                 (false, true) => diff.new.push(change.id),
                 (true, false) => diff.gone.push(change.id),
@@ -44,7 +47,7 @@ impl AlertsDiff {
             }
         }
         let (new_alerts, gone, changed) = (diff.new.len() as u64, diff.gone.len() as u64, diff.changed.len() as u64);
-        diff.counts = ParameterDiffCounts { new_alerts, gone, changed, same: held.saturating_sub(gone + changed) };
+        diff.counts = ParameterDiffCounts { new_alerts, gone, changed, same: held.saturating_sub(touched) };
         diff
     }
 
