@@ -25,7 +25,7 @@ use crate::{shard::Shard, store::StoreError};
 /// The cells of a plan.
 pub fn cells(shard: &Shard, plan: &Plan) -> anyhow::Result<Partial> {
     let lives = shard.lives.borrow();
-    let rules = &shard.common.rules;
+    let rules = shard.rules();
     let known = if plan.reads_hours_of_alerts() { moments(shard)? } else { HashMap::new() };
     let failed: RefCell<Option<StoreError>> = RefCell::default();
     let bill = |id: BillId| -> Option<Header> {
@@ -47,7 +47,7 @@ pub fn cells(shard: &Shard, plan: &Plan) -> anyhow::Result<Partial> {
 
 /// When the rules hit in the bills that alerts of this worker are about: one pass over its history.
 fn moments(shard: &Shard) -> anyhow::Result<HashMap<BillId, Moments>> {
-    let rules = &shard.common.rules;
+    let rules = shard.rules();
     let mut known: HashMap<BillId, Moments> = HashMap::new();
     for (_, key, _, hits) in shard.alerts.borrow().set().iter() {
         if let (AlertKey::Bill(bill), true) = (key, hits.level().is_some()) {
