@@ -13,7 +13,7 @@ use crate::shard::Shard;
 
 /// The tables of this worker, encoded.
 pub fn tables(shard: &Shard, request: &v1::ReportsQuestion) -> anyhow::Result<Vec<u8>> {
-    let rules = &shard.common.rules;
+    let rules = shard.rules();
     let book = &rules.reports;
     let mut wanted = Vec::with_capacity(request.reports.len());
     for v1::ReportOfPeriod { report, period } in &request.reports {
