@@ -60,10 +60,8 @@ use crate::{
     log::writer,
     manifest::Manifest,
     metrics::{Metrics, arrivals::Freshness, questions::QuestionTimes},
-    parameters::ParameterApi,
-    query::QueryApi,
-    reports::ReportApi,
-    spans,
+    parameters::ParameterBook,
+    reports::{Reports, closing::Closing},
 };
 
 /// How often the cluster's task is looked at when it says nothing.
