@@ -1,10 +1,10 @@
 //! A labelled case being told: its own parties, its facts at their times, and the label at the end.
 //!
 //! A [`Story`] has a clock. Verbs write facts at the clock and move it on by minutes; [`Story::on`] moves it to a day.
-//! The verbs act on the whole of a bill. Facts are handed to the simulator in any order and sent at their time. Parties are registered shortly before the
+//! The verbs act on the whole of a bill, but for `*_part`. Facts are handed to the simulator in any order and sent at their time. Parties are registered shortly before the
 //! case begins and belong to it alone, so that cases cannot disturb each other or normal trade.
 
-use billwatch_market::fact::{EventId, Fact, Field, Source, behaviour};
+use billwatch_market::fact::{EventId, Fact, Field, Range, Source, behaviour};
 use billwatch_market::ids::{Day, InstId, PartyId};
 
 use super::deals::{Deal, Discount};
@@ -316,6 +316,72 @@ impl<'a> Story<'a> {
         let fact = bill.agree(behaviour::END_SGN, self.now, range, to, from, request);
         self.put(fact);
         self.wait(1);
+    }
+
+    /// END.REQ and END.SGN of a part.
+    pub fn endorse_part(&mut self, bill: &mut Bill, range: Range, from: Party, to: Party) {
+        let fact = bill.ask(behaviour::END_REQ, self.now, range, from, to);
+        let request = self.put(fact);
+        let fact = bill.agree(behaviour::END_SGN, self.now + 1_000, range, to, from, request);
+        self.put(fact);
+        self.now += 2_000;
+    }
+
+    /// DSC.REQ, DSC.SGN and DSC.SET of a part.
+    pub fn discount_part(&mut self, bill: &mut Bill, range: Range, from: Party, bank: Party, rate_e4: i64) {
+        let terms = Discount::priced(bill, range, from, bank, rate_e4, self.today());
+        let fact = bill.ask_discount(self.now, &terms);
+        let request = self.put(fact);
+        let fact = bill.agree_discount(self.now + 1_000, request, &terms);
+        self.put(fact);
+        let fact = bill.settle_discount(self.now + 2_000, request, &terms);
+        self.put(fact);
+        self.now += 3_000;
+    }
+
+    /// RPO.QTE, RPO.QAC, RPO.DEL and RPO.SET at a rate; the deal and its first leg.
+    pub fn repo(&mut self, bill: &mut Bill, sides: (Party, Party), rate_e4: i64, days: i64) -> (Deal, EventId) {
+        self.trade.deals += 1;
+        let first = bill.face_fen / 10 * 9;
+        let deal = Deal::repo(self.trade.deals, bill.whole(), sides, rate_e4, first, days, self.today());
+        let fact = bill.quote(behaviour::RPO_QTE, self.now, &deal);
+        let request = self.put(fact);
+        self.wait(1);
+        let fact = bill.accept_quote(behaviour::RPO_QAC, self.now, request, &deal);
+        self.put(fact);
+        self.wait(1);
+        let fact = bill.strike(behaviour::RPO_DEL, self.now, request, &deal);
+        self.put(fact);
+        self.wait(1);
+        let fact = bill.settle(behaviour::RPO_SET, self.now, request, &deal);
+        let first_leg = self.put(fact);
+        self.wait(1);
+        (deal, first_leg)
+    }
+
+    /// RPO.RED on the agreed day.
+    pub fn redeemed(&mut self, bill: &mut Bill, deal: &Deal, first_leg: EventId) {
+        self.on(deal.redeem());
+        let fact = bill.redeem(behaviour::RPO_RED, self.now, first_leg, deal);
+        self.put(fact);
+        self.wait(1);
+    }
+
+    /// ISS.REG, a guarantee for the drawer (GUD.REQ, GUD.SGN), ACC.REQ and ACC.SGN.
+    pub fn guaranteed(&mut self, bill: &mut Bill, guarantor: Party) {
+        let fact = bill.issue(self.now);
+        self.put(fact);
+        self.wait(1);
+        let (range, drawer) = (bill.whole(), bill.drawer);
+        let fact = bill.ask(behaviour::GUD_REQ, self.now, range, drawer, guarantor);
+        let request = self.put(fact);
+        self.wait(1);
+        let fact = bill.agree(behaviour::GUD_SGN, self.now, range, guarantor, drawer, request);
+        self.put(fact);
+        self.wait(1);
+        let fact = bill.ask_acceptance(self.now);
+        let request = self.put(fact);
+        self.signed(bill, request, bill.face_fen / 10 * 3, true);
     }
 
     /// DSC.REQ, DSC.SGN and DSC.SET; the settlement.

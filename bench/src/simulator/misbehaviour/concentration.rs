@@ -1,7 +1,9 @@
-//! Cases of concentration: P105, P106, P109, P110, P111, P112.
+//! Cases of concentration: P104 to P114. P115 has none: the share of the five largest is one figure of the whole market.
 //!
 //! A bank's shares are judged from a balance of 1,000,000 CNY on: the cases reach it with their last bill, so that the
 //! lopsided beginning is not judged.
+
+use billwatch_market::ids::PartyId;
 
 use super::{Injector, heavy, light};
 use crate::simulator::draft::Party;
@@ -9,12 +11,17 @@ use crate::simulator::life::Kind;
 use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
 
 pub(super) const CASES: &[Injector] = &[
+    heavy("P104", one_acceptor),
     light("P105", captive_discounter),
     heavy("P106", one_drawer),
+    light("P107", drawer_to_capital),
+    light("P108", other_provinces),
     light("P109", one_industry),
     heavy("P110", one_payee),
     heavy("P111", one_counterparty),
     heavy("P112", one_due_date),
+    light("P113", one_group),
+    light("P114", few_holders),
 ];
 
 /// 80 % of 100,000,000 CNY discounted by one bank; the miss: one fen moved to the other, or one fen less in all.
@@ -142,4 +149,108 @@ fn one_due_date(story: &mut Story) {
     let drawer = story.company();
     accept(story, bank, drawer, 80_000 * CNY, 12);
     story.label(bank.id, story.begin, "8 % due on one day; miss: a fen below");
+}
+
+/// 30 % of a book of 1,000,000,000 CNY with one acceptor, fourteen others alike; the miss: one fen moved, or one less in all.
+fn one_acceptor(story: &mut Story) {
+    let holder = story.member(205);
+    let moved = i64::from(!story.positive && story.variant != 1);
+    let less = i64::from(!story.positive && story.variant == 1);
+    let day = story.business_day(story.begin, 2);
+    for nth in 0..15 {
+        let face = match nth {
+            0 => 300 * MILLION - moved,
+            1 => 50 * MILLION + moved - less,
+            _ => 50 * MILLION,
+        };
+        story.on(story.begin);
+        story.wait(10 * nth);
+        let (acceptor, payee) = (story.company(), story.company());
+        let mut bill = story.bill(Kind::Commercial, face, (acceptor, acceptor, payee), 180);
+        story.received(&mut bill);
+        story.on(day);
+        story.wait(10 * nth);
+        story.discount(&mut bill, payee, holder, 4 * FAIR_RATE);
+        story.paid(&mut bill, holder);
+    }
+    story.label(holder.id, day, "30 % of 1,000,000,000 CNY with one acceptor; miss: one fen off");
+}
+
+/// 10 % of a capital of 100,000,000 CNY uncovered for one drawer, or 15 % for two of a group, and a fen; the miss: without it.
+fn drawer_to_capital(story: &mut Story) {
+    let bank = story.member_in(206, "310000", None, 1_100 * MILLION);
+    let more = story.either(1, 0);
+    if story.variant == 1 {
+        let group = PartyId::group(810_000 + story.begin.0 as u64 % 10_000 * 2 + u64::from(story.positive));
+        for nth in 0..2 {
+            let drawer = story.company_with(|company| company.group = Some(group));
+            let payee = story.company();
+            let mut bill = story.bill(Kind::Bank, 15 * MILLION, (drawer, bank, payee), 180);
+            story.accepted_with(&mut bill, 15 * MILLION / 2 - more * nth);
+            story.unused(&mut bill);
+            story.on(story.begin);
+            story.wait(10);
+        }
+    } else {
+        let (drawer, payee) = (story.company(), story.company());
+        let mut bill = story.bill(Kind::Bank, 20 * MILLION, (drawer, bank, payee), 180);
+        story.accepted_with(&mut bill, 10 * MILLION - more);
+        story.unused(&mut bill);
+    }
+    story.label(bank.id, story.begin, "a fen above the limit of capital; miss: at the limit");
+}
+
+/// Half of 500,000,000 CNY discounted for a company of another province; the miss: one fen moved, or one less in all.
+fn other_provinces(story: &mut Story) {
+    let bank = story.member_in(206, "310000", None, 100_000 * MILLION);
+    let moved = i64::from(!story.positive && story.variant != 1);
+    let less = i64::from(!story.positive && story.variant == 1);
+    let day = story.business_day(story.begin, 2);
+    for (nth, province, face) in [(0, "310000", 250 * MILLION + moved), (1, "440000", 250 * MILLION - moved - less)] {
+        story.on(story.begin);
+        story.wait(30 * nth);
+        let payee = story.company_with(|company| company.province = province);
+        let parties = (story.company(), story.house_bank(0), payee);
+        let mut bill = story.bill(Kind::Bank, face, parties, 180);
+        story.received(&mut bill);
+        story.on(day);
+        story.wait(30 * nth);
+        story.discount(&mut bill, payee, bank, FAIR_RATE);
+        story.paid(&mut bill, bank);
+    }
+    story.label(bank.id, day, "half of 500,000,000 CNY from another province; miss: one fen off");
+}
+
+/// A group of two has 10,000,000,000 CNY of live commercial bills; the miss: a fen less.
+fn one_group(story: &mut Story) {
+    let group = PartyId::group(
+        840_000 + story.begin.0 as u64 % 10_000 * 6 + (story.variant * 2) as u64 + u64::from(story.positive),
+    );
+    let of_group = [(); 2].map(|()| story.company_with(|company| company.group = Some(group)));
+    for nth in 0..10 {
+        let face = 1_000 * MILLION - if nth == 9 { story.either(0, 1) } else { 0 };
+        let (acceptor, payee) = (of_group[nth % 2], story.company());
+        story.on(story.begin);
+        story.wait(10 * nth as i64);
+        let mut bill = story.bill(Kind::Commercial, face, (acceptor, acceptor, payee), 120);
+        story.accepted(&mut bill);
+        story.unused(&mut bill);
+    }
+    story.label(group, story.begin, "10,000,000,000 CNY of live commercial bills of one group; miss: a fen less");
+}
+
+/// Two holders share 100,000,000 CNY of an acceptor; the miss: a third has a fen, or a fen is lacking.
+fn few_holders(story: &mut Story) {
+    let acceptor = story.company();
+    let third = !story.positive && story.variant != 1;
+    let less = i64::from(!story.positive && story.variant == 1);
+    let faces = [50 * MILLION, 50 * MILLION - less, 1];
+    for face in &faces[..if third { 3 } else { 2 }] {
+        let payee = story.company();
+        story.on(story.begin);
+        let mut bill = story.bill(Kind::Commercial, *face, (acceptor, acceptor, payee), 180);
+        story.received(&mut bill);
+        story.paid(&mut bill, payee);
+    }
+    story.label(acceptor.id, story.begin, "two holders of 100,000,000 CNY; miss: a third, or a fen less");
 }

@@ -6,6 +6,7 @@
 //! far as they stay a small part of the market.
 
 mod bursts;
+mod collectors;
 mod concentration;
 mod cycles;
 mod fans;
@@ -64,6 +65,7 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
         .chain(shifts::CASES)
         .chain(cycles::CASES)
         .chain(fans::CASES)
+        .chain(collectors::CASES)
         .chain(concentration::CASES)
         .chain(timers::CASES)
         .chain(prices::CASES)

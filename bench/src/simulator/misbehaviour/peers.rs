@@ -1,4 +1,7 @@
-//! Cases of peer groups: P164, P165, P169. Each case brings its own peers, in a group that nobody else is in.
+//! Cases of peer groups: P164, P165, P168, P169. Each case brings its own peers, in a group that nobody else is in. P163, P166,
+//! P167, P170 to P173 and P192 have none: their peers are a tier or a division of the whole market, or they look back a year.
+
+use billwatch_market::ids::InstId;
 
 use super::{Injector, heavy};
 use crate::simulator::draft::Party;
@@ -6,7 +9,7 @@ use crate::simulator::life::Kind;
 use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
 
 pub(super) const CASES: &[Injector] =
-    &[heavy("P164", refusals), heavy("P165", discount_rate), heavy("P169", margin_ratio)];
+    &[heavy("P164", refusals), heavy("P165", discount_rate), heavy("P168", one_branch), heavy("P169", margin_ratio)];
 
 /// A number of this case among those of its round: 0..6.
 fn place(story: &Story) -> usize {
@@ -87,5 +90,33 @@ fn margin_ratio(story: &mut Story) {
     }
     if let Some(bank) = subject {
         story.label(bank.id, story.begin, "margin ratio below that of all peers; miss: equal to the lowest");
+    }
+}
+
+/// One branch discounts a fen more than another and than 1,000,000,000 CNY in a month; the miss: as much as the other.
+fn one_branch(story: &mut Story) {
+    let bank = story.member(206);
+    let Some(inst) = bank.inst else { return };
+    let second = Party { inst: Some(InstId(inst.0 + 1)), ..bank };
+    let at = story.reference_time();
+    let fact = story.trade.registry.institution(at + 3, second, 206, "310000", None);
+    story.put(fact);
+    let day = story.business_day(story.begin, 2);
+    let more = story.either(1, 0);
+    for (branch, less) in [(bank, 0), (second, more)] {
+        // Two bills each: one may not be larger than 1,000,000,000 CNY.
+        for face in [600 * MILLION + 1 - less, 400 * MILLION] {
+            story.on(story.begin);
+            let parties = (story.company(), story.house_bank(0), story.company());
+            let mut bill = story.bill(Kind::Bank, face, parties, 150);
+            story.received(&mut bill);
+            story.on(day);
+            story.discount(&mut bill, parties.2, branch, FAIR_RATE);
+            story.paid(&mut bill, branch);
+        }
+    }
+    let last = day.month_start().add_months(1).plus(-1);
+    if let Some(inst) = bank.inst {
+        story.label(inst, last, "one branch a fen above the other and 1,000,000,000 CNY; miss: both alike");
     }
 }
