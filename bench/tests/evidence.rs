@@ -17,6 +17,11 @@ use common::{AlertName, Market, Standing, run};
 /// Alerts of each pattern that are tried: the labelled ones first.
 const ALERTS_A_PATTERN: usize = 3;
 
+/// Patterns that no case of the simulator meets: a case cannot stand apart from normal trade where the figure is one of the
+/// whole market, of a tier or a division of it, or looks back a year. The tests of `market::pattern` have their cases.
+const NOT_SIMULATED: [&str; 14] =
+    ["P115", "P133", "P134", "P135", "P143", "P163", "P166", "P167", "P170", "P171", "P172", "P173", "P192", "P194"];
+
 type Evidence = (Vec<Fact>, Vec<BaselineValue>, Vec<String>);
 
 fn ask(engine: &mut EngineHarness, question: ExplainQuestion, catalogue: &Catalogue) -> Evidence {
@@ -97,7 +102,8 @@ fn evidence_alone_gives_every_patterns_alert_again() {
     let patterns = Patterns::embedded();
     for rule in 0..patterns.rule_count() {
         let id = patterns.id(PatternIndex(rule as u16));
-        assert!(tried.contains_key(id), "{id} has no alert in the simulated market");
+        let known = tried.contains_key(id) || NOT_SIMULATED.contains(&id);
+        assert!(known, "{id} has no alert in the simulated market");
     }
     println!("{} patterns, {} alerts", tried.len(), tried.values().sum::<usize>());
     assert!(failed.is_empty(), "{failed:#?}");
