@@ -12,6 +12,7 @@ mod bytes;
 pub mod catalogue;
 pub mod codec;
 pub mod columns;
+pub mod company_names;
 pub mod corrections;
 mod draft;
 pub mod evaluator;

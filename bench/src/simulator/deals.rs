@@ -142,7 +142,9 @@ impl Bill {
         let draft = self
             .act(behaviour::DSC_SGN, at, terms.range, terms.discounter, terms.applicant)
             .answers(request)
-            .code(Field::AnswerCode, "SU00");
+            .code(Field::AnswerCode, "SU00")
+            // Of each part its own: one invoice is discounted at one bank.
+            .text(Field::InvoiceNo, format!("FP{}-{}", self.serial, terms.range.start));
         discount_terms(draft, terms).done()
     }
 

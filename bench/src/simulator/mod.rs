@@ -48,7 +48,7 @@ use price::{CLASSES, TENORS};
 use reference::{Opening, total_assets};
 use trade::{Trade, What};
 use transforms::harmless_replacement;
-use world::member;
+use world::{FINANCE_COMPANY, Who, member};
 
 /// Facts that one bill of normal trade has on average (measured over a full market, with its disclosures).
 const FACTS_PER_BILL: u64 = 19;
@@ -56,6 +56,8 @@ const FACTS_PER_BILL: u64 = 19;
 const WATERMARK_EVERY: u64 = 1_000;
 /// Below this size the curve is published once a week: daily points would outnumber the trade.
 const DAILY_CURVE_FROM: u64 = 200_000;
+/// Bills that are refused or paid late live on after their due date, days.
+const OVERHANG_DAYS: i32 = 120;
 /// After the last fact the clock runs on so far that every timer has fallen due, days.
 const CLOSING_DAYS: i32 = 40;
 
@@ -246,6 +248,7 @@ impl Simulator {
         }
         if self.trade.calendar.roll(today.month_start()) == today {
             self.balance_sheets(today);
+            self.credit_disclosures(today);
         }
         self.births(today);
         if let Some(cases) = &mut self.misbehaviour {
@@ -266,6 +269,22 @@ impl Simulator {
             let report = today.month_start().plus(-1);
             let when = at + place as i64;
             let fact = self.trade.registry.balance_sheet(when, member(legal, 1), report, total_assets(inst_type));
+            self.plan(fact);
+        }
+    }
+
+    /// DIS.CRD of whoever may have had commercial or finance-company bills live at the end of the month before, 9:00.
+    fn credit_disclosures(&mut self, today: Day) {
+        let at = today.start_ms() + 32_400_000;
+        let month_end = today.month_start().plus(-1);
+        let live = self.trade.disclosing.iter().filter(|(_, last)| **last >= month_end.plus(-OVERHANG_DAYS));
+        let companies = live.map(|(place, _)| Who::enterprise(*place));
+        let institutions = &self.trade.world.institutions;
+        let finance = (0..institutions.len()).filter(|place| institutions[*place].inst_type == FINANCE_COMPANY);
+        let acceptors: Vec<Who> = companies.chain(finance.map(|place| self.trade.world.head_office(place))).collect();
+        for (place, acceptor) in acceptors.into_iter().enumerate() {
+            let party = self.trade.world.party(acceptor);
+            let fact = self.trade.registry.credit_disclosure(at + place as i64, party, month_end);
             self.plan(fact);
         }
     }

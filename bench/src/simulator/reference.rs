@@ -169,6 +169,25 @@ impl Registry {
             .done()
     }
 
+    /// DIS.REG: an acceptor registers for disclosure.
+    pub fn disclosure_account(&mut self, at: i64, acceptor: Party) -> Fact {
+        self.draft(behaviour::DIS_REG, at).from(acceptor).value(Field::AcceptorId, Value::Party(acceptor.id)).done()
+    }
+
+    /// DIS.CRD: the credit of an acceptor in the month that ended on this day.
+    pub fn credit_disclosure(&mut self, at: i64, acceptor: Party, month_end: Day) -> Fact {
+        let (year, month, _) = month_end.ymd();
+        self.draft(behaviour::DIS_CRD, at)
+            .from(acceptor)
+            .value(Field::AcceptorId, Value::Party(acceptor.id))
+            .text(Field::PeriodMonth, format!("{year:04}-{month:02}"))
+            .int(Field::AcceptedCumFen, 0)
+            .int(Field::AcceptedBalFen, 0)
+            .int(Field::OverdueCumFen, 0)
+            .int(Field::OverdueBalFen, 0)
+            .done()
+    }
+
     /// MST.TRD: the trader of a member.
     pub fn trader(&mut self, at: i64, member: Party) -> Fact {
         self.draft(behaviour::MST_TRD, at)

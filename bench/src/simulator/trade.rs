@@ -4,6 +4,8 @@
 //! What a lot wants and its endorsements are here; issue to receipt is in `trade_issue`, discount to redemption in
 //! `trade_bank`, payment and recourse in `trade_due`, rarer products in `detours`. What could make honest trade look wrong is left out on purpose: see the comments at each draw.
 
+use std::collections::BTreeMap;
+
 use billwatch_market::fact::{Fact, behaviour};
 use billwatch_market::ids::Day;
 
@@ -64,6 +66,8 @@ pub struct Trade {
     hops: NegativeBinomial,
     pub(super) trades: NegativeBinomial,
     pub(super) deals: u64,
+    /// Commercial acceptors (places in the world), each with the last due date of its bills: who discloses each month.
+    pub(super) disclosing: BTreeMap<usize, Day>,
     serial: u64,
     of_day: u64,
 }
@@ -85,6 +89,7 @@ impl Trade {
             hops: NegativeBinomial::new(3.3, 1.2, 9),
             trades: NegativeBinomial::new(2.2, 40.0, 8),
             deals: 0,
+            disclosing: BTreeMap::new(),
             serial: 0,
             of_day: 0,
         }

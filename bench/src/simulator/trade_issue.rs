@@ -40,6 +40,14 @@ impl Trade {
             30..33 if kind == Kind::Bank && due.0 - issue.0 >= 60 => Source::Preg,
             _ => Source::Ngbs,
         };
+        if kind == Kind::Commercial {
+            let last = self.disclosing.get(&drawer).copied();
+            if last.is_none() {
+                let fact = self.registry.disclosure_account(at, self.world.party(acceptor));
+                self.out.push(fact);
+            }
+            self.disclosing.insert(drawer, last.unwrap_or(due).max(due));
+        }
         let divisible = source != Source::Preg && self.dice.chance(7_500);
         let (serial, of_day) = self.next_bill_numbers();
         let days = (issue, due, self.calendar.roll(due));

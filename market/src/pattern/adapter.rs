@@ -9,12 +9,13 @@ use super::{
 use crate::{
     bill::{Bill, Header, Outcome},
     catalogue::calendar::Calendar,
-    fact::{Fact, Field, Range, behaviour},
+    company_names::{edits, plain},
+    fact::{Behaviour, Fact, Field, Range, behaviour},
     ids::{Code, Day, InstId, PartyId},
     items::{Enumeration, Row},
     names,
     observe::{Meanings, Observation},
-    reference_data::{Enterprise, Institution, Reference},
+    reference_data::{AcceptorNotice, Enterprise, Institution, Reference},
     validate::quality::{BillMarks, bill_number_faults, credit_code_is_good, misses_mandatory, unknown_codes},
 };
 
@@ -160,7 +161,7 @@ impl MarketRegistry<'_> {
         }
     }
 
-    /// Balance sheets and financials.
+    /// Balance sheets and financials: fen, or the day that they are of.
     fn figure(&self, party: PartyId, field: Field, at: i64) -> Option<i64> {
         let sheet = || self.reference.balance_sheet(party, at);
         let financials = || self.reference.financials(party, at);
@@ -174,6 +175,8 @@ impl MarketRegistry<'_> {
             Field::NetAssetsFen => self.reference.net_assets_fen(party, at),
             Field::Revenue12mFen => financials()?.revenue_12m_fen,
             Field::VatInvoiced12mFen => financials()?.vat_invoiced_12m_fen,
+            Field::ReportDate => sheet()?.report_date.map(|day| day.0.into()),
+            Field::FinancialsDate => financials()?.date.map(|day| day.0.into()),
             _ => None,
         }
     }
@@ -234,6 +237,79 @@ impl Registry for MarketRegistry<'_> {
 
     fn credit_line_fen(&self, giver: PartyId, taker: PartyId, moment: Moment) -> Option<i64> {
         self.reference.credit_line(giver, taker, moment.at, moment.date).map(|line| line.limit_fen)
+    }
+
+    fn disclosure_day(&self, party: PartyId, kind: Behaviour, moment: Moment) -> Option<Day> {
+        let wanted = match kind {
+            behaviour::DIS_SUS => {
+                return self.reference.suspension(party, moment.at, moment.date).map(|notice| notice.from);
+            }
+            behaviour::DIS_PSL => return self.reference.persistently_overdue(party, moment.at),
+            behaviour::DIS_REG => AcceptorNotice::Registered,
+            behaviour::DIS_ANN => AcceptorNotice::Announced,
+            behaviour::DIS_RST => AcceptorNotice::Restored,
+            _ => return None,
+        };
+        let said = self.reference.notices(party, moment.at).iter().map(|entry| &entry.value);
+        let held = said.filter(|notice| notice.what == wanted && notice.from <= moment.date);
+        held.map(|notice| notice.from).max()
+    }
+
+    fn disclosed_month(&self, party: PartyId, moment: Moment) -> Option<i32> {
+        self.reference.credit_disclosures(party, moment.at).iter().map(|entry| entry.value.month).max()
+    }
+
+    fn name_distance(&self, party: PartyId, name: &str, moment: Moment) -> Option<i64> {
+        let registered = if party.is_enterprise() {
+            self.reference.enterprise(party, moment.at)?.name.as_deref()?
+        } else {
+            self.reference.institution(Some(party), None, moment.at)?.name.as_deref()?
+        };
+        if registered == name {
+            return Some(0);
+        }
+        Some(edits(&plain(registered), &plain(name)) as i64)
+    }
+
+    fn account_opened(&self, party: PartyId, branch: InstId, moment: Moment) -> Option<Day> {
+        let said = self.reference.accounts(party, moment.at).iter().map(|entry| &entry.value);
+        let opened = said.filter(|change| change.opened && change.branch == Some(branch) && change.date <= moment.date);
+        opened.map(|change| change.date).max()
+    }
+
+    fn branch_province(&self, branch: InstId, moment: Moment) -> Option<Code> {
+        let vocabulary = self.meanings.vocabulary();
+        let province = self.reference.institution(None, Some(branch), moment.at)?.province;
+        code_of(vocabulary.code_text(vocabulary.known.province, province))
+    }
+
+    fn background_fen(&self, drawer: PartyId, number: u64, moment: Moment) -> Option<i64> {
+        let said = self.reference.contract_by_hash(drawer, number, moment.at).iter().rev().map(|entry| &entry.value);
+        said.filter_map(|background| {
+            if background.contract == Some(number) { background.contract_fen } else { background.invoice_fen }
+        })
+        .next()
+    }
+
+    fn is_active_trader(&self, legal: PartyId, trader: &str, moment: Moment) -> bool {
+        let known = &self.meanings.vocabulary().known;
+        let active = self.meanings.vocabulary().row_of_text(known.participant_status, "ACTIVE");
+        let trader = self.reference.trader(legal, trader, moment.at);
+        trader.is_some_and(|trader| trader.status == active && trader.validity.holds(moment.date))
+    }
+
+    fn is_succeeded(&self, branch: InstId, moment: Moment) -> bool {
+        self.reference.is_succeeded(branch, moment.at)
+    }
+
+    fn sharing(&self, party: PartyId, address: bool, moment: Moment) -> Option<usize> {
+        self.reference.sharing(party, address, moment.at)
+    }
+
+    fn lookalike_province(&self, party: PartyId, likeness: Number, moment: Moment) -> Option<Option<Code>> {
+        let row = self.reference.lookalike_province(party, likeness.parts(), moment.at, moment.date)?;
+        let vocabulary = self.meanings.vocabulary();
+        Some(code_of(vocabulary.code_text(vocabulary.known.province, row)))
     }
 
     fn curve_e4(&self, class: Code, days: i64, moment: Moment) -> Option<i64> {

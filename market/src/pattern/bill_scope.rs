@@ -8,12 +8,12 @@ use super::{
     number::Number,
     rules::Rule,
     sight::{Moment, Registry, Sight},
-    vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window, code_number, text_number},
+    vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window, code_number, number_text, text_number},
     whole::{UNKNOWN, among, whole_of},
 };
 use crate::{
-    bill::{Flag, Lot, Step, Surety, TextHash},
-    fact::{Behaviour, Field, Range, Value, behaviour},
+    bill::{Flag, Lot, RepoDeal, Step, Surety, TextHash},
+    fact::{BEHAVIOUR_CODES, Behaviour, FIELDS, Field, Range, Value, behaviour},
     ids::{Code, Day, PartyId},
     key_group::stable_hash64,
 };
@@ -44,6 +44,10 @@ pub(super) fn party_number(party: PartyId) -> Number {
 
 fn day_number(day: Day) -> Number {
     i64::from(day.0).into()
+}
+
+fn text_hash(text: &str) -> Number {
+    Number::whole(TextHash::of(text).bits().into())
 }
 
 fn as_party(number: Number) -> Option<PartyId> {
@@ -120,6 +124,21 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
                 let interest = per_day.times(self.price_days()?.into())?.over(Number::whole(360_000_000))?;
                 interest.round_half_up().map(Number::whole)
             }
+            Derived::Behaviour => Some(text_number(BEHAVIOUR_CODES[usize::from(fact.behaviour.0)])),
+            Derived::NumberDigit => {
+                let bill = fact.bill_id.filter(|bill| bill.length == 30)?;
+                Some(i64::from(bill.kind_digit()).into())
+            }
+            Derived::AcceptorBankProvince => {
+                let branch = header?.acceptor_inst?;
+                Some(code_number(&self.registry.branch_province(branch, self.moment())?))
+            }
+            Derived::AcceptorAccountAge => {
+                let header = header?;
+                let opened = self.registry.account_opened(header.acceptor, header.acceptor_inst?, self.moment())?;
+                Some(i64::from(fact.biz_date.0 - opened.0).into())
+            }
+            Derived::Invoice => fact.text(Field::InvoiceNo).map(text_hash),
             Derived::EventId => i128::try_from(fact.event_id).ok().map(Number::whole),
             Derived::BillId => i128::try_from(fact.bill_id?.digits).ok().map(Number::whole),
             Derived::DiscounterBranch => Some(i64::from(self.sight.branch(Role::Discounter)?.0).into()),
@@ -182,7 +201,10 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
             Value::Code(code) => Some(code_number(code)),
             Value::Party(party) => Some(party_number(*party)),
             Value::Inst(inst) => Some(i64::from(inst.0).into()),
-            Value::Id(_) | Value::Text(_) | Value::Codes(_) => None,
+            // Short texts compare with literals, long ones only with each other.
+            Value::Text(text) if text.len() <= 16 && text.is_ascii() => Some(text_number(text)),
+            Value::Text(text) => Some(text_hash(text)),
+            Value::Id(_) | Value::Codes(_) => None,
         }
     }
 
@@ -344,6 +366,35 @@ fn round_trip(steps: &[Step], days: i64, bp: i64) -> bool {
     })
 }
 
+/// The party held the lot once and gave it away, or holds it and has pledged it.
+fn has_disposed(lot: &Lot, party: PartyId) -> bool {
+    if lot.holder == party {
+        return lot.flag == Flag::Pledged;
+    }
+    lot.lineage.iter().any(|step| step.holder == party)
+}
+
+/// The lot waits for its redemption by another than the lender.
+fn is_on_repo_to_other(lot: &Lot, party: PartyId) -> bool {
+    let is_repo = |deal: &&RepoDeal| matches!(deal.behaviour, behaviour::RPO_SET | behaviour::BRP_SET);
+    lot.flag == Flag::AwaitingRedemption && lot.repo().filter(is_repo).is_some_and(|deal| deal.buyer != party)
+}
+
+/// True when live lots make up the range of the fact; a request may cut the last of them.
+fn is_covered(sight: &impl Sight) -> bool {
+    let range = sight.fact().range;
+    let Some(bill) = sight.bill().filter(|bill| !bill.lots.is_empty()) else { return true };
+    let is_answer = !sight.fact().behaviour.code().ends_with(".REQ");
+    let sticks_out = |lot: &Lot| range != Range::WHOLE && (lot.range.start < range.start || range.end < lot.range.end);
+    let touched = || bill.lots.iter().filter(|lot| super::sight::overlap(lot.range, range));
+    touched().all(|lot| lot.is_live() && !(is_answer && sticks_out(lot)))
+}
+
+/// The field that the first argument stands for.
+fn field_of(arguments: &[Number]) -> Option<Field> {
+    FIELDS.get(usize::try_from(arguments.first()?.as_whole()?).ok()?).copied()
+}
+
 impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
     fn variable(&self, variable: &Variable) -> Option<Number> {
         match variable {
@@ -368,6 +419,11 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
             History::DayOf => {
                 let journal = &self.sight.bill()?.journal;
                 behaviours.iter().filter_map(|kind| journal.get(*kind)).map(|seen| seen.last_on).max().map(day_number)
+            }
+            History::Times => {
+                let journal = &self.sight.bill()?.journal;
+                let times = behaviours.iter().filter_map(|kind| journal.get(*kind)).map(|seen| i64::from(seen.count));
+                Some(times.sum::<i64>().into())
             }
             History::CountWithin => {
                 let after = fact.event_time.saturating_sub(argument(0)?);
@@ -481,6 +537,45 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
                 let first = behaviours.iter().filter_map(|kind| journal.get(*kind)).map(|seen| seen.first_at).min()?;
                 Some(minutes(fact.event_time - first).into())
             }
+            History::DisposedBefore => {
+                let party = arguments.first().copied().and_then(as_party)?;
+                self.before(|lot| has_disposed(lot, party))
+            }
+            History::OnRepoToOther => {
+                let party = arguments.first().copied().and_then(as_party)?;
+                self.before(|lot| is_on_repo_to_other(lot, party))
+            }
+            History::RangeUncovered => Some((!is_covered(self.sight)).into()),
+            History::DisclosureMatches => {
+                let header = self.sight.header()?;
+                let shown = self.sight.bill()?.disclosure.as_ref().is_some_and(|shown| {
+                    shown.face_fen == Some(header.face_fen)
+                        && shown.due_date == Some(header.due_date)
+                        && shown.acceptor == Some(header.acceptor)
+                });
+                Some(shown.into())
+            }
+            History::Mentions => {
+                let wanted = number_text(*arguments.get(1)?)?;
+                Some(fact.text(field_of(arguments)?).is_some_and(|text| text.contains(&wanted)).into())
+            }
+            History::NameDistance => {
+                let party = arguments.get(1).copied().and_then(as_party)?;
+                let distance = match fact.text(field_of(arguments)?) {
+                    Some(name) => self.registry.name_distance(party, name, self.moment())?,
+                    None => 0,
+                };
+                Some(distance.into())
+            }
+            History::TraderActive => {
+                let party = arguments.get(1).copied().and_then(as_party)?;
+                let trader = fact.text(field_of(arguments)?)?;
+                Some(self.registry.is_active_trader(party, trader, self.moment()).into())
+            }
+            History::BranchSucceeded => {
+                let branch = fact.inst(Field::InitiatorInst)?;
+                Some(self.registry.is_succeeded(branch, self.moment()).into())
+            }
             History::Effect => Some(listed(self.sight.outcome().effect.name()).into()),
             History::Variants => Some(self.sight.has_variants().into()),
             History::UnknownCode => Some(self.registry.has_unknown_code(fact).into()),
@@ -534,6 +629,10 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
             | History::MinutesSince
             | History::DayOf
             | History::CountOnDay
+            | History::Times
+            | History::RangeUncovered
+            | History::BranchSucceeded
+            | History::DisclosureMatches
             | History::Holders
             | History::RecourseDepth
             | History::HeldHours
@@ -589,6 +688,23 @@ pub(crate) fn lookup(
             let flag = Code::from_bytes(text_of(arguments.get(1)?.as_whole()?)?.as_slice())?;
             registry.has_flag(party(0)?, flag, moment)?.into()
         }
+        Lookup::DisclosureDay => {
+            let kind = number_text(*arguments.get(1)?).and_then(|kind| Behaviour::parse(&kind))?;
+            registry.disclosure_day(party(0)?, kind, moment).map_or(Number::ZERO, day_number)
+        }
+        Lookup::DisclosedMonth => i64::from(registry.disclosed_month(party(0)?, moment).unwrap_or(0)).into(),
+        Lookup::BackgroundFen => {
+            let number = u64::try_from(arguments.get(1)?.as_whole()?).ok()?;
+            registry.background_fen(party(0)?, number, moment)?.into()
+        }
+        Lookup::Sharing => {
+            let address = *arguments.get(1)? == text_number("address");
+            Number::whole(registry.sharing(party(0)?, address, moment)? as i128)
+        }
+        Lookup::LookalikeProvince => match registry.lookalike_province(party(0)?, *arguments.get(1)?, moment) {
+            None => Number::ZERO,
+            Some(province) => province.as_ref().map_or(Number::whole(1), code_number),
+        },
         Lookup::IsEnterprise => party(0)?.is_enterprise().into(),
         Lookup::Tier => code_number(&registry.tier(party(0)?, moment)?),
         Lookup::BusinessDay => {

@@ -14,11 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     AlertKey, AlertSet, FeatureIndex, Key, KeyForm, MarketRegistry, Member, Output, PatternIndex, Patterns,
     PlainWindows, Windows,
+    expression::Node,
     judge::peer_keys,
     keyed_of,
     plain::{self, Setting, Sorted, observe_bill, observe_unbilled, places},
     rules::{BillKey, Scope},
     sight::Registry,
+    vocabulary::{Derived, Lookup, Variable},
     windows::Cell,
 };
 use crate::{
@@ -26,6 +28,7 @@ use crate::{
     fact::{EventId, Fact, Field, Value, behaviour},
     fact_scope::{FactScope, Home, scope},
     ids::{Code, Day, PartyId},
+    reference_data::Reference,
 };
 
 /// Cells of one key in a span of buckets.
@@ -102,6 +105,46 @@ impl Patterns {
     /// True when the rule is judged for a party and its alert names that party first, and a member second.
     pub fn key_is_first_of_pair(&self, pattern: PatternIndex) -> bool {
         keyed_of(self.rule(pattern)).is_some_and(|keyed| keyed.key == KeyForm::PartyAndMember)
+    }
+
+    /// Parties whose reference data a rule reads beside that of the named ones: who shares an address or representative with
+    /// one of them (`sharing`), whose names are protected (`lookalike_province`), and whose branches keep the accounts that
+    /// `facts` name (`acceptor_bank_province`).
+    pub fn kin(
+        &self,
+        pattern: PatternIndex,
+        reference: &Reference,
+        facts: &[Fact],
+        named: impl IntoIterator<Item = PartyId>,
+    ) -> BTreeSet<PartyId> {
+        let rule = self.rule(pattern);
+        let (mut shares, mut compares, mut banks) = (false, false, false);
+        let mut read = |node: &Node| {
+            node.walk(&mut |node| {
+                shares |= matches!(node, Node::Lookup(Lookup::Sharing, _));
+                compares |= matches!(node, Node::Lookup(Lookup::LookalikeProvince, _));
+                banks |= matches!(node, Node::Variable(Variable::Derived(Derived::AcceptorBankProvince)));
+            });
+        };
+        rule.when.iter().chain(&rule.warn).for_each(&mut read);
+        let windows = keyed_of(rule).map_or(&[][..], |keyed| &keyed.windows);
+        let features = windows.iter().map(|window| &self.compiled.features[usize::from(window.feature.0)]);
+        features.flat_map(|feature| &feature.emits).filter_map(|emit| emit.condition.as_ref()).for_each(&mut read);
+        let mut kin = BTreeSet::new();
+        if banks {
+            let branches = facts.iter().flat_map(|fact| fact.fields.iter().map(move |(_, value)| (fact, value)));
+            kin.extend(branches.filter_map(|(fact, value)| match value {
+                Value::Inst(branch) => reference.institution(None, Some(*branch), fact.event_time).map(|it| it.legal),
+                _ => None,
+            }));
+        }
+        if shares {
+            named.into_iter().for_each(|party| kin.extend(reference.sharers(party)));
+        }
+        if compares {
+            kin.extend(reference.protected());
+        }
+        kin
     }
 
     /// True when the rule is judged for pairs (a party, something else) and its alert names the party alone: P021, P165.
@@ -201,7 +244,7 @@ pub fn explain(
             evidence.baseline.push((CellRange { from: bucket, to: bucket, ..*range }, member, cell));
         });
     }
-    add_reference(&mut evidence, &sorted, &need, alert);
+    add_reference(&mut evidence, &sorted, &need, alert, (setting.patterns, &evaluation.reference));
     Some(evidence)
 }
 
@@ -263,7 +306,13 @@ fn feeds(output: &Output, need: &EvidenceNeed) -> bool {
 }
 
 /// Adds reference facts of every party that is named, the curve points in force, and reference messages that hit themselves.
-fn add_reference(evidence: &mut Evidence, sorted: &Sorted, need: &EvidenceNeed, alert: (PatternIndex, &AlertKey, Day)) {
+fn add_reference(
+    evidence: &mut Evidence,
+    sorted: &Sorted,
+    need: &EvidenceNeed,
+    alert: (PatternIndex, &AlertKey, Day),
+    (patterns, registered): (&Patterns, &Reference),
+) {
     let mut parties: BTreeSet<PartyId> = BTreeSet::new();
     for fact in &evidence.facts {
         parties.extend(parties_of(fact));
@@ -276,6 +325,8 @@ fn add_reference(evidence: &mut Evidence, sorted: &Sorted, need: &EvidenceNeed, 
         AlertKey::Pair(left, right) => parties.extend([*left, *right]),
         _ => {}
     }
+    let kin = patterns.kin(alert.0, registered, &evidence.facts, parties.iter().copied());
+    parties.extend(kin);
     let message: Option<EventId> = match alert.1 {
         AlertKey::Event(event) => Some(*event),
         _ => None,

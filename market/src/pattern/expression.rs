@@ -306,6 +306,8 @@ fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> Option<Number
             let (from, to) = (part(values[0])?, part(values[1])?);
             i128::try_from(graph::edge(from, to)).ok().map(Number::whole)
         }
+        Pure::DayOfMonth => Some(i64::from(day_of(values[0])?.ymd().2).into()),
+        Pure::QuarterEnd => Some(i64::from(quarter_end(day_of(values[0])?).0).into()),
         Pure::Remainder => {
             let divisor = values[1].as_whole().filter(|divisor| *divisor > 0)?;
             Some(Number::whole(values[0].as_whole()?.rem_euclid(divisor)))
@@ -318,4 +320,16 @@ fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> Option<Number
             Some(Number::whole(value))
         }
     }
+}
+
+/// year * 12 + month - 1.
+pub(super) fn month_number(day: Day) -> i32 {
+    let (year, month, _) = day.ymd();
+    year * 12 + month as i32 - 1
+}
+
+fn quarter_end(day: Day) -> Day {
+    let start = day.month_start();
+    let months_left = 3 - month_number(day).rem_euclid(3);
+    start.add_months(months_left).plus(-1)
 }

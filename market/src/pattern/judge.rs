@@ -544,6 +544,27 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
                 let cell = self.member(window, *arguments.first()?)?;
                 Number::ratio(cell.sum, cell.count.into())
             }
+            Window::LastDay => {
+                let wanted = Member::try_from(arguments.first()?.as_whole()?).ok()?;
+                let (from, to) = self.span(window)?;
+                let mut last = None;
+                let feature = self.keyed.windows[window].feature;
+                self.windows.cells(feature, self.key, from, to, &mut |bucket, member, cell| {
+                    if member == wanted && cell.count != 0 {
+                        last = Some(bucket);
+                    }
+                });
+                last.map(Number::from)
+            }
+            Window::SumDays => {
+                let bucket = |place: usize| i64::try_from(arguments.get(place)?.as_whole()?).ok();
+                let (from, to) = self.span(window)?;
+                let (from, to) = (from.max(bucket(0)?), to.min(bucket(1)?));
+                if from > to {
+                    return whole(0);
+                }
+                whole(self.windows.total(self.keyed.windows[window].feature, self.key, from, to).sum)
+            }
             Window::DistinctAbove => {
                 let least = *arguments.first()?;
                 let above = |cell: &Cell| Number::ratio(cell.sum, cell.count.into()).is_some_and(|mean| mean > least);

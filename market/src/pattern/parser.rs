@@ -8,7 +8,7 @@ use std::fmt;
 use super::{
     expression::{Node, Operator},
     number::Number,
-    vocabulary::{History, Lookup, Peer, Pure, Series, Step, Variable, Window, text_number},
+    vocabulary::{History, Lookup, Peer, Pure, Series, Step, Variable, Window, field_named, text_number},
 };
 use crate::{fact::Behaviour, ids::Day};
 
@@ -235,8 +235,8 @@ impl Parser<'_> {
         if let Some(day) = Day::parse(text) {
             return Ok(Node::Constant(i64::from(day.0).into()));
         }
-        if text.is_empty() || text.len() > 16 || !text.is_ascii() {
-            return Err(self.error(format!("'{text}' is neither a date nor a code of 1-16 ASCII characters")));
+        if text.is_empty() || text.len() > 16 {
+            return Err(self.error(format!("'{text}' is neither a date nor a text of 1-16 bytes")));
         }
         Ok(Node::Constant(text_number(text)))
     }
@@ -293,12 +293,30 @@ impl Parser<'_> {
             return Ok(Node::Series(function, step, arguments));
         }
         if let Some(function) = History::parse(name) {
+            if matches!(function, History::Mentions | History::NameDistance | History::TraderActive) {
+                let field = self.field_name()?;
+                self.expect(",")?;
+                let second = self.choice()?;
+                self.expect(")")?;
+                return Ok(Node::History(function, Vec::new(), vec![field, second]));
+            }
             let behaviours = self.behaviours();
             let arguments = self.arguments(start, name, function.arity())?;
             return Ok(Node::History(function, behaviours, arguments));
         }
         self.at = start;
         Err(self.error(format!("`{name}` is no known function")))
+    }
+
+    /// A field by its place in the list of fields.
+    fn field_name(&mut self) -> Result<Node, ParseError> {
+        let found = match self.peek() {
+            Some(Token::Name(name)) => field_named(name),
+            _ => None,
+        };
+        let field = found.ok_or_else(|| self.error("expected the name of a field of fields.csv".to_owned()))?;
+        self.at += 1;
+        Ok(Node::Constant(Number::whole(field as i128)))
     }
 
     fn window_name(&mut self) -> Result<usize, ParseError> {

@@ -7,7 +7,7 @@ use super::{number::Number, vocabulary::Role};
 use crate::{
     bill::{Bill, Header, Lot, Outcome},
     catalogue::calendar::Calendar,
-    fact::{Fact, Field, Range},
+    fact::{Behaviour, Fact, Field, Range},
     ids::{Code, Day, InstId, PartyId},
 };
 
@@ -82,6 +82,28 @@ pub trait Registry {
     fn watch_listed(&self, party: PartyId, moment: Moment) -> bool;
     /// Limit of the credit line that one institution gives another, in force on the date, fen; `None` when there is none.
     fn credit_line_fen(&self, giver: PartyId, taker: PartyId, moment: Moment) -> Option<i64>;
+    /// Day of the latest notice of this behaviour about an acceptor: DIS.REG, DIS.ANN, DIS.PSL, DIS.RST; of DIS.SUS the one
+    /// in force.
+    fn disclosure_day(&self, party: PartyId, kind: Behaviour, moment: Moment) -> Option<Day>;
+    /// The latest month (year * 12 + month - 1) of a DIS.CRD.
+    fn disclosed_month(&self, party: PartyId, moment: Moment) -> Option<i32>;
+    /// Edits between a name and the registered name of a party; `None` when it has none.
+    fn name_distance(&self, party: PartyId, name: &str, moment: Moment) -> Option<i64>;
+    /// When a party opened its latest account at a branch.
+    fn account_opened(&self, party: PartyId, branch: InstId, moment: Moment) -> Option<Day>;
+    /// Province of a branch.
+    fn branch_province(&self, branch: InstId, moment: Moment) -> Option<Code>;
+    /// Fen of the contract, else the invoice, of a drawer; `number`: hash of its number.
+    fn background_fen(&self, drawer: PartyId, number: u64, moment: Moment) -> Option<i64>;
+    /// The trader is registered for a legal institution, active and in time.
+    fn is_active_trader(&self, legal: PartyId, trader: &str, moment: Moment) -> bool;
+    /// Another branch has taken over this one.
+    fn is_succeeded(&self, branch: InstId, moment: Moment) -> bool;
+    /// Enterprises with the same address (or legal representative) as one, itself included; `None` when it has none.
+    fn sharing(&self, party: PartyId, address: bool, moment: Moment) -> Option<usize>;
+    /// Province of a protected enterprise of another group whose name that of a party comes close to. Outer `None`: there is
+    /// none; inner: its province is not known.
+    fn lookalike_province(&self, party: PartyId, likeness: Number, moment: Moment) -> Option<Option<Code>>;
     /// `curve_e4(class, days, date)` from REF.CRV points; `None` when the class has no point.
     fn curve_e4(&self, class: Code, days: i64, moment: Moment) -> Option<i64>;
     /// Deposit or benchmark rate of a kind at the tenor nearest to so many days; `None` when none was published.

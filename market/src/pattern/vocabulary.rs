@@ -136,6 +136,16 @@ words! {
         BankCurveE4 = "bank_curve_e4",
         /// interest_expected_fen
         ExpectedInterest = "interest_expected_fen",
+        /// Code of the fact's behaviour: 'END.SGN'.
+        Behaviour = "behaviour",
+        /// First digit of a bill number of 30 digits.
+        NumberDigit = "number_digit",
+        /// Province of the acceptor's account bank (acceptor_inst).
+        AcceptorBankProvince = "acceptor_bank_province",
+        /// Days since the acceptor opened its latest account at that bank.
+        AcceptorAccountAge = "acceptor_account_age",
+        /// Hash of invoice_no, to be a key.
+        Invoice = "invoice",
         /// Event id of the fact.
         EventId = "event_id",
         /// Bill id, as one number that distinguishes bills.
@@ -219,6 +229,10 @@ words! {
         Remainder = "remainder" / (2, 2),
         /// `first_digit(x)`: 1..9
         FirstDigit = "first_digit" / (1, 1),
+        /// `day_of_month(day)`: 1..31
+        DayOfMonth = "day_of_month" / (1, 1),
+        /// `quarter_end(day)`: the last calendar day of its quarter
+        QuarterEnd = "quarter_end" / (1, 1),
     }
 }
 
@@ -247,6 +261,10 @@ words! {
         HalfSum = "half_sum" / (1, 1),
         /// `member_mean(w, m)`: mean amount of one member.
         MemberMean = "member_mean" / (1, 1),
+        /// `last_day(w, m)`: the latest bucket of the window with facts of one member.
+        LastDay = "last_day" / (1, 1),
+        /// `sum_days(w, from, to)`: sum of amounts in the buckets from..=to that lie in the window.
+        SumDays = "sum_days" / (2, 2),
         /// `distinct_above(w, x)`: members with a mean amount above x.
         DistinctAbove = "distinct_above" / (1, 1),
         /// `sum_between(w, from, to)`: sum of members with from <= member <= to.
@@ -324,6 +342,8 @@ words! {
     History {
         /// `day('A')`: business date of the latest such fact on the bill.
         DayOf = "day" / (0, 0),
+        /// `times('A')`: how many such facts the bill has had.
+        Times = "times" / (0, 0),
         /// `count_within('A', ms)`: such facts on the lineage in (t - ms, t].
         CountWithin = "count_within" / (1, 1),
         /// `count_on_day('A')`: such facts on the lineage with the same business date.
@@ -377,6 +397,22 @@ words! {
         WaitedMs = "waited_ms" / (0, 0),
         /// `minutes_since('A')`: whole minutes since the first such fact on the bill.
         MinutesSince = "minutes_since" / (0, 0),
+        /// `disposed_before(p)`: p gave some lot in the range away, or pledged it, and does not have it back.
+        DisposedBefore = "disposed_before" / (1, 1),
+        /// `on_repo_to_other(p)`: some lot in the range stood out on repo to another than p before the fact.
+        OnRepoToOther = "on_repo_to_other" / (1, 1),
+        /// `range_uncovered()`: no set of live lots makes up the range.
+        RangeUncovered = "range_uncovered" / (0, 0),
+        /// `disclosure_matches()`: the acceptance was disclosed, with the face, due date and acceptor of the register.
+        DisclosureMatches = "disclosure_matches" / (0, 0),
+        /// `mentions(remark, '银行')`: a text field of the fact contains the text.
+        Mentions = "mentions" / (2, 2),
+        /// `name_distance(acceptor_name, p)`: edits between a name in the fact and the registered name of p.
+        NameDistance = "name_distance" / (2, 2),
+        /// `trader_active(trader_id, p)`: the trader that the field names is one of p's, active and in time.
+        TraderActive = "trader_active" / (2, 2),
+        /// `branch_succeeded()`: another branch has taken over the branch through which the sender acts.
+        BranchSucceeded = "branch_succeeded" / (0, 0),
         /// `effect('ILLEGAL_STATE')`: the fact has this effect.
         Effect = "effect" / (1, 4),
         /// `variants()`: the fact's id came with several contents.
@@ -405,6 +441,18 @@ words! {
         WatchListed = "watch_listed" / (1, 1),
         /// `has_flag(p, 'LGFV')`: a special flag of an enterprise.
         HasFlag = "has_flag" / (2, 2),
+        /// `disclosure_day(p, 'DIS.REG')`: day of the latest such notice about an acceptor (REG, ANN, PSL, RST; of SUS the one
+        /// in force); 0 when there is none.
+        DisclosureDay = "disclosure_day" / (2, 2),
+        /// `disclosed_month(p)`: the latest month (as `month(day)`) of a DIS.CRD; 0 when there is none.
+        DisclosedMonth = "disclosed_month" / (1, 1),
+        /// `background_fen(drawer, number)`: fen of the contract or invoice with this hash of its number.
+        BackgroundFen = "background_fen" / (2, 2),
+        /// `sharing(p, 'address')`, `sharing(p, 'legal_rep')`: enterprises that have the same as p, p included.
+        Sharing = "sharing" / (2, 2),
+        /// `lookalike_province(p, likeness)`: province of a protected enterprise of another group whose name p's comes close
+        /// to; 1 where that has none, 0 when there is no such name.
+        LookalikeProvince = "lookalike_province" / (2, 2),
         /// `is_enterprise(p)`
         IsEnterprise = "is_enterprise" / (1, 1),
         /// `tier(p)`: tier of an institution.
@@ -523,7 +571,7 @@ impl Variable {
     }
 }
 
-fn field_named(name: &str) -> Option<Field> {
+pub(super) fn field_named(name: &str) -> Option<Field> {
     FIELD_NAMES.iter().position(|known| *known == name).map(|at| FIELDS[at])
 }
 
@@ -539,10 +587,17 @@ pub fn code_of_number(number: Number) -> Option<Code> {
     if length == 0 || bytes[length..].iter().any(|byte| *byte != 0) { None } else { Code::from_bytes(&bytes[..length]) }
 }
 
-/// A short ASCII text as a number, as [`code_number`].
+/// A short text as a number, as [`code_number`]; what is not ASCII serves `mentions` only.
 pub fn text_number(text: &str) -> Number {
     let mut bytes = [0u8; 16];
     let length = text.len().min(16);
     bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
     Number::whole(i128::from_be_bytes(bytes))
+}
+
+/// The text of a [`text_number`].
+pub fn number_text(number: Number) -> Option<String> {
+    let bytes = number.as_whole()?.to_be_bytes();
+    let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8(bytes[..length].to_vec()).ok()
 }

@@ -198,6 +198,8 @@ fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> i128 {
         Pure::AddMonths
         | Pure::Both
         | Pure::Logarithm
+        | Pure::DayOfMonth
+        | Pure::QuarterEnd
         | Pure::Month
         | Pure::MonthStart
         | Pure::QuarterStart

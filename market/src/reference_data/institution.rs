@@ -80,6 +80,11 @@ impl Institutions {
         version(&self.branches.get(&branch)?.versions, at)
     }
 
+    /// True when another branch has taken over this one.
+    pub fn is_succeeded(&self, branch: InstId, at: i64) -> bool {
+        self.successors.get(&branch).is_some_and(|timeline| timeline.at(at).is_some())
+    }
+
     /// The head office: the lowest branch of the legal institution that exists at the instant.
     pub fn head_office(&self, legal: PartyId, at: i64) -> Option<&Institution> {
         self.of_legal.get(&legal)?.iter().find_map(|branch| {

@@ -10,6 +10,7 @@
 mod curve;
 mod enterprise;
 mod institution;
+mod kin;
 mod readings;
 mod records;
 mod registers;
@@ -24,6 +25,7 @@ use self::{
     curve::Curves,
     enterprise::EnterpriseHistory,
     institution::Institutions,
+    kin::Kin,
     records::{Change, Records},
 };
 pub use self::{
@@ -71,6 +73,8 @@ pub enum Subject {
     CreditCode(u64),
     /// A bank number, which bill numbers contain.
     BankNumber(u64),
+    /// The protected names, which the names of acceptors are compared with.
+    Names,
 }
 
 /// Whose readings changed through one record, and from which instant on (ms). Sorted, each subject once.
@@ -116,6 +120,7 @@ pub struct Reference {
     contracts: Register<(PartyId, u64), TradeBackground>,
     bill_backgrounds: Register<BillId, TradeBackground>,
     parties_by_code: HashMap<u64, SmallVec<[PartyId; 1]>>,
+    kin: Kin,
     zone_of_province: Vec<Row>,
     tier_of_kind: Vec<Tier>,
     group_of_kind: Vec<Row>,
@@ -133,6 +138,9 @@ struct Rows {
     medium: Row,
     small: Row,
     related: Row,
+    parent: Row,
+    /// Bits of special_flag whose bearers' names are protected.
+    protecting_flags: u32,
     overdue_list: Row,
     persistent_list: Row,
 }
@@ -166,6 +174,8 @@ impl Reference {
                 medium: row(known.institution_tier, "MEDIUM"),
                 small: row(known.institution_tier, "SMALL"),
                 related: row(known.relation_kind, "RELATED"),
+                parent: row(known.relation_kind, "PARENT"),
+                protecting_flags: 1 << row(known.special_flag, "CSOE").0,
                 overdue_list: row(known.watch_list_type, "WL01"),
                 persistent_list: row(known.watch_list_type, "WL02"),
             },
@@ -189,6 +199,7 @@ impl Reference {
             contracts: HashMap::new(),
             bill_backgrounds: HashMap::new(),
             parties_by_code: HashMap::new(),
+            kin: Kin::default(),
         }
     }
 
@@ -214,6 +225,7 @@ impl Reference {
             self.put(fact, true, &mut touched);
         }
         touched.subjects.sort();
+        touched.subjects.dedup_by_key(|(subject, _)| *subject);
         touched
     }
 
@@ -249,7 +261,11 @@ impl Reference {
             behaviour::MST_ENR | behaviour::MST_ENC | behaviour::MST_ENX => {
                 let Some(party) = fact.party(Field::EntId) else { return };
                 let history = self.enterprises.entry(party).or_default();
+                let flags = self.rows.protecting_flags;
+                // Before and after: others read what goes as well as what comes.
+                self.kin.note(party, history.versions(), flags, from, touched);
                 history.put(fact, from, present, &vocabulary);
+                self.kin.note(party, history.versions(), flags, from, touched);
                 for code in history.versions().filter_map(|version| version.uscc.as_deref()) {
                     let parties = self.parties_by_code.entry(TextHash::of(code).bits()).or_default();
                     if !parties.contains(&party) {
@@ -332,6 +348,14 @@ impl Reference {
                 let related = fact.party(Field::RelatedId);
                 let relation = Relation { kind, group: fact.party(Field::GroupId), related, validity };
                 set(&mut self.relations, party, fact, from, present, relation);
+                if let Some(party) = party {
+                    if kind == self.rows.parent {
+                        self.kin.protect(party);
+                        let versions = self.enterprises.get(&party).into_iter().flat_map(|history| history.versions());
+                        self.kin.note(party, versions, self.rows.protecting_flags, from, touched);
+                    }
+                    self.kin.touch_names(party, from, touched);
+                }
                 // A relation holds both ways.
                 if kind == self.rows.related && related != party {
                     let back = Relation { related: party, group: None, ..relation };
@@ -426,6 +450,11 @@ impl Reference {
                     invoice_fen: fact.int(Field::InvoiceFen),
                 };
                 let key = party.zip(background.contract);
+                // By its invoice too: what is asked is how far one number was used.
+                if let Some((drawer, invoice)) = party.zip(background.invoice).filter(|named| Some(*named) != key) {
+                    set(&mut self.contracts, Some((drawer, invoice)), fact, from, present, background.clone());
+                    touched.add(Subject::Contract(drawer, invoice), from);
+                }
                 if let Some(bill) = background.bill {
                     set(&mut self.bill_backgrounds, Some(bill), fact, from, present, background.clone());
                     touched.add(Subject::Bill(bill), from);

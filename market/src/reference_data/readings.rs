@@ -52,6 +52,11 @@ impl Reference {
         self.institutions.legals()
     }
 
+    /// True when another branch has taken over this one.
+    pub fn is_succeeded(&self, branch: InstId, at: i64) -> bool {
+        self.institutions.is_succeeded(branch, at)
+    }
+
     /// The latest balance sheet of a legal institution.
     pub fn balance_sheet(&self, legal: PartyId, at: i64) -> Option<&BalanceSheet> {
         self.balance_sheets.get(&legal)?.at(at)
@@ -194,6 +199,13 @@ impl Reference {
     /// Every DIS.OVL and DIS.PSL of an acceptor up to an instant.
     pub fn listed(&self, acceptor: PartyId, at: i64) -> &[Entry<Listed>] {
         self.listed.get(&acceptor).map_or(&[], |timeline| timeline.until(at))
+    }
+
+    /// Day of the latest DIS.PSL of an acceptor.
+    pub fn persistently_overdue(&self, acceptor: PartyId, at: i64) -> Option<Day> {
+        let listed = self.listed(acceptor, at).iter().rev();
+        let entry = listed.into_iter().find(|entry| entry.value.list == self.rows.persistent_list)?;
+        Some(Day::of_time(entry.from))
     }
 
     /// Every DIS.CRD of an acceptor up to an instant.

@@ -9,8 +9,12 @@ mod bursts;
 mod collectors;
 mod concentration;
 mod cycles;
+mod disposals;
+mod duties;
 mod fans;
+mod identity;
 mod integrity;
+mod monthly;
 mod peers;
 mod prices;
 mod quality;
@@ -19,6 +23,7 @@ mod references;
 mod related;
 mod sequence;
 mod shifts;
+mod standing;
 mod statistics;
 mod timers;
 mod windows;
@@ -57,6 +62,11 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
     sequence::CASES
         .iter()
         .chain(integrity::CASES)
+        .chain(duties::CASES)
+        .chain(disposals::CASES)
+        .chain(identity::CASES)
+        .chain(standing::CASES)
+        .chain(monthly::CASES)
         .chain(windows::CASES)
         .chain(bursts::CASES)
         .chain(ratios::CASES)
@@ -77,7 +87,7 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
 /// Positives, and near misses, of one pattern in one round.
 const CASES_A_ROUND: usize = 3;
 /// Facts of one round of the light patterns, about.
-const LIGHT_ROUND_FACTS: u64 = 6_000;
+const LIGHT_ROUND_FACTS: u64 = 9_000;
 /// Light rounds together are kept below one in this many facts of normal trade, the first round aside.
 const ONE_IN: u64 = 100;
 

@@ -1,6 +1,6 @@
-//! Cases of data quality: P174, P176, P177, P178, P179, P183, P184, P186, P187.
+//! Cases of data quality: P174, P176, P177, P178, P179, P181, P183, P184, P186, P187.
 
-use billwatch_market::fact::{Fact, Field, Value, behaviour};
+use billwatch_market::fact::{Fact, Field, Range, Value, behaviour};
 use billwatch_market::ids::{BillId, Code};
 
 use super::{Injector, light};
@@ -16,6 +16,7 @@ pub(super) const CASES: &[Injector] = &[
     light("P177", range_and_amount),
     light("P178", unknown_code),
     light("P179", missing_field),
+    light("P181", broken_cover),
     light("P183", from_the_future),
     light("P184", orphan_answer),
     light("P186", bad_credit_code),
@@ -131,6 +132,25 @@ fn missing_field(story: &mut Story) {
     let (mut bill, fact) = endorsement(story, |fact| unset(fact, field));
     story.label(fact.event_id, story.today(), "counterparty_inst missing; miss: channel missing");
     go_on(story, &mut bill, &fact);
+}
+
+/// The answer is about a sub-bill less than the request; the miss: about the same.
+fn broken_cover(story: &mut Story) {
+    let (mut bill, payee) = received(story);
+    let to = story.company();
+    let asked = Range { start: 1, end: 1_000 };
+    let fact = bill.ask(behaviour::END_REQ, story.now(), asked, payee, to);
+    let request = story.put(fact);
+    story.wait(5);
+    let signed = if story.positive { Range { start: 1, end: 999 } } else { asked };
+    let fact = bill.agree(behaviour::END_SGN, story.now(), signed, to, payee, request);
+    story.put(fact);
+    story.label(bill.id, story.today(), "answered for one sub-bill less; miss: for the whole request");
+    if story.positive {
+        story.wait(5);
+        let fact = bill.agree(behaviour::END_SGN, story.now(), asked, to, payee, request);
+        story.put(fact);
+    }
 }
 
 /// Event time 60.001 s after ingestion; the miss: 60 s. Holds in replay mode, where the file's ingest_time counts.

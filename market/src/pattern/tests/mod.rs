@@ -3,10 +3,13 @@
 //! [`holds`] also turns each positive case over (arrival in reverse gives the same alerts) and asks for its evidence, which
 //! alone must give the alert again. `properties` revokes facts at random.
 
+mod absences;
 mod bursts;
 mod chains;
 mod concentration;
 mod cycles;
+mod disposals;
+mod duties;
 mod fans;
 mod incremental;
 mod lifecycle;
@@ -19,6 +22,7 @@ mod quality;
 mod ratios;
 mod references;
 mod shifts;
+mod standing;
 mod statistics;
 mod timers;
 mod windowed;

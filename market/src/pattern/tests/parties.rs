@@ -133,3 +133,65 @@ fn p158_watch_listed_party() {
     holds("P158", &case(false), &["E0000000003 2025-03-03"]);
     quiet("P158", &case(true));
 }
+
+#[test]
+fn p149_name_in_the_request() {
+    let case = |field, name: &str| {
+        let mut market = Market::new();
+        market.register(1, &[(Field::Name, text("华岳（集团）有限公司"))]);
+        market.at("2025-03-03", "09:00");
+        let terms = Terms { kind: "CAB", acceptor: ent(1), drawer: ent(3), ..Terms::default() };
+        let bill = market.register_bill(&terms);
+        let about = Some((bill, crate::fact::Range::WHOLE));
+        let (from, to) = if field == Field::InitiatorName { (ent(1), ent(3)) } else { (ent(3), ent(1)) };
+        market.fact("ACC.REQ", about, from, to, &[(field, text(name))]);
+        market
+    };
+    let name = "华岳(集团)有限公司";
+    holds("P149", &case(Field::CounterpartyName, "华嶽(集团)有限公司"), &["E0000000001 2025-03-03"]);
+    quiet("P149", &case(Field::CounterpartyName, name));
+    quiet("P149", &case(Field::CounterpartyName, "华岳 集团有限公司"));
+}
+
+/// An ISS.REG with some fields of its own.
+fn registered(terms: &Terms, changes: &[(Field, Value)]) -> (Market, crate::ids::BillId) {
+    let mut market = Market::new();
+    market.register(5, &[(Field::Name, text("华岳建设有限公司"))]);
+    market.at("2025-03-03", "09:00");
+    let bill = market.register_bill(terms);
+    for (field, value) in changes {
+        market.last().set(*field, value.clone());
+    }
+    (market, bill)
+}
+
+#[test]
+fn p196_kind_number_and_acceptor() {
+    let commercial = Terms { kind: "CAB", acceptor: ent(5), ..Terms::default() };
+    let wrong = |terms: &Terms, changes: &[(Field, Value)]| {
+        let (market, bill) = registered(terms, changes);
+        holds("P196", &market, &[&format!("{bill} 2025-03-03")]);
+    };
+    let right = |terms: &Terms, changes: &[(Field, Value)]| quiet("P196", &registered(terms, changes).0);
+    right(&commercial, &[]);
+    right(&Terms::default(), &[]);
+    right(&Terms { kind: "FAB", acceptor: bank(5), ..Terms::default() }, &[]);
+    right(&commercial, &[(Field::AcceptorName, text("华岳建设有限公司")), (Field::Remark, text("货款"))]);
+    right(&Terms::default(), &[(Field::AcceptorName, text("某某银行"))]);
+    // The number says bank bill, the kind commercial.
+    wrong(&Terms { acceptor: ent(5), ..Terms::default() }, &[(Field::BillKind, code("CAB"))]);
+    wrong(&Terms { acceptor: bank(2), ..commercial.clone() }, &[]);
+    wrong(&Terms { acceptor: ent(5), ..Terms::default() }, &[]);
+    wrong(&Terms { kind: "FAB", ..Terms::default() }, &[]);
+    wrong(&commercial, &[(Field::AcceptorName, text("华岳银行"))]);
+    wrong(&commercial, &[(Field::AcceptorName, text("华岳财务公司"))]);
+    wrong(&commercial, &[(Field::Remark, text("本票为银行承兑"))]);
+}
+
+#[test]
+fn p197_the_acceptor_is_called_otherwise() {
+    let terms = Terms { kind: "CAB", acceptor: ent(5), ..Terms::default() };
+    let case = |name: &str| registered(&terms, &[(Field::AcceptorName, text(name))]).0;
+    holds("P197", &case("华岳建没有限公司"), &["E0000000005 2025-03-03"]);
+    quiet("P197", &case("华岳 建设有限公司"));
+}

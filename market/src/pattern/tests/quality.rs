@@ -2,7 +2,7 @@
 
 use super::{
     holds,
-    market::{Market, Terms, bank, code, ent, int, text},
+    market::{Market, Terms, bank, code, ent, int, range, text},
     quiet,
 };
 use crate::{
@@ -183,4 +183,19 @@ fn p187_rate_out_of_bounds() {
     for rate in [0, 999_999] {
         quiet("P187", &case(rate).0);
     }
+}
+
+#[test]
+fn p181_a_range_that_no_lots_make_up() {
+    let case = |answered| {
+        let mut market = Market::new();
+        market.at("2025-03-01", "09:00");
+        let bill = market.draw(&Terms { divisible: true, ..Terms::default() });
+        market.fact("END.REQ", Some((bill, range(1, 100))), ent(2), ent(3), &[]);
+        market.fact("END.SGN", Some((bill, answered)), ent(3), ent(2), &[]);
+        (market, bill)
+    };
+    let (market, bill) = case(range(1, 99));
+    holds("P181", &market, &[&format!("{bill} 2025-03-01")]);
+    quiet("P181", &case(range(1, 100)).0);
 }

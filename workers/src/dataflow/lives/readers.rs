@@ -148,12 +148,16 @@ impl Lives {
                     branches.extend(of_party.iter().map(|branch| (*branch, from)));
                 }
                 Read::BankNumber(number) => self.readers_since(number, from, &mut lives),
-                Read::Contract(drawer, _) => self.readers_since(drawer.bits(), from, &mut lives),
+                Read::Contract(drawer, _) => {
+                    self.readers_since(drawer.bits(), from, &mut lives);
+                    // Rules on windows of the drawer's contracts read it too.
+                    self.reference_changes.push((drawer, from));
+                }
                 Read::Bill(bill) => {
                     lives.extend(self.find_bill(bill).filter(|dense| self.read_since(*dense, from)));
                 }
-                // Read by class, kind or credit code, which no fact names: whoever lived then.
-                Read::Curve(_) | Read::Rate(_) | Read::CreditCode(_) => {
+                // Read by class, kind or credit code, or by likeness, which no fact names: whoever lived then.
+                Read::Curve(_) | Read::Rate(_) | Read::CreditCode(_) | Read::Names => {
                     self.everybody_since(from, &mut lives);
                     if matches!(subject, Read::Rate(_)) {
                         self.reference_changes.push((PartyId::MARKET, from));
