@@ -86,7 +86,7 @@ pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<
         let named = |line: &v1::BaselineValue| features::keys(&line.key).map(Key::first_party);
         parties.extend(answer.baseline.iter().filter_map(named));
     }
-    let kin = shard.patterns().kin(pattern, shard.lives.borrow().reference(), &facts, parties.iter().copied());
+    let kin = patterns.kin(pattern, shard.lives.borrow().reference(), &facts, parties.iter().copied());
     parties.extend(kin);
     if !facts.is_empty() || owner {
         let read = reference(shard, &facts, &parties);
