@@ -112,9 +112,10 @@ fn deeper_endorsements(story: &mut Story) {
     let other = story.company();
     let mut bill = story.bill(Kind::Bank, MILLION, parties, 150);
     story.received(&mut bill);
-    // Each case has a week of its own, and there is a base to compare with.
-    let week = 2 * story.variant as i32 + i32::from(!story.positive);
-    let mut day = story.begin.plus(14 + 7 * week);
+    // Each case has a fortnight of its own: cases begin in one week or, after a holiday, in the next. And there is a base to
+    // compare with.
+    let fortnight = 2 * story.variant as i32 + i32::from(!story.positive);
+    let mut day = story.begin.plus(14 + 14 * fortnight);
     while story.trade.calendar.is_business_day(day) {
         day = day.plus(1);
     }
