@@ -295,8 +295,8 @@ impl Reader<'_> {
                 found.ok_or_else(|| self.error(&entry, format!("each: no figure `{name}` by axis `{}`", each.axis)))
             };
             let figures = each.figures.iter().map(number).collect::<Result<_, _>>()?;
-            let keep = self.expression(&entry, &each.keep)?;
-            let order = self.expression(&entry, &each.order)?;
+            let keep = Box::new(self.expression(&entry, &each.keep)?);
+            let order = Box::new(self.expression(&entry, &each.order)?);
             rows.push(RowForm { from: RowsFrom::Each { axis: each.axis, figures, keep, order }, ..row });
         } else if text.days_ahead > 0 {
             rows.push(RowForm { from: RowsFrom::DaysAhead("day".to_owned(), text.days_ahead), ..row });

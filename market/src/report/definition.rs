@@ -153,9 +153,9 @@ pub enum RowsFrom {
         /// Figures that have them.
         figures: Vec<usize>,
         /// Which rows stay.
-        keep: Expression,
+        keep: Box<Expression>,
         /// Largest first.
-        order: Expression,
+        order: Box<Expression>,
     },
 }
 

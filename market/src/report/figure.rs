@@ -71,10 +71,7 @@ pub struct FigureText {
 impl FigureText {
     /// Over a measure of the base.
     pub fn over(self, base: &FigureText) -> FigureText {
-        fn either<T: Default + PartialEq>(own: T, base: &T) -> T
-        where
-            T: Clone,
-        {
+        fn either<T: Default + PartialEq + Clone>(own: T, base: &T) -> T {
             if own == T::default() { base.clone() } else { own }
         }
         let mut filters = base.filters.clone();

@@ -268,7 +268,7 @@ impl<'a> Tally<'a> {
         if !first && let Some(place) = figure.amounts.iter().position(|amount| *amount == Amount::Count) {
             held.sums[place] = 0;
         }
-        let keys = keys(figure, |name| items(name));
+        let keys = keys(figure, items);
         self.put(at, &keys, &held, |span| (span.from..=span.to).contains(&seen.fact.biz_date));
     }
 
