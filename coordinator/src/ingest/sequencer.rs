@@ -169,8 +169,8 @@ impl Queue {
         let (reply, answer) = oneshot::channel();
         let queue = self.0.clone();
         // Waits for room behind batches.
-        let sent = tokio::task::spawn_blocking(move || queue.send(Told::Order(order, reply))).await;
-        sent.map_err(|_| Closed)?.map_err(|_| Closed)?;
+        let sent = tokio::task::spawn_blocking(move || queue.send(Told::Order(order, reply)).map_err(|_| Closed)).await;
+        sent.map_err(|_| Closed)??;
         answer.await.map_err(|_| Closed)
     }
 

@@ -153,8 +153,9 @@ impl<'a, W: Windows, C: Windows, R: Registry> Explainer<'a, W, C, R> {
     /// The life is over: what did not cancel stays.
     pub fn close(&mut self, life: Life) {
         let rule = self.evaluator.indicators.get(self.indicator);
-        let mut balances: BTreeMap<(usize, Option<BillId>, Member), (i128, EventId, &'static str, Day)> =
-            BTreeMap::new();
+        /// A member of a window, in a bill.
+        type Place = (usize, Option<BillId>, Member);
+        let mut balances: BTreeMap<Place, (i128, EventId, &'static str, Day)> = BTreeMap::new();
         let mut lines = Vec::new();
         let mut line = |place: usize, bill, member, sum: i128, event, behaviour: &str, day| {
             lines.push(Line {

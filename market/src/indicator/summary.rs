@@ -138,8 +138,9 @@ impl Shares {
 impl Part {
     /// Adds up what all workers say, indicator by indicator.
     pub fn gather(parts: impl IntoIterator<Item = Part>) -> Vec<Part> {
-        let mut all: BTreeMap<IndicatorIndex, (Vec<KeyRow>, BTreeMap<(u8, Option<Number>, Day), Summary>)> =
-            BTreeMap::new();
+        /// Summaries by group, item and day.
+        type Groups = BTreeMap<(u8, Option<Number>, Day), Summary>;
+        let mut all: BTreeMap<IndicatorIndex, (Vec<KeyRow>, Groups)> = BTreeMap::new();
         for part in parts {
             let (rows, summaries) = all.entry(part.indicator).or_default();
             rows.extend(part.rows);

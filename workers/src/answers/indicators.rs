@@ -114,11 +114,13 @@ fn part(
         let all_days = indicators.needs_all_keys(indicator);
         for day in indicators.days(indicator, (base.min(from).max(first), to), clock, calendar) {
             let is_asked = day >= from;
-            if !is_asked && !all_days && only.is_none() {
-                if let Some(known) = shard.indicators.borrow().get(indicator, day) {
-                    part.summaries.extend_from_slice(known);
-                    continue;
-                }
+            if !is_asked
+                && !all_days
+                && only.is_none()
+                && let Some(known) = shard.indicators.borrow().get(indicator, day)
+            {
+                part.summaries.extend_from_slice(known);
+                continue;
             }
             *left = left.checked_sub(keys.len()).ok_or_else(|| {
                 invalid(format!(

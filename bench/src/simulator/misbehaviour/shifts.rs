@@ -189,7 +189,7 @@ fn fewer_partners(story: &mut Story) {
     }
     let day = story.business_day(story.begin.plus(30), 1);
     // Ten times there or back.
-    let mut bills = vec![stocked(story, bank, 1_000 * MILLION - i64::from(miss == Some(0)), day.plus(-2))];
+    let mut bills = [stocked(story, bank, 1_000 * MILLION - i64::from(miss == Some(0)), day.plus(-2))];
     story.on(day);
     let after: &[Party] = if miss == Some(2) { &partners[..2] } else { &partners[..1] };
     for nth in 0..10 {
