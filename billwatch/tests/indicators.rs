@@ -10,6 +10,10 @@ use serde_json::Value;
 
 const ALL: [&str; 8] = ["LQ1", "LQ2", "LQ3", "MS1", "MS2", "MS3", "DF1", "DF2"];
 
+/// Days asked for: all days of the market are more values than one question may have.
+const FROM: &str = "2025-04-01";
+const TO: &str = "2025-08-31";
+
 fn whole(value: &Value) -> i128 {
     value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value} is no integer"))
 }
@@ -53,7 +57,7 @@ fn of_a_simulated_market() {
     let ids: Vec<&str> = listed.as_array().unwrap().iter().map(|it| it["indicator"].as_str().unwrap()).collect();
     assert_eq!(ids, ALL);
 
-    let groups = values(&cluster, &["--groups", "--from", "2020-01-01", "--limit", "0"]);
+    let groups = values(&cluster, &["--groups", "--from", FROM, "--to", TO, "--limit", "0"]);
     for id in ALL {
         let known = groups.iter().filter(|value| value["indicator"] == id && !value["value"].is_null());
         assert!(known.count() > 0, "{id} has no value of any group on any day");
@@ -62,7 +66,7 @@ fn of_a_simulated_market() {
     // One key of each indicator that has values of keys: the largest of all days, for the market is at rest on the last.
     let mut lines = 0;
     for id in ["LQ1", "LQ2", "LQ3", "DF1", "DF2"] {
-        let found = values(&cluster, &[id, "--from", "2020-01-01", "--limit", "0"]);
+        let found = values(&cluster, &[id, "--from", FROM, "--to", TO, "--limit", "0"]);
         let keys: Vec<&Value> = found
             .iter()
             .filter(|value| !value["key"].as_str().unwrap().starts_with(|first: char| first.is_ascii_lowercase()))
@@ -74,7 +78,7 @@ fn of_a_simulated_market() {
 
     // A group of LQ2 is the sum of its keys.
     let held = |value: &Value| whole(&value["figures"]["held_fen"]);
-    let group = values(&cluster, &["LQ2", "--key", "tier=SMALL", "--from", "2020-01-01", "--limit", "0"]);
+    let group = values(&cluster, &["LQ2", "--key", "tier=SMALL", "--from", FROM, "--to", TO, "--limit", "0"]);
     let group = [group.iter().max_by_key(|value| held(value)).expect("a day on which small banks hold bills").clone()];
     let date = group[0]["date"].as_str().unwrap();
     let answer = cluster.json(&["indicators", "explain", "LQ2", "--key", "tier=SMALL", "--date", date]);

@@ -89,7 +89,8 @@ pub fn of_pattern(library: &Library, row: &PatternRow) -> Sections {
     }
     sections.push(("", Body::table(&["time", "behaviour", "bill", "fields"], rows)));
     if words.is_empty() {
-        words.push((row.id.to_string(), "no alert".to_owned()));
+        // Told alone: a rule that compares with the market, or with months before, needs them around it.
+        words.push((row.id.to_string(), "no alert without the market around it".to_owned()));
     }
     sections.push(("Alerts of the example", Body::Entries(words)));
     sections

@@ -149,6 +149,9 @@ async fn score(args: BenchArgs) -> Outcome {
         Format::Json => print_json(&serde_json::to_value(&scores).map_err(anyhow::Error::from)?)?,
         format => {
             score_listing(&scores).print(format)?;
+            if !scores.without_cases.is_empty() {
+                eprintln!("without labelled cases: {}", scores.without_cases.join(" "));
+            }
             for fault in &scores.faults {
                 eprintln!("{fault}");
             }

@@ -88,10 +88,9 @@ fn block_sheet(report: &Report, number: usize, block: &ReportBlock) -> Sheet {
     for (number, row) in block.rows.iter().enumerate() {
         put_row(&mut sheet, bottom + 1 + number as u32, row, &block.columns);
     }
-    let mut below = bottom + 2 + block.rows.len() as u32;
-    for column in block.columns.iter().filter(|column| !column.note.is_empty()) {
+    let below = bottom + 2 + block.rows.len() as u32;
+    for (below, column) in (below..).zip(block.columns.iter().filter(|column| !column.note.is_empty())) {
         sheet.text(below, 0, &format!("注：{}：{}", column.title_zh, column.note), Style::Line);
-        below += 1;
     }
     sheet.head_rows = bottom + 1;
     sheet.paper = if block.columns.len() > A4_COLUMNS { 8 } else { 9 };
@@ -139,10 +138,9 @@ fn checks_sheet(report: &Report) -> Sheet {
         sheet.text(row, 5, if check.pass { "通过" } else { "不符" }, style);
         sheet.text(row, 6, &check.place, Style::Text);
     }
-    let mut below = HEAD_ROWS + 2 + report.checks.len() as u32;
-    for note in &report.notes {
+    let below = HEAD_ROWS + 2 + report.checks.len() as u32;
+    for (below, note) in (below..).zip(&report.notes) {
         sheet.text(below, 0, &format!("注：{note}"), Style::Line);
-        below += 1;
     }
     sheet.head_rows = HEAD_ROWS + 1;
     sheet
