@@ -159,6 +159,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_pages_say_what_the_tables_say() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/catalogue");
+        let library = Library::new(Catalogue::embedded()).unwrap();
+        if std::env::var_os("BILLWATCH_WRITE_DOCS").is_some() {
+            write(&library, &directory).unwrap();
+        }
+        let files = all(&library);
+        let kept = on_disk(&directory).unwrap();
+        let is_stale =
+            |(path, made): &(&PathBuf, &String)| fs::read_to_string(directory.join(path)).unwrap_or_default() != **made;
+        let stale: Vec<&PathBuf> = files.iter().filter(is_stale).map(|(path, _)| path).collect();
+        let of_nothing: Vec<&PathBuf> = kept.iter().filter(|path| !files.contains_key(*path)).collect();
+        assert!(
+            stale.is_empty() && of_nothing.is_empty(),
+            "docs/catalogue is not what the tables say: run `{COMMAND}`, or this test with BILLWATCH_WRITE_DOCS=1. Stale: {stale:?}; \
+             of nothing: {of_nothing:?}"
+        );
+    }
+
+    #[test]
     fn everything_has_a_page() {
         let library = Library::new(Catalogue::embedded()).unwrap();
         let files = all(&library);
