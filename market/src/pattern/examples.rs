@@ -62,7 +62,7 @@ fn alerts(loaded: &Loaded, catalogue: &Arc<Catalogue>, check_digit: bool) -> BTr
     let laws = Laws::new(catalogue).unwrap();
     let mut parameters = super::Parameters::default();
     if check_digit {
-        parameters.set("P176", "check_digit", "on").unwrap();
+        parameters.set("P176", "check_digit", "1").unwrap();
     }
     let patterns = Patterns::compile(super::PATTERNS_CSV, &super::RULE_FILES, &parameters).unwrap();
     let setting = Setting { meanings: &meanings, laws: &laws, patterns: &patterns };
