@@ -57,9 +57,11 @@ fn of_a_simulated_market() {
     let ids: Vec<&str> = listed.as_array().unwrap().iter().map(|it| it["indicator"].as_str().unwrap()).collect();
     assert_eq!(ids, ALL);
 
-    let groups = values(&cluster, &["--groups", "--from", FROM, "--to", TO, "--limit", "0"]);
     for id in ALL {
-        let known = groups.iter().filter(|value| value["indicator"] == id && !value["value"].is_null());
+        // Ten deals of a class and a tenor on one day are rare in a small market.
+        let from = if id == "MS3" { "2025-01-01" } else { FROM };
+        let groups = values(&cluster, &[id, "--groups", "--from", from, "--to", TO, "--limit", "0"]);
+        let known = groups.iter().filter(|value| !value["value"].is_null());
         assert!(known.count() > 0, "{id} has no value of any group on any day");
     }
 
