@@ -157,3 +157,7 @@ pub const CROSS_TURN: Duration = Duration::from_millis(5);
 
 /// Shortest turn at filling crosses behind an epoch when more wait: they are filled while the cluster catches up, too.
 pub const CROSS_TURN_BUSY: Duration = Duration::from_millis(2);
+
+/// Places (rule, key, bucket) that one question about the liveness of rules may judge again at one worker: some 5 us each, as
+/// they are and with thresholds eased, so it holds its shard up for about a second.
+pub const LIVENESS_PLACES_MAX: usize = 200_000;

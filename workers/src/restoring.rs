@@ -8,7 +8,7 @@ use billwatch_market::{
     codec::decode_fact,
     ids::Day,
     items::Item,
-    pattern::{Cell, FeatureIndex, Hit, HitCount, Key, Member},
+    pattern::{Cell, FeatureIndex, Hit, HitCount, Key, Member, liveness::TallyRows},
 };
 use serde::Deserialize;
 
@@ -57,7 +57,7 @@ impl Shard {
             lives.restore_reference(record);
             Ok(())
         })?;
-        let mut effects = Effects::default();
+        let mut totals = (Effects::default(), TallyRows::new());
         self.restore_kept_crosses(store, &mut lives)?;
         let index = self.seat.index() as u32;
         let own = self.common.owners.iter().enumerate().filter(|(_, owner)| **owner == index);
@@ -70,12 +70,12 @@ impl Shard {
                 })?;
             }
             store.scan_group(Table::Totals, group, |_, value| {
-                effects = decode(value)?;
+                totals = decode(value)?;
                 Ok(())
             })?;
             self.restore_group(store, group)?;
         }
-        lives.resume(manifest.clock, effects);
+        lives.resume(manifest.clock, totals.0, &totals.1);
         self.windows.borrow_mut().resume(&self.rules().patterns, manifest.clock);
         self.epoch.set(epoch);
         Ok(())

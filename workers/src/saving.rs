@@ -22,6 +22,7 @@ use std::{
 
 use billwatch_market::{
     codec::encode_fact,
+    ids::Day,
     pattern::{AlertId, HitCount},
 };
 use serde::Serialize;
@@ -167,9 +168,12 @@ impl Saver {
                 self.send(ROWS_SENT_BYTES)?;
             }
         }
-        let effects = shard.lives.borrow().effects();
+        let (effects, tally) = {
+            let lives = shard.lives.borrow();
+            (lives.effects(), lives.tally().rows(Day(i32::MAX)))
+        };
         let totals = self.bundle.of(Table::Totals);
-        totals.put(|to| append_key(to, shard.first_group(), &()), |to| append(to, &effects));
+        totals.put(|to| append_key(to, shard.first_group(), &()), |to| append(to, &(effects, tally)));
         let crosses: Vec<_> = shard.lives.borrow().crosses().list().map(|(cross, of)| (cross.clone(), of)).collect();
         let rows = self.bundle.of(Table::Crosses);
         rows.put(|to| append_key(to, shard.first_group(), &CROSSES), |to| append(to, &crosses));

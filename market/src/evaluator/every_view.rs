@@ -11,7 +11,11 @@ use crate::{
     catalogue::Catalogue,
     fact::Fact,
     indicator::{self, Indicators},
-    pattern::{FeatureIndex, Parameters, Patterns, PlainWindows, Windows as _, plain},
+    pattern::{
+        FeatureIndex, Parameters, Patterns, PlainWindows, Windows as _,
+        liveness::{self, Liveness, RuleLiveness},
+        plain,
+    },
     view::{self, ViewHash},
 };
 
@@ -22,6 +26,7 @@ const FEATURES: &str = "features";
 const ALERTS: &str = "alerts";
 const INDICATORS: &str = "indicators";
 const CROSSES: &str = "crosses";
+const RULES: &str = "rules";
 
 /// A hash and the number of rows behind it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +43,8 @@ pub struct EveryView {
     patterns: Patterns,
     evaluation: plain::Evaluation,
     indicators: Vec<String>,
+    rules: liveness::Part,
+    states: Vec<RuleLiveness>,
 }
 
 impl EveryView {
@@ -65,6 +72,7 @@ impl EveryView {
         parameters: &Parameters,
     ) -> Result<Self, RulesError> {
         let rules = Rules::new(catalogue)?.with_crosses(crosses)?;
+        let watermark = clock;
         let clock = clock.unwrap_or(i64::MIN);
         let views = evaluate_by(facts, clock, &rules, Sets::None);
         let patterns = Patterns::of(catalogue, parameters)?;
@@ -72,7 +80,15 @@ impl EveryView {
         let evaluation = plain::evaluate(facts, setting, clock, &PlainWindows::default());
         let indicators = Indicators::of(catalogue, &patterns)?;
         let indicators = indicator::plain::rows(&indicators, &evaluation, setting, clock);
-        Ok(EveryView { views, patterns, evaluation, indicators })
+        let liveness = Liveness::new(catalogue, &patterns);
+        let (mut part, mut states) = (liveness::Part::default(), Vec::new());
+        if let Some(clock) = watermark {
+            let calendar = rules.meanings.calendar();
+            let span = Liveness::span(clock, liveness::SPAN_DAYS, calendar);
+            part = liveness::plain::part(&liveness, &evaluation, setting, span, clock);
+            states = liveness.finish(&part, (span, clock), calendar);
+        }
+        Ok(EveryView { views, patterns, evaluation, indicators, rules: part, states })
     }
 
     /// Hash and number of rows of every view.
@@ -84,6 +100,11 @@ impl EveryView {
             let hash = rows.iter().fold(ViewHash::default(), |sum, row| sum + ViewHash::of_row(row.as_bytes()));
             mark(hash, rows.len())
         };
+        let (mut rules, mut units) = (ViewHash::default(), 0);
+        liveness::plain::rows(&self.rules, &self.patterns, |row, often| {
+            rules += liveness::plain::hash_of(&row, often);
+            units += often;
+        });
         let marks = [
             (BILLS, mark(self.views.bills_hash(), lots)),
             (EFFECTS, mark(self.views.effects_hash(), self.views.fates.len())),
@@ -92,12 +113,13 @@ impl EveryView {
             (ALERTS, of_rows(ALERTS)),
             (INDICATORS, of_rows(INDICATORS)),
             (CROSSES, mark(self.views.crosses_hash(), self.views.cross_cells().count())),
+            (RULES, mark(rules, usize::try_from(units).unwrap_or_default())),
         ];
         marks.into_iter().map(|(name, mark)| (name.to_owned(), mark)).collect()
     }
 
     /// Names of all views.
-    pub const NAMES: [&str; 7] = [BILLS, EFFECTS, CELLS, FEATURES, ALERTS, INDICATORS, CROSSES];
+    pub const NAMES: [&str; 8] = [BILLS, EFFECTS, CELLS, FEATURES, ALERTS, INDICATORS, CROSSES, RULES];
 
     /// Rows of a view as canonical text; none when there is no such view.
     pub fn rows(&self, view: &str) -> Vec<String> {
@@ -114,8 +136,25 @@ impl EveryView {
                     .collect()
             }
             INDICATORS => self.indicators.clone(),
+            RULES => {
+                let mut rows = Vec::new();
+                liveness::plain::rows(&self.rules, &self.patterns, |row, often| {
+                    rows.extend((0..often).map(|_| row.clone()));
+                });
+                rows
+            }
             _ => Vec::new(),
         }
+    }
+
+    /// How every rule stands, in the order of the rules; none before the first watermark.
+    pub fn rule_states(&self) -> &[RuleLiveness] {
+        &self.states
+    }
+
+    /// The rules that were evaluated.
+    pub fn patterns(&self) -> &Patterns {
+        &self.patterns
     }
 
     fn feature_rows(&self) -> Vec<String> {

@@ -17,6 +17,7 @@ use super::{
     expression::Node,
     judge::peer_keys,
     keyed_of,
+    liveness::Tally,
     plain::{self, Setting, Sorted, observe_bill, observe_unbilled, places},
     rules::{BillKey, Scope},
     sight::Registry,
@@ -222,9 +223,11 @@ pub fn explain(
     let sorted = plain::sort(records);
     let need = keyed_need(setting.patterns, clock, alert, &evaluation.windows, &registry);
     let mut evidence = Evidence { facts: Vec::new(), baseline: Vec::new(), clock };
+    // What is read here is no input of the rules.
+    let mut uncounted = Tally::new(0);
     for (bill, records) in &sorted.bills {
         let facts = effective_at(Home::Bill(*bill), records.clone());
-        let (output, timers) = observe_bill(&facts, setting, &registry);
+        let (output, timers) = observe_bill(&facts, setting, &registry, &mut uncounted);
         let hits = output.hits.iter().map(|(hit, _)| hit);
         let mut due: Vec<_> = setting.patterns.due(&timers).into_iter().map(|(_, hit)| hit).collect();
         let waits = |record: &&Fact| facts.waiting.contains(&record.event_id) && !facts.is_variant(record);
@@ -235,7 +238,8 @@ pub fn explain(
             evidence.facts.extend(records.iter().cloned());
         }
     }
-    let desk = observe_unbilled(&effective_at(Home::Desk, sorted.others.clone()), setting, &registry);
+    let others = effective_at(Home::Desk, sorted.others.clone());
+    let desk = observe_unbilled(&others, setting, &registry, &mut uncounted);
     if feeds(&desk, &need) {
         evidence.facts.extend(sorted.others.iter().cloned());
     }

@@ -49,6 +49,7 @@ mod features;
 pub(crate) mod fold;
 mod graph;
 mod judge;
+pub mod liveness;
 pub(crate) mod number;
 mod parameters;
 pub(crate) mod parser;

@@ -9,7 +9,7 @@ use smallvec::smallvec;
 
 use super::{
     AlertKey, AlertSet, BillTimers, BucketWidth, Hit, Judged, Key, MarketRegistry, Output, PatternIndex, Patterns,
-    PlainWindows, Seen, Windows,
+    PlainWindows, Seen, Windows, liveness::Tally,
 };
 use crate::{
     bill::{Bill, Effect, Laws, Outcome},
@@ -43,6 +43,8 @@ pub struct Evaluation {
     pub windows: PlainWindows,
     /// Reference data.
     pub reference: Reference,
+    /// Facts read, and facts that rules could not judge, by day.
+    pub tally: Tally,
 }
 
 /// Records by the one who owns them (`fact_scope`), with the copies that it needs (`variants`). `MST.TBK` of a bill is both.
@@ -86,23 +88,26 @@ pub fn evaluate(records: &[Fact], setting: Setting<'_>, clock: i64, baseline: &P
         reference.insert(record.clone());
     }
     let registry = MarketRegistry { reference: &reference, meanings: setting.meanings };
-    let mut state = State { alerts: AlertSet::default(), skipped: BTreeMap::new(), windows: baseline.clone(), clock };
+    let tally = Tally::new(setting.patterns.rule_count());
+    let mut state =
+        State { alerts: AlertSet::default(), skipped: BTreeMap::new(), windows: baseline.clone(), tally, clock };
     for (bill, records) in &sorted.bills {
         let at = Home::Bill(*bill);
         let facts = effective_at(at, records.clone());
-        let (output, timers) = observe_bill(&facts, setting, &registry);
+        let (output, timers) = observe_bill(&facts, setting, &registry, &mut state.tally);
         state.take(output);
         state.due(setting.patterns.due(&timers));
         state.waiting(at, records, &facts, setting.patterns);
     }
     for (at, records) in [(Home::Reference, &sorted.reference), (Home::Desk, &sorted.others)] {
         let facts = effective_at(at, records.clone());
-        state.take(observe_unbilled(&facts, setting, &registry));
+        let output = observe_unbilled(&facts, setting, &registry, &mut state.tally);
+        state.take(output);
         state.waiting(at, records, &facts, setting.patterns);
     }
     state.judge_all(setting.patterns, &registry);
-    let State { alerts, skipped, windows, .. } = state;
-    Evaluation { alerts, skipped, windows, reference }
+    let State { alerts, skipped, windows, tally, .. } = state;
+    Evaluation { alerts, skipped, windows, reference, tally }
 }
 
 /// Folds one bill and observes each of its facts.
@@ -110,6 +115,7 @@ pub(super) fn observe_bill(
     facts: &Effective,
     setting: Setting<'_>,
     registry: &MarketRegistry<'_>,
+    tally: &mut Tally,
 ) -> (Output, BillTimers) {
     let (mut bill, mut output, mut timers) = (Bill::default(), Output::default(), BillTimers::default());
     let variants: BTreeSet<EventId> = facts.variants.iter().map(|variant| variant.event_id).collect();
@@ -117,8 +123,11 @@ pub(super) fn observe_bill(
         let outcome = bill.apply(fact, setting.laws);
         let observation = Observation::new(fact, &outcome, Some(&bill), registry.reference, setting.meanings);
         let seen = Seen { observation: &observation, has_variants: variants.contains(&fact.event_id) };
+        let skipped = output.skipped.len();
         setting.patterns.observe(&seen, registry, 1, &mut output);
         setting.patterns.time(&seen, registry, &mut timers);
+        tally.read(fact, outcome.effect, 1);
+        tally.skip(fact, &output.skipped[skipped..]);
     }
     (output, timers)
 }
@@ -145,14 +154,22 @@ pub fn moments_of_bill(
 }
 
 /// Observes facts without a bill. Trade background of a bill is judged with the bill.
-pub(super) fn observe_unbilled(facts: &Effective, setting: Setting<'_>, registry: &MarketRegistry<'_>) -> Output {
+pub(super) fn observe_unbilled(
+    facts: &Effective,
+    setting: Setting<'_>,
+    registry: &MarketRegistry<'_>,
+    tally: &mut Tally,
+) -> Output {
     let mut output = Output::default();
     let variants: BTreeSet<EventId> = facts.variants.iter().map(|variant| variant.event_id).collect();
     let outcome = Outcome { effect: Effect::Informational, changes: smallvec![], cuts: smallvec![], answered: None };
     for fact in &facts.facts {
         let observation = Observation::new(fact, &outcome, None, registry.reference, setting.meanings);
         let seen = Seen { observation: &observation, has_variants: variants.contains(&fact.event_id) };
+        let skipped = output.skipped.len();
         setting.patterns.observe(&seen, registry, 1, &mut output);
+        tally.read(fact, outcome.effect, 1);
+        tally.skip(fact, &output.skipped[skipped..]);
     }
     output
 }
@@ -161,6 +178,7 @@ struct State {
     alerts: AlertSet,
     skipped: BTreeMap<PatternIndex, i64>,
     windows: PlainWindows,
+    tally: Tally,
     clock: i64,
 }
 

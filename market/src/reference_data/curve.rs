@@ -58,6 +58,15 @@ impl Curves {
         Some(row)
     }
 
+    /// True when a curve has a point at an instant: that of a class, or any.
+    pub fn has_points(&self, class: Option<Row>, at: i64) -> bool {
+        let has = |points: &Points| points.iter().any(|timeline| timeline.at(at).is_some());
+        match class {
+            Some(class) => self.classes.get(usize::from(class.0)).is_some_and(has),
+            None => self.classes.iter().any(has),
+        }
+    }
+
     /// The curve of a class at so many days: linear between neighbouring points, half up, flat outside.
     pub fn curve_e4(&self, class: Row, days: i64, at: i64) -> Option<i64> {
         let points = self.classes.get(usize::from(class.0))?;

@@ -9,6 +9,7 @@
 
 mod curve;
 mod enterprise;
+mod held;
 mod institution;
 mod kin;
 mod readings;
@@ -30,6 +31,7 @@ use self::{
 };
 pub use self::{
     enterprise::Enterprise,
+    held::Held,
     institution::Institution,
     registers::*,
     timeline::{Entry, Span, Timeline},

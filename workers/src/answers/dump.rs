@@ -1,13 +1,14 @@
 //! Views as canonical rows, and their hashes: what `verify` compares with the reference evaluator.
 //!
-//! Rows and hashes are those of `market::view`. Each row belongs to exactly one worker, so hashes are wrapping sums that add
-//! up over workers. Rows of a dump are as many as the view has: it is for verification, not for every day.
+//! Rows and hashes are those of `market::view`. Each row belongs to exactly one worker (those of `rules` are units of numbers that
+//! add up), so hashes are wrapping sums that add up over workers. Rows of a dump are as many as the view has: it is for verification, not for every day.
 
 use std::ops::ControlFlow;
 
 use billwatch_market::{
     aggregate::cross::{Cross, CrossKey},
     corrections::effective_at,
+    pattern::liveness::plain::hash_of,
     view::{
         Fate, ViewHash, alert_row, cell_hash, cell_row, cross_hash, cross_row, effect_row, feature_row, lot_hash,
         lot_row,
@@ -15,11 +16,11 @@ use billwatch_market::{
 };
 use billwatch_proto::v1;
 
-use super::{budget::Budget, indicators, invalid};
+use super::{budget::Budget, indicators, invalid, rules as liveness};
 use crate::{limits::DUMP_ROWS_PER_PART, shard::Shard};
 
 /// Every view.
-pub const VIEWS: [&str; 7] = ["bills", "effects", "cells", "features", "alerts", "indicators", "crosses"];
+pub const VIEWS: [&str; 8] = ["bills", "effects", "cells", "features", "alerts", "indicators", "crosses", "rules"];
 
 /// Rows of one view (hashes of all views when `view` is empty), in parts.
 pub fn dump(shard: &Shard, view: &str, give: &mut dyn FnMut(v1::DumpViewsResponse)) -> anyhow::Result<()> {
@@ -68,6 +69,11 @@ fn hash(shard: &Shard, view: &str) -> anyhow::Result<(ViewHash, u64)> {
             count(ViewHash::of_row(feature_row(feature, key, bucket, member, cell).as_bytes()));
         }),
         "indicators" => indicators::rows(shard, |row| count(ViewHash::of_row(row.as_bytes()))),
+        // A row that several workers have is there as often as they say together.
+        "rules" => liveness::rows(shard, |row, often| {
+            sum += hash_of(&row, often);
+            rows += u64::try_from(often).unwrap_or_default();
+        }),
         _ => shard.alerts.borrow().set().iter().for_each(|(pattern, key, date, hits)| {
             count(ViewHash::of_row(alert_row(rules.patterns.id(pattern), key, date, hits).as_bytes()));
         }),
@@ -117,6 +123,7 @@ fn rows(shard: &Shard, view: &str, take: &mut dyn FnMut(String)) -> anyhow::Resu
             take(feature_row(feature, key, bucket, member, cell));
         }),
         "indicators" => indicators::rows(shard, take),
+        "rules" => liveness::rows(shard, |row, often| (0..often).for_each(|_| take(row.clone()))),
         _ => shard.alerts.borrow().set().iter().for_each(|(pattern, key, date, hits)| {
             take(alert_row(rules.patterns.id(pattern), key, date, hits));
         }),

@@ -14,6 +14,7 @@ mod explain;
 mod features;
 mod indicators;
 mod reports;
+mod rules;
 
 use billwatch_proto::v1::{self, shard_answer, shard_question};
 
@@ -78,6 +79,10 @@ fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard
         }
         Some(shard_question::Kind::Reports(request)) => {
             give(shard_answer::Kind::Reports(reports::tables(shard, request)?.into()));
+            Ok(())
+        }
+        Some(shard_question::Kind::RuleLiveness(request)) => {
+            give(shard_answer::Kind::RuleLiveness(rules::answer(shard, request)?.into()));
             Ok(())
         }
         Some(shard_question::Kind::Cross(request)) => {

@@ -17,7 +17,10 @@ use billwatch_market::{
     ids::BillId,
     indicator::Indicators,
     observe::{Meanings, Observation},
-    pattern::{BillTimers, FeatureDelta, FeatureIndex, Hit, MarketRegistry, Output, Parameters, Patterns, Seen},
+    pattern::{
+        BillTimers, FeatureDelta, FeatureIndex, Hit, MarketRegistry, Output, Parameters, Patterns, Seen,
+        liveness::{Liveness, Tally},
+    },
     reference_data::Reference,
     report::Book,
     view::{Fate, ViewHash, effect_hash},
@@ -51,6 +54,8 @@ pub struct Rules {
     pub patterns: Patterns,
     /// Indicators over the same features.
     pub indicators: Indicators,
+    /// Inputs and eased thresholds of the rules.
+    pub liveness: Liveness,
     /// Crosses that the catalogue needs, kept from the first fact on.
     pub crosses: CrossSet,
     /// Reports.
@@ -77,6 +82,7 @@ impl Rules {
             aggregates,
             meanings,
             indicators: Indicators::of(catalogue, &patterns)?,
+            liveness: Liveness::new(catalogue, &patterns),
             patterns,
             parameters: Parameters::default(),
             catalogue: catalogue.clone(),
@@ -99,6 +105,7 @@ impl Rules {
         let patterns = Patterns::of(&self.catalogue, &parameters)?;
         Ok(Rules {
             indicators: Indicators::of(&self.catalogue, &patterns)?,
+            liveness: Liveness::new(&self.catalogue, &patterns),
             crosses: CrossSet::of_catalogue(&self.aggregates)?,
             laws: self.laws.clone(),
             reports: self.reports.clone(),
@@ -197,6 +204,8 @@ pub struct Valuer {
     crosses: CrossFeeds,
     /// Hash of the view of effects.
     effects: Effects,
+    /// Facts read, and facts that rules could not judge.
+    tally: Tally,
 }
 
 impl Valuer {
@@ -230,6 +239,7 @@ impl Valuer {
             output: Output::default(),
             cells: EpochSums::new(common.rules.aggregates.clone(), common.rules.cell_layout.clone()),
             effects: Effects::default(),
+            tally: Tally::new(patterns.rule_count()),
             crosses: CrossFeeds::new(common.rules.aggregates.clone(), &common.rules.crosses),
         }
     }
@@ -255,13 +265,15 @@ impl Valuer {
         self.cells.observe(&observation, i64::from(weight));
         self.crosses.observe(&observation, i64::from(weight));
         self.effects.count(fact.event_id, Fate::Folded(outcome.effect), weight);
+        self.tally.read(fact, outcome.effect, weight);
+        self.tally.skip(fact, &self.output.skipped);
+        self.output.skipped.clear();
         let mut deltas = std::mem::take(&mut self.output.deltas);
         deltas.drain(..).for_each(|delta| self.ship_delta(delta, sink));
         self.output.deltas = deltas;
         for (hit, weight) in self.output.hits.drain(..) {
             sink.hit(AlertRow { hit, weight });
         }
-        sink.skipped += self.output.skipped.drain(..).map(|(_, weight)| i64::from(weight)).sum::<i64>();
     }
 
     /// Sends a change of a feature to whoever keeps the cell.
@@ -343,6 +355,16 @@ impl Valuer {
         self.effects
     }
 
+    /// Facts read, and facts that rules could not judge.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The same, to be changed.
+    pub fn tally_mut(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
     /// Puts the view of effects of a checkpoint back.
     pub fn restore_effects(&mut self, effects: Effects) {
         self.effects = effects;
@@ -385,8 +407,6 @@ pub struct Sink<'a> {
     pub hit_rows: u64,
     /// Of them taken back.
     pub hits_withdrawn: u64,
-    /// Rules skipped for want of data, weights summed.
-    pub skipped: i64,
 }
 
 impl Sink<'_> {

@@ -14,7 +14,9 @@ use crate::{
     corrections::effective,
     fact::{Fact, Field, Range, Value},
     ids::{BillId, Day, PartyId},
-    pattern::{AlertSet, FeatureDelta, Hit, Judged, Key, MarketRegistry, PatternIndex, PlainWindows, plain},
+    pattern::{
+        AlertSet, FeatureDelta, Hit, Judged, Key, MarketRegistry, PatternIndex, PlainWindows, liveness::Tally, plain,
+    },
     reference_data::Reference,
 };
 
@@ -36,7 +38,7 @@ impl Engine<'_> {
         let mut deltas = Vec::new();
         for (records, weight) in [(before, -1), (after, 1)] {
             let facts = effective(records);
-            let (output, timers) = plain::observe_bill(&facts, setting(), &self.registry);
+            let (output, timers) = plain::observe_bill(&facts, setting(), &self.registry, &mut Tally::new(0));
             output.hits.iter().for_each(|(hit, _)| self.alerts.add(hit, weight));
             let due = setting().patterns.due(&timers).into_iter().filter(|(instant, _)| self.clock >= *instant);
             due.for_each(|(_, hit)| self.alerts.add(&hit, weight));

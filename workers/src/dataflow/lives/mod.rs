@@ -31,7 +31,7 @@ use billwatch_market::{
     fact_scope::{FactScope, Home, scope},
     ids::{BillId, InstId, PartyId},
     key_group::key_group_of_party,
-    pattern::Hit,
+    pattern::{Hit, liveness::Tally},
     reference_data::Reference,
 };
 use hashbrown::{HashMap, HashSet};
@@ -183,6 +183,11 @@ impl Lives {
         self.valuer.effects()
     }
 
+    /// Facts read, and facts that rules could not judge.
+    pub fn tally(&self) -> &Tally {
+        self.valuer.tally()
+    }
+
     /// All accepted records of a bill, in order of arrival.
     pub fn records_of_bill(&self, id: BillId) -> Result<Vec<Past>, StoreError> {
         let Some(bill) = self.find_bill(id) else { return Ok(Vec::new()) };
@@ -235,8 +240,7 @@ impl Lives {
     /// The history cannot be read; or records do not decode, which means that coordinator and worker are not of one build.
     pub fn apply(&mut self, shard: &Shard, input: &EpochInput, boxes: &mut Outboxes) -> Result<(), StoreError> {
         let alert_owner = |row: &AlertRow| shard.alert_owner(row);
-        let mut sink =
-            Sink { boxes, alert_owner: &alert_owner, feature_rows: 0, hit_rows: 0, hits_withdrawn: 0, skipped: 0 };
+        let mut sink = Sink { boxes, alert_owner: &alert_owner, feature_rows: 0, hit_rows: 0, hits_withdrawn: 0 };
         let before = self.clock;
         self.clock = input.clock.or(before);
         self.obey(shard, input.epoch, &input.orders)?;
@@ -368,8 +372,11 @@ impl Lives {
         const OF_INSTANT: usize = 48;
         let timers: usize = self.timers.values().map(|lives| OF_INSTANT + lives.capacity() * size_of::<Dense>()).sum();
         Weight {
-            bills_bytes: (self.bills.heap_bytes() + self.singles.heap_bytes() + timers + self.dirty.heap_bytes())
-                as u64,
+            bills_bytes: (self.bills.heap_bytes()
+                + self.singles.heap_bytes()
+                + timers
+                + self.dirty.heap_bytes()
+                + self.tally().heap_bytes()) as u64,
             index_bytes: self.readers.heap_bytes() as u64,
             history_bytes: self.history.heap_bytes() as u64,
             bills: self.bills.len() as u64,

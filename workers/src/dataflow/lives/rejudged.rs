@@ -9,7 +9,7 @@ use billwatch_market::{
     evaluator::without_bill,
     fact::Fact,
     observe::Observation,
-    pattern::{BillTimers, Hit, Output, RuleKind, Seen},
+    pattern::{BillTimers, Hit, Output, PatternIndex, RuleKind, Seen},
 };
 use hashbrown::HashSet;
 
@@ -30,6 +30,8 @@ struct Rejudged {
     timers: BillTimers,
     /// Everything that the clock will make, or has made.
     due: Vec<(i64, Hit)>,
+    /// Facts that changed rules cannot judge any more, or can now: −old, +new.
+    skipped: Vec<(Fact, Vec<(PatternIndex, i32)>)>,
 }
 
 impl Lives {
@@ -63,7 +65,10 @@ impl Lives {
         change: &RuleChange,
         sink: &mut Sink<'_>,
     ) -> Result<(), StoreError> {
-        let Rejudged { output, timers, due } = self.judged_again(dense, records, change);
+        let Rejudged { output, timers, due, skipped } = self.judged_again(dense, records, change);
+        for (fact, rules) in &skipped {
+            self.valuer.tally_mut().skip(fact, rules);
+        }
         for (hit, weight) in output.hits {
             sink.hit(AlertRow { hit, weight });
         }
@@ -95,6 +100,7 @@ impl Lives {
         let is_timed = is_bill
             && change.changed.iter().any(|rule| matches!(now.patterns.kind(*rule), RuleKind::Timer | RuleKind::Orphan));
         let (mut bill, mut timers, mut output) = (Bill::default(), BillTimers::default(), Output::default());
+        let mut skipped = Vec::new();
         for fact in &effective.facts {
             let outcome = if is_bill { bill.apply(fact, &now.laws) } else { without_bill() };
             if !is_timed && !change.reads(fact.behaviour) {
@@ -108,6 +114,9 @@ impl Lives {
                 before.patterns.observe_rule(rule, &seen, &registry, -1, &mut output);
                 now.patterns.observe_rule(rule, &seen, &registry, 1, &mut output);
             }
+            if !output.skipped.is_empty() {
+                skipped.push((fact.clone(), std::mem::take(&mut output.skipped)));
+            }
             before.patterns.observe_features(&change.features, &seen, &registry, -1, &mut output);
             now.patterns.observe_features(&change.features, &seen, &registry, 1, &mut output);
             if is_timed {
@@ -116,6 +125,6 @@ impl Lives {
         }
         let mut due = now.patterns.due(&timers);
         due.extend(self.valuer.waiting(&may_wait, &effective));
-        Rejudged { output, timers, due }
+        Rejudged { output, timers, due, skipped }
     }
 }

@@ -6,7 +6,7 @@
 use billwatch_market::{
     fact::{EventId, Fact},
     ids::BillId,
-    pattern::Hit,
+    pattern::{Hit, liveness::TallyRows},
 };
 use hashbrown::HashMap;
 use serde::Deserialize;
@@ -88,9 +88,10 @@ impl Lives {
     }
 
     /// After all rows of a checkpoint: what is a function of them.
-    pub fn resume(&mut self, clock: Option<i64>, effects: Effects) {
+    pub fn resume(&mut self, clock: Option<i64>, effects: Effects, tally: &TallyRows) {
         self.clock = clock;
         self.valuer.restore_effects(effects);
+        self.valuer.tally_mut().add_rows(tally);
         let singles = &self.singles;
         let roots: HashMap<(bool, EventId), Dense> = singles
             .numbers()
