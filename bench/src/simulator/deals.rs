@@ -310,11 +310,15 @@ fn settlement_business(behaviour: Behaviour) -> &'static str {
     match behaviour {
         behaviour::IBT_SET => "RE1011",
         behaviour::RPO_SET => "RE1021",
-        behaviour::RPO_RED => "RE1022",
+        behaviour::RPO_RED | behaviour::RPO_RDF => "RE1022",
+        behaviour::RPO_ERD => "RE1023",
+        behaviour::RPO_ORD => "RE1024",
         behaviour::BRP_SET => "RE1031",
-        behaviour::BRP_RED => "RE1032",
+        behaviour::BRP_RED | behaviour::BRP_RDF => "RE1032",
         behaviour::RDC_BST => "RE3011",
         behaviour::RDC_RST => "RE3021",
+        behaviour::RDC_ERD => "RE3023",
+        behaviour::RDC_ORD => "RE3024",
         _ => "RE3022",
     }
 }

@@ -1,5 +1,6 @@
 //! A fact being written: envelope first, then fields in any order, sorted once at the end.
 
+use billwatch_market::catalogue::Catalogue;
 use billwatch_market::fact::{Behaviour, EventId, Fact, Field, Range, Source, Stamp, Value};
 use billwatch_market::ids::{BillId, Code, Day, InstId, PartyId};
 
@@ -129,6 +130,23 @@ impl Draft {
     pub fn value(mut self, field: Field, value: Value) -> Self {
         self.fact.fields.push((field, value));
         self
+    }
+
+    /// The finished fact, with every field that `payloads.csv` marks as mandatory for its behaviour: what was not written
+    /// gets the value that `usual` knows for it, if any.
+    pub fn completed(mut self, catalogue: &Catalogue, usual: impl Fn(Field) -> Option<Value>) -> Fact {
+        let payload = catalogue.payloads.of(self.fact.behaviour);
+        let wanted = payload
+            .refuses
+            .iter()
+            .chain(payload.alerts.iter().filter(|(_, when)| when.is_none()).map(|(field, _)| field));
+        for &field in wanted {
+            let is_written = self.fact.fields.iter().any(|(known, _)| *known == field);
+            if let Some(value) = usual(field).filter(|_| !is_written) {
+                self.fact.fields.push((field, value));
+            }
+        }
+        self.done()
     }
 
     /// The finished fact.

@@ -22,6 +22,7 @@ pub mod life;
 pub mod lot;
 pub mod misbehaviour;
 pub mod price;
+pub mod rarities;
 pub mod redemption;
 pub mod reference;
 pub mod story;
@@ -45,6 +46,7 @@ use label::Label;
 use lot::Slots;
 use misbehaviour::Misbehaviour;
 use price::{CLASSES, TENORS};
+use rarities::Rarities;
 use reference::{Opening, total_assets};
 use trade::{Trade, What};
 use transforms::harmless_replacement;
@@ -62,9 +64,10 @@ const OVERHANG_DAYS: i32 = 120;
 const CLOSING_DAYS: i32 = 40;
 
 /// Sources that send facts in this market; the others report themselves idle at the start.
-const ACTIVE: [Source; 9] = [
+const ACTIVE: [Source; 10] = [
     Source::Refd,
     Source::Preg,
+    Source::Ecds,
     Source::Ngbs,
     Source::Scbp,
     Source::Dthp,
@@ -122,6 +125,7 @@ pub struct Simulator {
     /// Bills still to be issued and the days' weights still to come.
     bills_left: u64,
     weights_left: u64,
+    rarities: Rarities,
     misbehaviour: Option<Misbehaviour>,
     corrections: Dice,
     corrected: EventId,
@@ -134,6 +138,8 @@ impl Simulator {
         let publications = if settings.facts >= DAILY_CURVE_FROM { 250 } else { 52 };
         let points = publications * (CLASSES.len() * TENORS.len()) as u64;
         let bills = (settings.facts.saturating_sub(points) * 10 / (FACTS_PER_BILL * 10 + 3)).max(50);
+        let rare = rarities::expected_facts(settings.facts, bills);
+        let bills = bills.saturating_sub(rare * 10 / (FACTS_PER_BILL * 10 + 3)).max(50);
         let trade = Trade::new(settings.seed, bills, settings.start);
         let last = settings.start.plus(settings.days as i32);
         let weights_left =
@@ -149,6 +155,7 @@ impl Simulator {
             since_watermark: 0,
             bills_left: bills,
             weights_left,
+            rarities: Rarities::new(settings.facts, bills, weights_left),
             misbehaviour,
             corrections: Dice::new(settings.seed, 3),
             corrected: 0,
@@ -297,6 +304,9 @@ impl Simulator {
         let bills = (u128::from(self.bills_left) * u128::from(weight) / u128::from(self.weights_left.max(1))) as u64;
         self.bills_left -= bills;
         self.weights_left -= weight;
+        for fact in self.rarities.begin_day(today, weight, &mut self.trade) {
+            self.plan(fact);
+        }
         for _ in 0..bills {
             let at = self.trade.office_time(today);
             self.trade.agenda.add(at, What::Birth);

@@ -74,10 +74,16 @@ impl Default for Registry {
 }
 
 impl Registry {
+    /// Identity for a fact that belongs to no bill.
+    pub fn next_event(&mut self) -> EventId {
+        self.next += 1;
+        self.next
+    }
+
     /// Envelope of a reference fact.
     pub fn draft(&mut self, behaviour: Behaviour, at: i64) -> Draft {
-        self.next += 1;
-        Draft::new(behaviour, at, Source::Refd, self.next)
+        let event = self.next_event();
+        Draft::new(behaviour, at, Source::Refd, event)
     }
 
     /// MST.ISN: a branch of a member.

@@ -38,6 +38,18 @@ pub struct Cast {
     members: u32,
 }
 
+impl Cast {
+    /// Numbers for rare business: apart from those of labelled cases, which count from the first.
+    pub fn of_rarities() -> Self {
+        Cast { companies: 1_000_000_000, members: 100_000 }
+    }
+
+    /// Numbers for the published fraud cases.
+    pub fn of_published_cases() -> Self {
+        Cast { companies: 2_000_000_000, members: 200_000 }
+    }
+}
+
 /// One case being told.
 pub struct Story<'a> {
     /// Which of the like cases this is, from 0.

@@ -6,7 +6,7 @@ use billwatch_market::bill::{Bill, Effect, Laws};
 use billwatch_market::catalogue::Catalogue;
 use billwatch_market::codec::encode_record;
 use billwatch_market::corrections::effective;
-use billwatch_market::fact::{ControlKind, Fact, Record};
+use billwatch_market::fact::{Behaviour, ControlKind, Fact, Record};
 use billwatch_market::ndjson::{parse_line, print_record};
 use billwatch_market::observe::Meanings;
 use billwatch_market::pattern::Patterns;
@@ -15,6 +15,7 @@ use billwatch_market::pattern::plain::{self, Setting};
 use billwatch_market::validate;
 
 use super::misbehaviour::injectors;
+use super::rarities::COVERING_FACTS;
 use super::transforms::{shuffled, with_duplicates};
 use super::{Label, Settings, Simulator};
 
@@ -73,6 +74,49 @@ fn clean_trade_is_valid_and_applied() {
         }
     }
     assert!(seen.len() > 75, "a market has many behaviours, not only {seen:?}");
+}
+
+/// Behaviours of the catalogue that no fact of a market has.
+fn never_produced(facts: u64, seed: u64, misbehaviour: bool) -> Vec<&'static str> {
+    let catalogue = Catalogue::embedded();
+    let simulator = Simulator::new(Settings { misbehaviour, ..Settings::new(facts, seed) });
+    let mut seen = BTreeSet::new();
+    for record in simulator {
+        if let Record::Fact(fact) = record {
+            seen.insert(fact.behaviour);
+        }
+    }
+    let all = (0..catalogue.behaviours.len() as u16).map(Behaviour);
+    all.filter(|behaviour| !seen.contains(behaviour)).map(|behaviour| behaviour.code()).collect()
+}
+
+#[test]
+fn a_market_with_misbehaviour_speaks_the_whole_catalogue() {
+    assert_eq!(never_produced(COVERING_FACTS, 17, true).join(" "), "");
+}
+
+#[test]
+fn normal_trade_speaks_nearly_the_whole_catalogue() {
+    // Each of these is an event that a pattern looks for.
+    let alerted = "ACC.CLR RPO.RDF RPO.ORD BRP.RDF PAY.LRQ PAY.LSG PAY.LRJ PAY.FLD PAY.EXP";
+    assert_eq!(never_produced(COVERING_FACTS, 17, false).join(" "), alerted);
+}
+
+#[test]
+fn rare_business_is_quiet() {
+    let mut simulator = Simulator::new(Settings::new(COVERING_FACTS, 19));
+    simulator.bills_left = 0;
+    let records: Vec<Record> = simulator.collect();
+    let facts = facts_of(&records);
+    let last = facts.iter().map(|fact| fact.biz_date).max().expect("facts");
+    let told = facts.iter().filter(|fact| fact.bill_id.is_some()).count();
+    assert!((300..2_000).contains(&told), "{told} facts about bills");
+    let mut alerts = alerts_of(&records);
+    // After the last fact members report nothing any more.
+    alerts.retain(|(_, _, date)| *date <= last.to_string());
+    // Nor does a bank hold more here than the bill that it borrows against (leverage).
+    alerts.retain(|(pattern, ..)| pattern != "P058");
+    assert!(alerts.is_empty(), "{alerts:?}");
 }
 
 #[test]
@@ -168,19 +212,24 @@ fn every_pattern_has_its_cases() {
     }
 }
 
-/// Labels that the plain evaluator does not confirm, in words.
-fn unconfirmed(records: &[Record], labels: &[Label]) -> Vec<String> {
+/// What the plain evaluator alerts: pattern, key, business date.
+fn alerts_of(records: &[Record]) -> BTreeSet<(String, String, String)> {
     let catalogue = Catalogue::embedded();
     let meanings = Meanings::new(catalogue.clone()).expect("the tables are tested");
     let laws = Laws::new(&catalogue).expect("the tables are tested");
     let patterns = Patterns::embedded();
     let setting = Setting { meanings: &meanings, laws: &laws, patterns: &patterns };
     let evaluation = plain::evaluate(&facts_of(records), setting, clock_of(records), &PlainWindows::default());
-    let alerts: BTreeSet<(String, String, String)> = evaluation
+    evaluation
         .alerts
         .iter()
         .map(|(pattern, key, date, _)| (patterns.id(pattern).to_owned(), key.to_string(), date.to_string()))
-        .collect();
+        .collect()
+}
+
+/// Labels that the plain evaluator does not confirm, in words.
+fn unconfirmed(records: &[Record], labels: &[Label]) -> Vec<String> {
+    let alerts = alerts_of(records);
     let mut wrong = Vec::new();
     for label in labels {
         let name = (label.pattern.to_owned(), label.key.clone(), label.biz_date.to_string());

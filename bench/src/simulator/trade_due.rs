@@ -14,7 +14,7 @@ impl Trade {
         let holder = self.party(lot.holder);
         let bill = &mut self.bills.get(lot.bill).bill;
         let fact = bill.mature(lot.range, holder);
-        // One paper bill in ten is paid outside the systems: it is closed and never presented (P117 sees it).
+        // One paper bill in ten is paid outside the systems: it is closed and never presented.
         let closed = bill.source == Source::Preg && bill.serial.is_multiple_of(10);
         let day = bill.due_adjusted;
         self.out.push(fact);

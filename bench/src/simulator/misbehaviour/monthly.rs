@@ -48,6 +48,14 @@ fn rights_lapse(story: &mut Story) {
     let matured = bill.act_in(bill.source, behaviour::PAY_MAT, story.now(), range, Party::SYSTEM, parties.2);
     story.put(matured.date(Field::DueDate, due).done());
     story.wait(5);
+    if story.positive && story.variant == 2 {
+        // Nobody comes: the rights lapse.
+        story.label(bill.id, limit, "never presented: the rights lapse");
+        let lapse = due.add_months(24).plus(1).start_ms();
+        let fact = bill.act_in(bill.source, behaviour::PAY_EXP, lapse, range, Party::SYSTEM, parties.2).done();
+        story.put(fact);
+        return;
+    }
     let late =
         bill.act(behaviour::PAY_LRQ, story.now(), range, parties.2, acceptor).text(Field::LateText, "遗失后寻回");
     let presentation = story.put(late.done());

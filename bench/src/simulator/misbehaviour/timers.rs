@@ -1,7 +1,7 @@
 //! Cases of deadlines: P116, P117, P118, P119, P120, P122, P123, P124, P125, P127. The alert carries the date of the limit.
 
-use billwatch_market::fact::{Field, behaviour};
-use billwatch_market::ids::Day;
+use billwatch_market::fact::{Field, Value, behaviour};
+use billwatch_market::ids::{Code, Day};
 
 use super::{Injector, light};
 use crate::simulator::deals::Deal;
@@ -56,7 +56,12 @@ fn late_presentment(story: &mut Story) {
     };
     let presentation = story.put(fact);
     story.wait(5);
-    if story.positive {
+    if story.positive && story.variant == 1 {
+        // One of them is refused for its lateness.
+        let acceptor = bill.acceptor;
+        let draft = bill.act(behaviour::PAY_LRJ, story.now(), range, acceptor, payee).answers(presentation);
+        story.put(draft.code(Field::AnswerCode, "SU01").code(Field::DishonourReason, "DC05").done());
+    } else if story.positive {
         let acceptor = bill.acceptor;
         let fact = bill.agree(behaviour::PAY_LSG, story.now(), range, acceptor, payee, presentation);
         story.put(fact);
@@ -68,13 +73,21 @@ fn late_presentment(story: &mut Story) {
     }
 }
 
-/// Accepted on the fourth business day; the miss: on the third.
+/// Accepted on the fourth business day, or cleared; the miss: accepted on the third.
 fn acceptance_hanging(story: &mut Story) {
     let parties = (story.company(), story.house_bank(0), story.company());
     let mut bill = story.bill(Kind::Bank, MILLION, parties, 120);
     let request = story.issued(&mut bill);
     let limit = story.business_day(story.begin, 3);
-    story.label(bill.id, limit, "accepted on business day 4; miss: on business day 3");
+    story.label(bill.id, limit, "accepted on business day 4, or cleared unanswered; miss: on business day 3");
+    if story.positive && story.variant == 2 {
+        // A request that the system cleared was never answered (facts.md 9.14).
+        story.on(limit);
+        let (whole, drawer) = (bill.whole(), bill.drawer);
+        let draft = bill.act_in(bill.source, behaviour::ACC_CLR, story.now(), whole, Party::SYSTEM, drawer);
+        story.put(draft.code(Field::NoticeKind, "NT07").done());
+        return;
+    }
     story.on(story.business_day(story.begin, story.either(4, 3)));
     story.signed(&mut bill, request, 30_000_000, true);
     story.unused(&mut bill);
@@ -244,10 +257,27 @@ fn redeemed_too_late(story: &mut Story) {
     let fact = out.settle(settled, story.now(), request, &deal);
     let first_leg = story.put(fact);
     story.label(deal.id(), redeem, "bought back a millisecond after 17:00; miss: at 17:00");
-    let fact = out.redeem(redeemed, cut_off(redeem, story.positive), first_leg, &deal);
-    story.put(fact);
-    for bill in &mut bills {
-        story.paid(bill, seller);
+    // Two of the late ones have failed before: the pledged repo is made good as overdue, the buyout never is.
+    let mut holder = seller;
+    let fails = match (story.positive, story.variant) {
+        (true, 1) => Some(behaviour::BRP_RDF),
+        (true, 2) => Some(behaviour::RPO_RDF),
+        _ => None,
+    };
+    if let Some(behaviour) = fails {
+        let mut fact = out.redeem(behaviour, cut_off(redeem, false), first_leg, &deal);
+        fact.set(Field::SettlementResult, Value::Code(Code::of("FAIL_CASH")));
+        story.put(fact);
+    }
+    if fails == Some(behaviour::BRP_RDF) {
+        holder = buyer;
+    } else {
+        let behaviour = if fails.is_some() { behaviour::RPO_ORD } else { redeemed };
+        let fact = out.redeem(behaviour, cut_off(redeem, story.positive), first_leg, &deal);
+        story.put(fact);
+    }
+    for (nth, bill) in bills.iter_mut().enumerate() {
+        story.paid(bill, if nth == 0 { holder } else { seller });
     }
 }
 
