@@ -16,7 +16,7 @@ use super::{
     rule_text::{FeatureText, FileText, RuleText, ScopeText, SideText},
     rules::{
         BillKey, BillRule, Compiled, Emit, Feature, Judged, KeyForm, KeyedRule, MAX_BUCKETS, MAX_TIMERS, MAX_WINDOWS,
-        Only, PeerRule, Rule, Scope, TimerRule, TimerSide, WindowSpec,
+        Only, PeerRule, Rule, Scope, TimerRule, TimerSide, WindowSpec, only_day_of_month,
     },
     vocabulary::{Role, Variable, Window},
     windows::{BucketWidth, FeatureIndex},
@@ -449,7 +449,12 @@ fn keyed_rule(
     if width != BucketWidth::Day && judged != Judged::AtFact {
         return Err(entry_error(&text.id, "judged", "periods are made of days: its features need buckets of a day"));
     }
-    Ok(KeyedRule { windows, trigger, judged, delay, key, each, width, collective, reads_reference })
+    // Several conditions would have to agree on the day.
+    let day_of_month = match conditions {
+        [Some(when), None] if judged == Judged::EachDay => only_day_of_month(when),
+        _ => None,
+    };
+    Ok(KeyedRule { windows, trigger, judged, delay, key, each, width, collective, reads_reference, day_of_month })
 }
 
 #[cfg(test)]

@@ -271,7 +271,11 @@ fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> Option<Number
     if function == Pure::Present {
         return Some(arguments[0].value(scope).is_some().into());
     }
-    let values = values(arguments, scope)?;
+    pure_of(function, &values(arguments, scope)?)
+}
+
+/// A function of numbers that are there.
+pub(super) fn pure_of(function: Pure, values: &[Number]) -> Option<Number> {
     match function {
         Pure::Present => None,
         Pure::Absolute => values[0].abs(),

@@ -51,6 +51,8 @@ struct KeyScope<'a, W, R> {
     totals: [OnceCell<Cell>; MAX_WINDOWS],
     /// Members of each window, once asked for: a condition asks several times.
     members: [OnceCell<Vec<(Member, Cell)>>; MAX_WINDOWS],
+    /// What series worked out for this and other days.
+    past: series::PastCell,
     /// The edges of the one window that is read as a graph, once asked for; with the window and the smallest sum of an edge.
     graph: OnceCell<(usize, i128, Graph)>,
 }
@@ -225,8 +227,8 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
         peers: Option<&'a Standing>,
     ) -> Self {
         let (totals, members) = ([const { OnceCell::new() }; MAX_WINDOWS], [const { OnceCell::new() }; MAX_WINDOWS]);
-        let (member, graph) = (std::cell::Cell::new(None), OnceCell::new());
-        KeyScope { rule, keyed, windows, registry, key, bucket, peers, member, totals, members, graph }
+        let (member, past, graph) = (std::cell::Cell::new(None), OnceCell::new(), OnceCell::new());
+        KeyScope { rule, keyed, windows, registry, key, bucket, peers, member, totals, members, past, graph }
     }
 
     fn moment(&self) -> Moment {

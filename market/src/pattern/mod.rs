@@ -146,6 +146,7 @@ pub struct Patterns {
     starts: Vec<Box<[u16]>>,
     answers: Vec<Box<[u16]>>,
     readers: Vec<Vec<Reader>>,
+    compared_by_member: Vec<bool>,
     orphan: Option<PatternIndex>,
 }
 
@@ -185,10 +186,22 @@ impl Patterns {
         let timers = timer_rules.iter().map(|(index, _)| *index).collect();
         let readers =
             (0..compiled.features.len()).map(|at| schedule::readers(rules, FeatureIndex(at as u16))).collect();
+        let compared_by_member = schedule::compared_by_member(rules, &compiled.features);
         let orphan = rules.iter().position(|rule| matches!(rule.scope, Scope::Orphan));
         let orphan = orphan.map(|place| PatternIndex(place as u16));
         let version = parameters.version;
-        Ok(Patterns { compiled, version, bill_rules, emits, timers, starts, answers, readers, orphan })
+        Ok(Patterns {
+            compiled,
+            version,
+            bill_rules,
+            emits,
+            timers,
+            starts,
+            answers,
+            readers,
+            compared_by_member,
+            orphan,
+        })
     }
 
     /// Version of the parameters: goes onto every alert.
@@ -302,6 +315,12 @@ impl Patterns {
         &self.readers[usize::from(feature.0)]
     }
 
+    /// Rules that compare keys tell the members of a feature apart. Where none does, they judge the same when all that a bucket
+    /// of a key holds is one cell.
+    pub fn compared_by_member(&self, feature: FeatureIndex) -> bool {
+        self.compared_by_member[usize::from(feature.0)]
+    }
+
     /// Rules that read reference data of their key at judgement: judge again all buckets of a key from the instant on at which
     /// its data changed. (Data read at a fact is part of the fact's observation and comes through a refold.)
     pub fn reference_readers(&self) -> impl Iterator<Item = PatternIndex> {
@@ -394,6 +413,13 @@ impl Patterns {
     ) -> Vec<i64> {
         let Some(keyed) = keyed_of(self.rule(pattern)) else { return Vec::new() };
         schedule::judged_buckets(keyed, key, from, to, windows)
+    }
+
+    /// False when a rule that is judged on each day can hold on none of these days, whatever the windows say.
+    pub fn may_hold_within(&self, pattern: PatternIndex, from: i64, to: i64) -> bool {
+        // Any longer span has every day of a month in it.
+        let is_short = to.saturating_sub(from) < 31;
+        !is_short || keyed_of(self.rule(pattern)).is_some_and(|keyed| (from..=to).any(|day| keyed.may_hold_on(day)))
     }
 
     /// Judges a keyed rule for one key at one bucket.

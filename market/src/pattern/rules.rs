@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::{
     alert::{Level, PatternIndex},
-    expression::Node,
+    expression::{Node, Operator},
     number::Number,
     parameters::ParameterRow,
-    vocabulary::{History, Role, Step, Window},
+    vocabulary::{Derived, History, Pure, Role, Step, Variable, Window},
     windows::{BucketWidth, FeatureIndex},
 };
 use crate::fact::{BEHAVIOUR_CODES, Behaviour};
@@ -159,6 +159,8 @@ pub struct KeyedRule {
     pub collective: bool,
     /// Reads reference data of the key: judge again when they change.
     pub reads_reference: bool,
+    /// A rule judged on each day that can hold on this day of a month only ([`only_day_of_month`]): the others are left out.
+    pub day_of_month: Option<i128>,
 }
 
 /// A rule that compares all keys of a feature with each other.
@@ -322,6 +324,11 @@ impl KeyedRule {
         })
     }
 
+    /// False for a day on which its conditions cannot hold.
+    pub fn may_hold_on(&self, bucket: i64) -> bool {
+        self.day_of_month.is_none_or(|day| i128::from(self.width.date(bucket).ymd().2) == day)
+    }
+
     /// Most buckets between a triggering fact and the bucket that it makes due.
     pub fn lateness(&self) -> i64 {
         let period = match self.judged {
@@ -377,6 +384,22 @@ fn look_back(node: &Node) -> i64 {
         }
     });
     most
+}
+
+/// The day of a month on which alone a condition can hold: a side of its `&&` says `day_of_month(biz_date) == n`.
+pub fn only_day_of_month(condition: &Node) -> Option<i128> {
+    match condition {
+        Node::And(left, right) => only_day_of_month(left).or_else(|| only_day_of_month(right)),
+        Node::Binary(Operator::Equal, left, right) => match (&**left, &**right) {
+            (Node::Pure(Pure::DayOfMonth, of), Node::Constant(day))
+                if of[..] == [Node::Variable(Variable::Derived(Derived::Date))] =>
+            {
+                day.as_whole()
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Place of the argument that says how many periods a function looks back.

@@ -6,7 +6,7 @@ use super::{
     alert::{Key, PatternIndex},
     expression::Node,
     keyed_of,
-    rules::{Judged, KeyedRule, Rule, Scope},
+    rules::{Feature, Judged, KeyForm, KeyedRule, Rule, Scope},
     windows::{BucketWidth, FeatureIndex, Windows},
 };
 use crate::ids::Day;
@@ -32,34 +32,48 @@ pub(super) fn judged_buckets(keyed: &KeyedRule, key: Key, from: i64, to: i64, wi
             Judged::AtFact => {
                 windows.buckets_with_facts(*feature, key, from, to, &mut |bucket| buckets.push(bucket));
             }
-            Judged::EndOfDay | Judged::EndOfWeek | Judged::EndOfMonth | Judged::EndOfQuarter | Judged::EachMonth => {
+            Judged::EndOfDay | Judged::EndOfWeek | Judged::EndOfMonth | Judged::EndOfQuarter => {
                 let first = from.saturating_sub(keyed.lateness());
+                // Up to here it is known what is due.
+                let mut until = i64::MIN;
                 let mut take = |bucket: i64| {
-                    // The end of the next period is looked for until the last that the fact makes due.
-                    let last = if keyed.judged == Judged::EachMonth { bucket + keyed.horizon() } else { bucket };
-                    let mut end = period(keyed.judged, bucket).1;
-                    loop {
-                        let judged = end + keyed.delay;
-                        if (from..=to).contains(&judged) {
-                            buckets.push(judged);
-                        }
-                        end = period(keyed.judged, end + 1).1;
-                        if end > last {
-                            break;
-                        }
+                    if bucket > until {
+                        until = period(keyed.judged, bucket).1;
+                        buckets.extend(Some(until + keyed.delay).filter(|judged| (from..=to).contains(judged)));
                     }
                 };
                 match keyed.judged {
                     Judged::EndOfDay | Judged::EndOfWeek => {
                         windows.buckets_with_facts(*feature, key, first, to, &mut take);
                     }
-                    // Stocks have no facts: any change makes a month or quarter due, and a rise makes months to come due.
-                    judged => windows.cells(*feature, key, first, to, &mut |bucket, _, cell| {
-                        if judged != Judged::EachMonth || cell.count != 0 || cell.sum > 0 {
-                            take(bucket);
-                        }
-                    }),
+                    // Stocks have no facts: any change makes a month or quarter due.
+                    _ => windows.cells(*feature, key, first, to, &mut |bucket, _, _| take(bucket)),
                 }
+            }
+            Judged::EachMonth => {
+                let first = from.saturating_sub(keyed.lateness());
+                let mut until = i64::MIN;
+                // A rise of a stock makes months to come due: all whose ends lie up to its horizon, and the next.
+                windows.cells(*feature, key, first, to, &mut |bucket, _, cell| {
+                    let last = bucket + keyed.horizon();
+                    let rises = cell.count != 0 || cell.sum > 0;
+                    if last <= until || !rises {
+                        return;
+                    }
+                    let is_known = bucket <= until;
+                    let mut end = period(keyed.judged, if is_known { until + 1 } else { bucket }).1;
+                    if is_known && end > last {
+                        return;
+                    }
+                    loop {
+                        until = end;
+                        buckets.extend(Some(end + keyed.delay).filter(|judged| (from..=to).contains(judged)));
+                        end = period(keyed.judged, end + 1).1;
+                        if end > last {
+                            break;
+                        }
+                    }
+                });
             }
             Judged::EachChange => {
                 windows.cells(*feature, key, from, to, &mut |bucket, _, _| {
@@ -69,15 +83,19 @@ pub(super) fn judged_buckets(keyed: &KeyedRule, key: Key, from: i64, to: i64, wi
                 });
             }
             Judged::EachDay => {
-                let mut changes: Vec<(i64, i128)> = Vec::new();
-                windows.cells(*feature, key, i64::MIN, to, &mut |bucket, _, cell| changes.push((bucket, cell.sum)));
-                let mut balance = 0;
-                for (place, (bucket, sum)) in changes.iter().enumerate() {
-                    balance += sum;
-                    let until = changes.get(place + 1).map_or(to, |(next, _)| next - 1);
+                // The balance stays between changes; only those within the span are looked at one by one.
+                let before = from.checked_sub(1).map(|last| windows.total(*feature, key, i64::MIN, last));
+                let (mut since, mut balance) = (from, before.unwrap_or_default().sum);
+                let mut stays = |from: i64, to: i64| buckets.extend((from..=to).filter(|day| keyed.may_hold_on(*day)));
+                windows.cells(*feature, key, from, to, &mut |bucket, _, cell| {
                     if balance != 0 {
-                        buckets.extend((*bucket).max(from)..=until.min(to));
+                        stays(since, bucket - 1);
                     }
+                    since = bucket;
+                    balance += cell.sum;
+                });
+                if balance != 0 {
+                    stays(since, to);
                 }
             }
         }
@@ -106,6 +124,40 @@ pub(super) fn readers(rules: &[Rule], feature: FeatureIndex) -> Vec<Reader> {
         }
     }
     readers
+}
+
+/// By feature: a rule that compares keys tells its members apart ([`super::Patterns::compared_by_member`]).
+pub(super) fn compared_by_member(rules: &[Rule], features: &[Feature]) -> Vec<bool> {
+    let mut by_member = vec![false; features.len()];
+    for rule in rules {
+        let mut conditions: SmallVec<[&Node; 8]> = rule.when.iter().chain(&rule.warn).collect();
+        let keyed = match &rule.scope {
+            Scope::Keyed(keyed) if keyed.collective => keyed,
+            Scope::Peer(peer) => {
+                conditions.extend(peer.group.iter().chain([&peer.metric, &peer.eligible]));
+                &peer.keyed
+            }
+            _ => continue,
+        };
+        let mut reads_totals = keyed.each.is_none() && keyed.key != KeyForm::Events;
+        for node in conditions {
+            node.walk(&mut |node| {
+                reads_totals &= !matches!(node, Node::Window(function, ..) if !function.reads_totals());
+            });
+        }
+        // Keys take part, and are judged, where cells lie. A day's changes of a balance may cancel out over members.
+        let shown = keyed.trigger.iter().copied().chain(keyed.windows.first().map(|window| window.feature));
+        for feature in shown {
+            let is_balance = features[usize::from(feature.0)].emits.iter().any(|emit| emit.on.is_empty());
+            by_member[usize::from(feature.0)] |= is_balance;
+        }
+        if !reads_totals {
+            for feature in keyed.windows.iter().map(|window| window.feature).chain(keyed.trigger.iter().copied()) {
+                by_member[usize::from(feature.0)] = true;
+            }
+        }
+    }
+    by_member
 }
 
 /// First and last bucket of the period that a bucket lies in: what lies in it is judged at its last.

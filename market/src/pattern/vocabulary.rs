@@ -337,6 +337,24 @@ words! {
     }
 }
 
+impl Window {
+    /// It reads sums and counts of buckets only, whatever members they are made of.
+    pub const fn reads_totals(self) -> bool {
+        matches!(
+            self,
+            Window::Count
+                | Window::Sum
+                | Window::SumDays
+                | Window::SumSince
+                | Window::MonthSum
+                | Window::BalanceAt
+                | Window::MeanBalance
+                | Window::LogJump
+                | Window::WeekdayJump
+        )
+    }
+}
+
 words! {
     /// Functions of the fact and of the bill's past up to and including it.
     History {

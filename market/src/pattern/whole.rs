@@ -7,8 +7,10 @@
 //! Invariant: what is not [`UNKNOWN`] is the value that [`Node::value`] gives. A side that is unknown here may still be
 //! outvoted: `false && unknown` is false either way.
 
+use smallvec::SmallVec;
+
 use super::{
-    expression::{Node, Operator, Scope, values},
+    expression::{Node, Operator, Scope, pure_of, values},
     number::Number,
     vocabulary::Pure,
 };
@@ -197,15 +199,24 @@ fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> i128 {
         Pure::Floor => first,
         Pure::AddMonths
         | Pure::Both
-        | Pure::Logarithm
         | Pure::DayOfMonth
         | Pure::QuarterEnd
         | Pure::Month
         | Pure::MonthStart
         | Pure::QuarterStart
-        | Pure::BinomialTail
         | Pure::Edge
-        | Pure::CodeOfKey => UNKNOWN,
+        | Pure::CodeOfKey => {
+            let mut values: SmallVec<[Number; 4]> = SmallVec::from_slice(&[Number::whole(first)]);
+            for argument in &arguments[1..] {
+                match argument.whole(scope) {
+                    UNKNOWN => return UNKNOWN,
+                    whole => values.push(Number::whole(whole)),
+                }
+            }
+            whole_of(pure_of(function, &values))
+        }
+        // What they give is hardly ever whole.
+        Pure::Logarithm | Pure::BinomialTail => UNKNOWN,
     }
 }
 

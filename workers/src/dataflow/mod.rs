@@ -13,6 +13,7 @@
 
 pub mod alerts;
 pub mod cells;
+mod copies;
 pub mod crosses;
 pub mod lives;
 mod series;

@@ -42,7 +42,7 @@ pub struct SeriesStore {
 struct KeySeries {
     key: Key,
     series: SmallVec<[(FeatureIndex, Series); 1]>,
-    /// Buckets that are not saved.
+    /// Buckets that are not saved, in order: a large institution has many.
     unsaved: Vec<(FeatureIndex, i64)>,
 }
 
@@ -69,12 +69,11 @@ impl SeriesStore {
         if self.keep_dirty {
             let key = &mut self.keys[place as usize];
             let bucket = (delta.feature, delta.bucket);
-            // The same few buckets, mostly the newest.
-            if !key.unsaved.iter().rev().any(|known| *known == bucket) {
+            if let Err(at) = key.unsaved.binary_search(&bucket) {
                 if key.unsaved.is_empty() {
                     self.unsaved.push(place);
                 }
-                key.unsaved.push(bucket);
+                key.unsaved.insert(at, bucket);
             }
         }
         let change = Cell { count: delta.count, sum: i128::from(delta.sum) };

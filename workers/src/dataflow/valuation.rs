@@ -32,6 +32,7 @@ use smallvec::SmallVec;
 use super::{
     alerts::AlertRow,
     cells::{CellRow, cell_group},
+    copies::Copies,
     crosses::{CrossFeeds, CrossRow, cross_group},
     windows::WindowRow,
 };
@@ -195,8 +196,8 @@ pub struct Valued<'a> {
 pub struct Valuer {
     rules: Arc<Rules>,
     owners: Owners,
-    /// By feature: owners of rules that compare its keys; all workers where indicators look members up in it.
-    collective: Vec<SmallVec<[u32; 2]>>,
+    /// Features of rules that compare keys.
+    copies: Copies,
     output: Output,
     /// Sums of the epoch, by cell.
     cells: EpochSums,
@@ -215,27 +216,10 @@ impl Valuer {
         let owner = |rule| common.owners[usize::from(group_of_rule(patterns.id(rule)))];
         let everywhere: Vec<FeatureIndex> = common.rules.indicators.features_everywhere().collect();
         let workers = common.owners.iter().max().map_or(0, |last| last + 1);
-        let collective = (0..patterns.feature_count())
-            .map(|feature| {
-                let feature = FeatureIndex(feature as u16);
-                if everywhere.contains(&feature) {
-                    return (0..workers).collect();
-                }
-                let readers = patterns.readers(feature);
-                let mut owners: SmallVec<[u32; 2]> = readers
-                    .iter()
-                    .filter(|reader| reader.collective || reader.group)
-                    .map(|reader| owner(reader.pattern))
-                    .collect();
-                owners.sort_unstable();
-                owners.dedup();
-                owners
-            })
-            .collect();
         Valuer {
             rules: common.rules.clone(),
             owners: common.owners.clone(),
-            collective,
+            copies: Copies::new(patterns, owner, &everywhere, workers),
             output: Output::default(),
             cells: EpochSums::new(common.rules.aggregates.clone(), common.rules.cell_layout.clone()),
             effects: Effects::default(),
@@ -269,7 +253,7 @@ impl Valuer {
         self.tally.skip(fact, &self.output.skipped);
         self.output.skipped.clear();
         let mut deltas = std::mem::take(&mut self.output.deltas);
-        deltas.drain(..).for_each(|delta| self.ship_delta(delta, sink));
+        deltas.drain(..).for_each(|delta| ship(&self.owners, &mut self.copies, delta, sink));
         self.output.deltas = deltas;
         for (hit, weight) in self.output.hits.drain(..) {
             sink.hit(AlertRow { hit, weight });
@@ -277,15 +261,14 @@ impl Valuer {
     }
 
     /// Sends a change of a feature to whoever keeps the cell.
-    #[inline]
-    pub fn ship_delta(&self, delta: FeatureDelta, sink: &mut Sink<'_>) {
-        // All features of a key have one owner: rules read several.
-        let group = group_of_words([delta.key.0, delta.key.1, 0]);
-        sink.boxes.windows.push(self.owners[usize::from(group)] as usize, WindowRow::Keyed(delta));
-        for owner in &self.collective[usize::from(delta.feature.0)] {
-            sink.boxes.windows.push(*owner as usize, WindowRow::Collective(delta));
-        }
-        sink.feature_rows += 1;
+    pub fn ship_delta(&mut self, delta: FeatureDelta, sink: &mut Sink<'_>) {
+        ship(&self.owners, &mut self.copies, delta, sink);
+    }
+
+    /// Sends what the epoch added to features of rules that compare keys.
+    pub fn ship_copies(&mut self, sink: &mut Sink<'_>) {
+        let windows = &mut sink.boxes.windows;
+        self.copies.ship(|owner, delta| windows.push(owner as usize, WindowRow::Collective(delta)));
     }
 
     /// Folds all records of a bill and values each fact.
@@ -393,6 +376,16 @@ impl Valuer {
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
+}
+
+#[inline]
+fn ship(owners: &Owners, copies: &mut Copies, delta: FeatureDelta, sink: &mut Sink<'_>) {
+    // All features of a key have one owner: rules read several.
+    let group = group_of_words([delta.key.0, delta.key.1, 0]);
+    let windows = &mut sink.boxes.windows;
+    windows.push(owners[usize::from(group)] as usize, WindowRow::Keyed(delta));
+    copies.note(&delta, |owner, delta| windows.push(owner as usize, WindowRow::Collective(delta)));
+    sink.feature_rows += 1;
 }
 
 /// Takes what [`Valuer`] says, for the epoch in work.

@@ -180,7 +180,7 @@ impl Windows {
             self.index(delta.feature, delta.key);
         }
         for reader in patterns.readers(delta.feature) {
-            if !self.own_rules[usize::from(reader.pattern.0)] {
+            if !(reader.group || reader.collective) || !self.own_rules[usize::from(reader.pattern.0)] {
                 continue;
             }
             let span = Span { from: delta.bucket, to: reach(delta.bucket, reader.reach) };
@@ -414,6 +414,9 @@ impl Windows {
             for pattern in &self.each_day {
                 // Before the first clock nothing was judged: all days up to now.
                 let span = Span { from: before.unwrap_or(i64::MIN), to: day(now) };
+                if !patterns.may_hold_within(*pattern, span.from, span.to) {
+                    continue;
+                }
                 for feature in patterns.triggers(*pattern) {
                     let windows = self.windows_of(*pattern);
                     windows.keys(*feature, &mut |key| {

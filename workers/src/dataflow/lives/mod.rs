@@ -266,6 +266,7 @@ impl Lives {
             sink.boxes.cells.push(to, row);
         });
         add(&shard.counts.cell_rows_total, cell_rows);
+        self.valuer.ship_copies(&mut sink);
         self.valuer.ship_crosses(|to, row| sink.boxes.crosses.push(to, row));
         batch.clear();
         self.batch = batch;
