@@ -10,9 +10,13 @@ use billwatch_market::{
     aggregate::{Grain, Question, Value},
     catalogue::Catalogue,
     evaluator::{Rules, Sets, evaluate_by},
-    fact::{Fact, Record},
-    ids::Day,
+    fact::{Fact, Field, Record, Value as FieldValue, behaviour},
+    ids::{Code, Day},
     report::{self, Book, Figures, Period, Report, Status, Tables, exact::Exact, plain, questions},
+};
+use billwatch_market::{
+    indicator::Indicators,
+    pattern::{Parameters, Patterns},
 };
 use billwatch_proto::v1::{ReportOfPeriod, ReportsQuestion, shard_answer, shard_question::Kind};
 use billwatch_workers::harness::EngineHarness;
@@ -125,9 +129,26 @@ fn every_check_of_honest_trade_holds_and_figures_agree_with_cells() {
 #[test]
 fn a_planted_fault_fails_the_check_that_looks_at_it() {
     let Setting { rules, book, .. } = setting();
-    // The cases of misbehaviour hold parties whose division lies outside their section.
+    // Cases of misbehaviour break no check; an enterprise whose division lies in another section does.
     let market = Market::simulated(10_000, 7, 5_000);
-    let facts: Vec<Fact> = market.facts().cloned().collect();
+    let mut facts: Vec<Fact> = market.facts().cloned().collect();
+    let january = (book.number("R13").unwrap(), Period::parse(report::Frequency::Monthly, "2025-01").unwrap());
+    let honest = plain::reports(&facts, &[], Some(market.clock), &rules, &book, &[january]);
+    assert_eq!(failures(&honest), Vec::<String>::new());
+    let accepted = facts.iter().find(|fact| fact.behaviour == behaviour::ACC_SGN && fact.biz_date <= january.1.to);
+    let bill = accepted.and_then(|fact| fact.bill_id);
+    let registered = facts.iter().find(|fact| fact.behaviour == behaviour::ISS_REG && fact.bill_id == bill);
+    let drawer = registered.and_then(|fact| fact.party(Field::DrawerId)).unwrap();
+    let mut planted = 0;
+    for fact in facts.iter_mut().filter(|fact| fact.behaviour == behaviour::MST_ENR) {
+        if fact.party(Field::EntId) == Some(drawer) {
+            let section = fact.code(Field::IndustrySection);
+            let other = if section == Code::parse("C") { "51" } else { "13" };
+            fact.set(Field::IndustryDivision, FieldValue::Code(Code::parse(other).unwrap()));
+            planted += 1;
+        }
+    }
+    assert!(planted > 0);
     let number = book.number("R13").unwrap();
     let wanted = [(number, Period::parse(report::Frequency::Monthly, "2025-01").unwrap())];
     let reports = plain::reports(&facts, &[], Some(market.clock), &rules, &book, &wanted);
@@ -170,6 +191,9 @@ fn the_engine_gives_the_reports_of_the_plain_evaluator() {
             }
         }
         let asked = questions(&book, &wanted);
+        let patterns = Patterns::of(&catalogue, &Parameters::default()).unwrap();
+        let indicators = Indicators::of(&catalogue, &patterns).unwrap();
+        report::indicators::add_indicators(&book, &asked, &indicators, Some(CLOCK), &mut tables);
         let figures = Figures::new(&book, &asked, tables);
         for ((number, period), plain) in wanted.iter().zip(&plain) {
             let live = report::evaluate(&book, *number, *period, &figures, plain::is_final(*period, Some(CLOCK)));

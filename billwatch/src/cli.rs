@@ -253,6 +253,9 @@ pub struct CoordinatorArgs {
     /// Time between checkpoints, s
     #[arg(long, env = "BILLWATCH_CHECKPOINT_S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub checkpoint_s: u64,
+    /// Least time between two passes that close periods of reports and look at closed ones again, s
+    #[arg(long, env = "BILLWATCH_REPORTS_S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub reports_s: u64,
     /// Catalogue tables that replace the built-in ones
     #[arg(long, env = "BILLWATCH_CATALOGUE")]
     pub catalogue: Option<PathBuf>,
@@ -409,6 +412,8 @@ pub enum CustomReportCommand {
     Show(CustomReportIdArgs),
     /// Figures of a report
     Query(CustomReportQueryArgs),
+    /// Follows a report: how far it is, all its figures, then those that change
+    Watch(CustomReportQueryArgs),
     /// Drops a report for everybody
     Drop(CustomReportIdArgs),
 }

@@ -5,7 +5,7 @@ use billwatch_market::aggregate::cross::{self as market, CrossDefinition};
 use billwatch_proto::v1::{
     CreateCustomReportRequest, CrossFilter, CustomReport, CustomReportState, DeleteCustomReportRequest,
     GetCustomReportRequest, ListCustomReportsRequest, QueryCustomReportRequest, QueryCustomReportResponse,
-    custom_report_service_client::CustomReportServiceClient,
+    WatchCustomReportRequest, WatchCustomReportResponse, custom_report_service_client::CustomReportServiceClient,
 };
 use serde_json::{Value, json};
 use tonic::transport::Channel;
@@ -32,6 +32,7 @@ pub async fn run(command: CustomReportCommand) -> Outcome {
             show(&[report], args.output)
         }
         CustomReportCommand::Query(args) => query(args).await,
+        CustomReportCommand::Watch(args) => watch(args).await,
         CustomReportCommand::Drop(args) => drop_report(args).await,
     }
 }
@@ -142,17 +143,55 @@ fn report_json(report: &CustomReport) -> Value {
     })
 }
 
-async fn query(args: CustomReportQueryArgs) -> Outcome {
-    let request = QueryCustomReportRequest {
+fn request(args: CustomReportQueryArgs) -> QueryCustomReportRequest {
+    QueryCustomReportRequest {
         report_id: args.report_id,
         from_date: args.from,
         to_date: args.to,
         grain: grain(args.grain).into(),
         measures: args.measures,
         wait_ms: u32::try_from(args.wait_s * 1_000).unwrap_or(u32::MAX),
-    };
-    let answer = connect(&args.cluster.address).await?.query_custom_report(request).await?.into_inner();
+    }
+}
+
+async fn watch(args: CustomReportQueryArgs) -> Outcome {
     let format = args.output.format;
+    let mut reports = connect(&args.cluster.address).await?;
+    let request = WatchCustomReportRequest { query: Some(request(args)) };
+    let mut stream = reports.watch_custom_report(request).await?.into_inner();
+    while let Some(told) = stream.message().await? {
+        let WatchCustomReportResponse { as_of, report, snapshot, measures, rows } = told;
+        let is_progress = as_of.is_none();
+        let answer = QueryCustomReportResponse { as_of, report, measures, rows };
+        let listing = listing(&answer, format);
+        match (format, &answer.report) {
+            (Format::Json, report) => print_line(
+                &json!({
+                    "as_of": as_of_json(as_of),
+                    "report": report.as_ref().map(report_json),
+                    "snapshot": snapshot,
+                    "rows": listing.json(),
+                })
+                .to_string(),
+            )?,
+            (Format::Csv, _) if is_progress => {}
+            (Format::Table, Some(report)) if is_progress => {
+                print_line(&format!("{} {} {}", report.report_id, state_word(report), filled(report)))?;
+            }
+            (Format::Csv, _) if snapshot => listing.print(Format::Csv)?,
+            (Format::Csv, _) => listing.print_more(Format::Csv)?,
+            (Format::Table, _) => {
+                listing.print(Format::Table)?;
+                print_line(&as_of_text(as_of))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn query(args: CustomReportQueryArgs) -> Outcome {
+    let (format, address) = (args.output.format, args.cluster.address.clone());
+    let answer = connect(&address).await?.query_custom_report(request(args)).await?.into_inner();
     let listing = listing(&answer, format);
     match format {
         Format::Json => print_json(&json!({

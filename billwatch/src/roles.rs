@@ -31,6 +31,7 @@ pub async fn coordinator(args: CoordinatorArgs) -> Outcome {
         catalogue_dir: args.catalogue,
         epoch_interval: Duration::from_millis(args.epoch_ms),
         checkpoint_interval: Some(Duration::from_secs(args.checkpoint_s)),
+        report_interval: Duration::from_secs(args.reports_s),
         ..CoordinatorConfig::new(args.listen, args.data, args.processes)
     };
     let running = billwatch_coordinator::serve(config, end_asked(args.with_parent)).await.context("coordinator")?;

@@ -82,7 +82,9 @@ pub const CHECKPOINTS_KEPT: usize = 2;
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// Reports of one pass: their figures are counted together, and their members wait in memory together.
 pub const REPORTS_AT_ONCE: usize = 32;
-/// Between two looks at the market clock: cheap, and the first one seen is where closing begins.
+/// Pauses between passes are so many times as long as the last pass: shards spend a twentieth of their time on them at most.
+pub const REPORTS_REST: u32 = 20;
+/// Between two looks at the market clock: cheap.
 pub const REPORTS_LOOK: Duration = Duration::from_secs(1);
 
 /// Questions in flight to the workers; beyond it clients are told to come back.
@@ -131,6 +133,9 @@ pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
 
 /// Lines of one explained indicator: a person reads them, and their windows' sums are told in any case.
 pub const INDICATOR_LINES_MOST: usize = 10_000;
+
+/// Pause between two looks of a subscription to a custom report: each look reads its table, unless no epoch came.
+pub const CUSTOM_REPORT_EVERY: Duration = Duration::from_millis(500);
 
 /// Pause between two looks of a subscription to indicators: each look works out the values of the day again.
 pub const INDICATORS_EVERY: Duration = Duration::from_secs(1);

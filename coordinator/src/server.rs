@@ -41,7 +41,7 @@ use crate::{
     api::{
         admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings,
         custom_reports::CustomReportApi, indicators::IndicatorApi, parameters::ParameterApi, query::QueryApi,
-        reports::ReportApi, spans,
+        reports::ReportApi, spans, watches::Watches,
     },
     cluster::{Cluster, Surroundings, Vitals},
     config::CoordinatorConfig,
@@ -219,7 +219,12 @@ pub async fn serve(
         None => None,
     };
 
-    let reports = Reports::open(&config.data_dir, &meanings, cluster.clone(), store.ledger.clone())?;
+    let rules = Patterns::of(&catalogue, &Parameters::default())
+        .map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
+    let indicators = Indicators::of(&catalogue, &rules);
+    let indicators = Arc::new(indicators.map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?);
+    let reports =
+        Reports::open(&config.data_dir, &meanings, indicators.clone(), cluster.clone(), store.ledger.clone())?;
     let closing = Closing {
         reports: reports.clone(),
         catalogue: catalogue.clone(),
@@ -254,20 +259,14 @@ pub async fn serve(
         parameters: store.parameters.clone(),
         cluster: cluster.clone(),
         times: times.clone(),
-        watches: Arc::new(Semaphore::new(limits::WATCHES)),
-        ending: ending.clone(),
+        watches: Watches::new(ending.clone()),
     };
-    let rules = Patterns::of(&catalogue, &Parameters::default())
-        .map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
     let indicators = IndicatorApi {
         catalogue: catalogue.clone(),
-        indicators: Arc::new(
-            Indicators::of(&catalogue, &rules).map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?,
-        ),
+        indicators,
         cluster: cluster.clone(),
         times: times.clone(),
-        watches: Arc::new(Semaphore::new(limits::WATCHES)),
-        ending,
+        watches: Watches::new(ending.clone()),
     };
 
     let parameters = ParameterApi {
@@ -290,6 +289,7 @@ pub async fn serve(
         sequencer: sequencer.clone(),
         cluster: cluster.clone(),
         times,
+        watches: Watches::new(ending),
     };
     let catalogue_api =
         CatalogueApi::new(&catalogue).map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;

@@ -24,12 +24,14 @@ pub enum Stage {
     Alerts,
     /// Answers to questions.
     Answers,
+    /// Counting lives of the history for new crosses, between epochs.
+    Filling,
     /// Encoding state for checkpoints, between epochs; it is written off the loop.
     Checkpoint,
 }
 
 /// Every stage with its counter.
-pub const STAGES: [(Stage, &str); 9] = [
+pub const STAGES: [(Stage, &str); 10] = [
     (Stage::Decode, "stage_decode_ns_total"),
     (Stage::Lives, "stage_lives_ns_total"),
     (Stage::Exchange, "stage_exchange_ns_total"),
@@ -38,6 +40,7 @@ pub const STAGES: [(Stage, &str); 9] = [
     (Stage::Judges, "stage_judges_ns_total"),
     (Stage::Alerts, "stage_alerts_ns_total"),
     (Stage::Answers, "stage_answers_ns_total"),
+    (Stage::Filling, "stage_filling_ns_total"),
     (Stage::Checkpoint, "stage_checkpoint_ns_total"),
 ];
 

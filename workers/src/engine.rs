@@ -213,7 +213,7 @@ fn fill_crosses(shard: &Shard, turn: Option<Duration>) -> Result<bool, String> {
     let started = Instant::now();
     let at_once = shard.common.fill_pace.lives_at_once;
     let went_on = lives.fill_crosses(started + turn, at_once).map_err(|error| error.to_string());
-    shard.spent(Stage::Answers, started);
+    shard.spent(Stage::Filling, started);
     went_on
 }
 

@@ -76,6 +76,33 @@ impl TradeMatrix {
     }
 }
 
+/// The letter of the section in which a division lies (GB/T 4754-2017).
+pub fn section_of(division: u8) -> u8 {
+    const FIRST: [(u8, u8); 20] = [
+        (1, b'A'),
+        (6, b'B'),
+        (13, b'C'),
+        (44, b'D'),
+        (47, b'E'),
+        (51, b'F'),
+        (53, b'G'),
+        (61, b'H'),
+        (63, b'I'),
+        (66, b'J'),
+        (70, b'K'),
+        (71, b'L'),
+        (73, b'M'),
+        (76, b'N'),
+        (80, b'O'),
+        (83, b'P'),
+        (84, b'Q'),
+        (86, b'R'),
+        (91, b'S'),
+        (97, b'T'),
+    ];
+    FIRST[FIRST.partition_point(|(first, _)| *first <= division).saturating_sub(1)].1
+}
+
 /// The code of a section letter.
 pub fn section(letter: u8) -> Code {
     Code::parse(char::from(letter).encode_utf8(&mut [0; 4])).expect("a section is one capital letter")

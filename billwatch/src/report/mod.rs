@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_proto::v1::{
-    AsOf, GetReportRequest, ListReportVersionsRequest, ListReportsRequest, MeasureValue, Report, ReportBlock,
-    report_service_client::ReportServiceClient,
+    AsOf, GetReportRequest, GetReportsRequest, ListReportVersionsRequest, ListReportsRequest, MeasureValue, Report,
+    ReportBlock, report_service_client::ReportServiceClient,
 };
 use serde_json::{Value, json};
-use tonic::{Code, transport::Channel};
+use tonic::transport::Channel;
 
 use crate::{
     cli::{ExportFormat, Format, ReportCommand, ReportExportArgs, ReportListArgs, ReportShowArgs, ReportVersionsArgs},
@@ -102,27 +102,13 @@ async fn versions(args: ReportVersionsArgs) -> Outcome {
 
 async fn export(args: ReportExportArgs) -> Outcome {
     let mut client = connect(&args.cluster.address).await?;
-    let known = client.list_reports(ListReportsRequest {}).await?.into_inner().reports;
-    let named = !args.reports.is_empty();
-    let ids: Vec<String> =
-        if named { args.reports.clone() } else { known.into_iter().map(|report| report.report).collect() };
+    let request = GetReportsRequest { reports: args.reports, period: args.period, version: args.version };
+    let mut reports = client.get_reports(request).await?.into_inner();
     std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
-    let mut written = 0;
-    for id in ids {
-        let request = GetReportRequest { report: id.clone(), period: args.period.clone(), version: args.version };
-        let answer = match client.get_report(request).await {
-            Ok(answer) => answer.into_inner(),
-            // Of all reports, those that have no such period or version are left out.
-            Err(status) if !named && matches!(status.code(), Code::InvalidArgument | Code::NotFound) => continue,
-            Err(status) => return Err(status.into()),
-        };
+    while let Some(answer) = reports.message().await? {
         let report = answer.report.unwrap_or_default();
         let path = write(&report, answer.as_of, args.format, &args.out)?;
         print_line(&format!("{} {} {}", path.display(), report.name_zh, report.status))?;
-        written += 1;
-    }
-    if written == 0 {
-        return Err(Failure::Usage(format!("no report has a period `{}`: name a date, YYYY-MM-DD", args.period)));
     }
     Ok(())
 }
@@ -130,7 +116,7 @@ async fn export(args: ReportExportArgs) -> Outcome {
 fn write(report: &Report, as_of: Option<AsOf>, format: ExportFormat, dir: &Path) -> Result<PathBuf, Failure> {
     let version = if report.version > 0 { format!("-v{}", report.version) } else { String::new() };
     let (ending, bytes) = match format {
-        ExportFormat::Xlsx => ("xlsx", sheet::workbook(report)),
+        ExportFormat::Xlsx => ("xlsx", sheet::workbook(report, as_of)),
         ExportFormat::Csv => ("csv", cells(report).csv()?),
         ExportFormat::Json => ("json", format!("{:#}\n", report_json(report, as_of)).into_bytes()),
     };

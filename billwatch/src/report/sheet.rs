@@ -3,27 +3,39 @@
 //! Cells hold the printed numbers, rounded once, with the number format of their unit; exact values are in the CSV and JSON
 //! exports.
 
-use billwatch_proto::v1::{Report, ReportBlock, ReportColumn, ReportRow};
+use billwatch_proto::v1::{AsOf, Report, ReportBlock, ReportColumn, ReportRow};
 
 use super::xlsx::{self, Sheet, Style};
+use crate::query::as_of_text;
 
 /// Longest name of a sheet that spreadsheet programs take.
 const NAME_CHARS: usize = 31;
-/// More columns than this do not fit A4 at a size that can be read.
-const A4_COLUMNS: usize = 14;
-/// Widest column, in characters.
+/// Wider than this, in characters, a sheet goes on A3: on A4 it could not be read.
+const A4_WIDTH: f64 = 190.0;
+/// Widest column, and narrowest of numbers, in characters.
 const WIDEST: f64 = 40.0;
+const NARROWEST: f64 = 12.0;
+/// Height of a line of a head, in points.
+const LINE_HEIGHT: f64 = 13.0;
 /// Rows above the table: title, block, period.
 const HEAD_ROWS: u32 = 3;
 /// Columns of the checks, with their widths.
-const CHECKS: [(&str, f64); 7] =
-    [("编号", 10.0), ("关系", 44.0), ("左边", 26.0), ("右边", 26.0), ("差额", 20.0), ("结果", 8.0), ("位置", 26.0)];
+const CHECKS: [(&str, f64); 7] = [
+    ("编号 Check", 11.0),
+    ("关系 Relation", 48.0),
+    ("左边 Left", 26.0),
+    ("右边 Right", 26.0),
+    ("差额 Difference", 20.0),
+    ("结果 Result", 11.0),
+    ("位置 Where", 26.0),
+];
 
 /// The bytes of the workbook.
-pub fn workbook(report: &Report) -> Vec<u8> {
+pub fn workbook(report: &Report, as_of: Option<AsOf>) -> Vec<u8> {
     let blocks = report.blocks.iter().enumerate();
-    let mut sheets: Vec<Sheet> = blocks.map(|(number, block)| block_sheet(report, number + 1, block)).collect();
-    sheets.push(checks_sheet(report));
+    let when = format!("截至{}", as_of_text(as_of));
+    let mut sheets: Vec<Sheet> = blocks.map(|(number, block)| block_sheet(report, &when, number + 1, block)).collect();
+    sheets.push(checks_sheet(report, &when));
     xlsx::workbook(&sheets)
 }
 
@@ -34,66 +46,95 @@ fn sheet_name(number: usize, title: &str) -> String {
 }
 
 /// Title, what and when; the table begins below.
-fn begin(report: &Report, name: String, what: &str, last_column: u16) -> Sheet {
+fn begin(report: &Report, when: &str, name: String, what: &str, last_column: u16) -> Sheet {
     let mut sheet = Sheet::new(name);
-    sheet.span((0, 0), (0, last_column), &format!("{} {}", report.report, report.name_zh), Style::Title);
+    let Report { report: id, name_zh, name_en, period, from_date, to_date, status, version, .. } = report;
+    sheet.span((0, 0), (0, last_column), &format!("{id} {name_zh}　{name_en}"), Style::Title);
     sheet.heights.push((0, 24.0));
     sheet.text(1, 0, what, Style::Line);
-    let version = if report.version > 0 { format!("　第{}版", report.version) } else { String::new() };
-    let Report { period, from_date, to_date, status, .. } = report;
-    sheet.text(2, 0, &format!("期间：{period}（{from_date} 至 {to_date}）　状态：{status}{version}"), Style::Line);
-    sheet.foot = (format!("{} {period}", report.report), status.clone());
+    let version = if *version > 0 { format!("　第{version}版 version {version}") } else { String::new() };
+    let line = format!("期间 Period：{period}（{from_date} 至 {to_date}）　状态 Status：{status}{version}　{when}");
+    sheet.text(2, 0, &line, Style::Line);
+    sheet.foot = (format!("{id} {period}"), status.clone());
     sheet
 }
 
-fn block_sheet(report: &Report, number: usize, block: &ReportBlock) -> Sheet {
-    let last = block.columns.len() as u16;
+/// A title in both languages, in front of the colon and behind it: `金额：银票` and its neighbours stand under one head `金额`.
+struct Head {
+    group: String,
+    own: Option<String>,
+}
+
+impl Head {
+    fn of(column: &ReportColumn) -> Self {
+        let (zh, en) = (column.title_zh.split_once('：'), column.title_en.split_once(": "));
+        match (zh, en) {
+            (Some((group, own)), Some((group_en, own_en))) => {
+                Head { group: both(group, group_en), own: Some(both(own, own_en)) }
+            }
+            _ => Head { group: both(&column.title_zh, &column.title_en), own: None },
+        }
+    }
+}
+
+fn both(chinese: &str, english: &str) -> String {
+    if chinese == english { chinese.to_owned() } else { format!("{chinese}\n{english}") }
+}
+
+fn block_sheet(report: &Report, when: &str, number: usize, block: &ReportBlock) -> Sheet {
+    // Parties have one name; titles have two.
+    let bilingual = block.rows.iter().any(|row| row.title_zh != row.title_en);
+    let names: u16 = if bilingual { 2 } else { 1 };
+    let last = names + block.columns.len() as u16 - 1;
     let what = format!("{} {}", block.title_zh, block.title_en);
-    let mut sheet = begin(report, sheet_name(number, &block.title_zh), &what, last);
-    // `金额：银票` and its neighbours stand under one head `金额`.
-    let titles: Vec<(&str, Option<&str>)> = block
-        .columns
-        .iter()
-        .map(|column| match column.title_zh.split_once('：') {
-            Some((group, title)) => (group, Some(title)),
-            None => (&*column.title_zh, None),
-        })
-        .collect();
+    let mut sheet = begin(report, when, sheet_name(number, &block.title_zh), &what, last);
+    sheet.frozen_columns = names;
+    sheet.widths = vec![NARROWEST; usize::from(last) + 1];
+    sheet.widths[0] = 18.0;
+    let heads: Vec<Head> = block.columns.iter().map(Head::of).collect();
     let top = HEAD_ROWS;
-    let bottom = top + u32::from(titles.iter().any(|(_, title)| title.is_some()));
-    sheet.span((top, 0), (bottom, 0), "项目", Style::Head);
+    let bottom = top + u32::from(heads.iter().any(|head| head.own.is_some()));
+    for (number, row) in block.rows.iter().enumerate() {
+        put_row(&mut sheet, bottom + 1 + number as u32, row, &block.columns, names);
+    }
+    sheet.span((top, 0), (bottom, names - 1), "项目 Item", Style::Head);
+    let mut lines = [1.0_f64; 2];
     let mut at = 0;
-    while at < titles.len() {
-        let (group, title) = titles[at];
+    while at < heads.len() {
+        let Head { group, own } = &heads[at];
         let head = with_unit(group, &block.columns[at]);
-        let first = at as u16 + 1;
-        if title.is_none() {
+        let first = at as u16 + names;
+        if own.is_none() {
             sheet.span((top, first), (bottom, first), &head, Style::Head);
+            let high = lines_of(&head, sheet.widths[usize::from(first)]);
+            // Over both rows of the head.
+            let share = f64::from(bottom - top + 1);
+            lines.iter_mut().for_each(|line| *line = line.max((high / share).ceil()));
             at += 1;
             continue;
         }
-        let end = at + titles[at..].iter().take_while(|(other, title)| *other == group && title.is_some()).count();
-        sheet.span((top, first), (top, end as u16), &head, Style::Head);
-        for (place, (_, title)) in titles.iter().enumerate().take(end).skip(at) {
-            sheet.text(bottom, place as u16 + 1, title.unwrap_or_default(), Style::Head);
+        let end = at + heads[at..].iter().take_while(|other| other.group == *group && other.own.is_some()).count();
+        let last = end as u16 + names - 1;
+        sheet.span((top, first), (top, last), &head, Style::Head);
+        let wide: f64 = sheet.widths[usize::from(first)..=usize::from(last)].iter().sum();
+        lines[0] = lines[0].max(lines_of(&head, wide));
+        for (place, head) in (first..).zip(&heads[at..end]) {
+            let own = head.own.as_deref().unwrap_or_default();
+            sheet.text(bottom, place, own, Style::Head);
+            lines[1] = lines[1].max(lines_of(own, sheet.widths[usize::from(place)]));
         }
         at = end;
     }
-    // Two lines a row: titles of parties are long.
-    for row in top..=bottom {
-        sheet.heights.push((row, 28.0));
-    }
-    sheet.widths = vec![12.0; block.columns.len() + 1];
-    sheet.widths[0] = 18.0;
-    for (number, row) in block.rows.iter().enumerate() {
-        put_row(&mut sheet, bottom + 1 + number as u32, row, &block.columns);
+    for (row, lines) in (top..=bottom).zip(lines) {
+        sheet.heights.push((row, lines * LINE_HEIGHT + 2.0));
     }
     let below = bottom + 2 + block.rows.len() as u32;
     for (below, column) in (below..).zip(block.columns.iter().filter(|column| !column.note.is_empty())) {
-        sheet.text(below, 0, &format!("注：{}：{}", column.title_zh, column.note), Style::Line);
+        let line = format!("注 Note：{} {}: {}", column.title_zh, column.title_en, column.note);
+        sheet.text(below, 0, &line, Style::Line);
     }
     sheet.head_rows = bottom + 1;
-    sheet.paper = if block.columns.len() > A4_COLUMNS { 8 } else { 9 };
+    sheet.paper = if sheet.widths.iter().sum::<f64>() > A4_WIDTH { 8 } else { 9 };
     sheet
 }
 
@@ -101,28 +142,44 @@ fn with_unit(title: &str, column: &ReportColumn) -> String {
     if column.unit.is_empty() { title.to_owned() } else { format!("{title}\n（{}）", column.unit) }
 }
 
-fn put_row(sheet: &mut Sheet, at: u32, row: &ReportRow, columns: &[ReportColumn]) {
-    sheet.text(at, 0, &row.title_zh, if row.total { Style::NameTotal } else { Style::Name });
-    sheet.widths[0] = sheet.widths[0].max(width_of(&row.title_zh));
-    for (number, (cell, column)) in row.cells.iter().zip(columns).enumerate() {
-        let place = number as u16 + 1;
+/// Lines that a wrapped text takes in a column so wide.
+fn lines_of(text: &str, width: f64) -> f64 {
+    text.lines().map(|line| (columns_of(line) * 1.05 / (width - 1.0)).ceil().max(1.0)).sum()
+}
+
+fn put_row(sheet: &mut Sheet, at: u32, row: &ReportRow, columns: &[ReportColumn], names: u16) {
+    let style = if row.total { Style::NameTotal } else { Style::Name };
+    // English titles hang in as the Chinese ones do.
+    let indent: String = row.title_zh.chars().take_while(|letter| *letter == '　').map(|_| "  ").collect();
+    let titles = [row.title_zh.clone(), format!("{indent}{}", row.title_en)];
+    for (place, title) in (0..names).zip(titles) {
+        sheet.text(at, place, &title, style);
+        let width = &mut sheet.widths[usize::from(place)];
+        *width = width.max(width_of(&title));
+    }
+    for (place, (cell, column)) in (names..).zip(row.cells.iter().zip(columns)) {
         if cell.text.is_empty() {
             sheet.printed(at, place, &cell.printed, Style::Number(column.decimals, row.total));
         } else {
             sheet.text(at, place, &cell.printed, Style::Text);
         }
-        sheet.widths[number + 1] = sheet.widths[number + 1].max(width_of(&cell.printed));
+        let width = &mut sheet.widths[usize::from(place)];
+        *width = width.max(width_of(&cell.printed));
     }
 }
 
 /// Columns that a text takes: a Chinese character takes two.
-fn width_of(text: &str) -> f64 {
-    let columns: u32 = text.chars().map(|letter| if letter.is_ascii() { 1 } else { 2 }).sum();
-    (f64::from(columns) * 0.95 + 2.0).min(WIDEST)
+fn columns_of(text: &str) -> f64 {
+    text.chars().map(|letter| if letter.is_ascii() { 1.0 } else { 2.0 }).sum()
 }
 
-fn checks_sheet(report: &Report) -> Sheet {
-    let mut sheet = begin(report, "勾稽关系".to_owned(), "勾稽关系 Checks（金额单位：分）", CHECKS.len() as u16 - 1);
+fn width_of(text: &str) -> f64 {
+    (columns_of(text) * 0.95 + 2.0).min(WIDEST)
+}
+
+fn checks_sheet(report: &Report, when: &str) -> Sheet {
+    let what = "勾稽关系 Checks（金额单位：分 amounts in fen）";
+    let mut sheet = begin(report, when, "勾稽关系 Checks".to_owned(), what, CHECKS.len() as u16 - 1);
     for (column, (title, width)) in CHECKS.into_iter().enumerate() {
         sheet.text(HEAD_ROWS, column as u16, title, Style::Head);
         sheet.widths.push(width);
@@ -131,17 +188,18 @@ fn checks_sheet(report: &Report) -> Sheet {
         let row = HEAD_ROWS + 1 + number as u32;
         let style = if check.pass { Style::Name } else { Style::NameTotal };
         sheet.text(row, 0, &check.check, style);
-        sheet.text(row, 1, &check.title_zh, Style::Text);
+        sheet.text(row, 1, &both(&check.title_zh, &check.title_en), Style::Text);
         for (column, value) in [(2, &check.left), (3, &check.right), (4, &check.difference)] {
             sheet.text(row, column, &super::exact(value.as_ref()), Style::Text);
         }
-        sheet.text(row, 5, if check.pass { "通过" } else { "不符" }, style);
+        sheet.text(row, 5, if check.pass { "通过 pass" } else { "不符 FAIL" }, style);
         sheet.text(row, 6, &check.place, Style::Text);
     }
     let below = HEAD_ROWS + 2 + report.checks.len() as u32;
     for (below, note) in (below..).zip(&report.notes) {
-        sheet.text(below, 0, &format!("注：{note}"), Style::Line);
+        sheet.text(below, 0, &format!("注 Note：{note}"), Style::Line);
     }
     sheet.head_rows = HEAD_ROWS + 1;
+    sheet.frozen_columns = 1;
     sheet
 }

@@ -66,6 +66,8 @@ pub struct Sheet {
     pub heights: Vec<(u32, f64)>,
     /// Rows of the head: frozen, and repeated on every page.
     pub head_rows: u32,
+    /// Columns of names: frozen.
+    pub frozen_columns: u16,
     /// Paper: 9 = A4, 8 = A3.
     pub paper: u8,
     /// Foot of the page: left, right.
@@ -82,6 +84,7 @@ impl Sheet {
             widths: Vec::new(),
             heights: Vec::new(),
             head_rows: 0,
+            frozen_columns: 1,
             paper: 9,
             foot: (String::new(), String::new()),
         }
@@ -116,12 +119,12 @@ impl Sheet {
         let mut xml = String::from(HEADER);
         xml.push_str("<worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\">");
         xml.push_str("<sheetPr><pageSetUpPr fitToPage=\"1\"/></sheetPr>");
-        let top_left = place(self.head_rows, 1);
+        let top_left = place(self.head_rows, self.frozen_columns);
         let _ = write!(
             xml,
-            "<sheetViews><sheetView workbookViewId=\"0\"><pane xSplit=\"1\" ySplit=\"{}\" topLeftCell=\"{top_left}\" \
+            "<sheetViews><sheetView workbookViewId=\"0\"><pane xSplit=\"{}\" ySplit=\"{}\" topLeftCell=\"{top_left}\" \
              activePane=\"bottomRight\" state=\"frozen\"/></sheetView></sheetViews><sheetFormatPr defaultRowHeight=\"15\"/><cols>",
-            self.head_rows
+            self.frozen_columns, self.head_rows
         );
         for (column, width) in self.widths.iter().enumerate() {
             let number = column + 1;

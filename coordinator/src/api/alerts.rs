@@ -5,13 +5,13 @@ use std::{cmp::Reverse, sync::Arc};
 use billwatch_market::catalogue::Catalogue;
 use billwatch_proto::v1::{self, AlertState, alert_service_server::AlertService, shard_question::Kind};
 use hashbrown::HashMap;
-use tokio::sync::{Semaphore, broadcast::error::RecvError, mpsc, watch};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Response, Status};
 
 use super::{
-    errors::{ApiError, bad_request, busy, no_such, not_serving, too_slow},
+    errors::{ApiError, bad_request, no_such, too_slow},
     pages::page_size,
+    watches::{Answers, Watched, Watches},
 };
 use crate::{
     cluster::Cluster,
@@ -23,7 +23,6 @@ use crate::{
     limits,
     metrics::questions::{QuestionKind, QuestionTimes},
     parameters::ParameterBook,
-    server::ended,
 };
 
 /// The service.
@@ -39,15 +38,13 @@ pub struct AlertApi {
     pub cluster: Cluster,
     /// How long it took.
     pub times: Arc<QuestionTimes>,
-    /// Subscriptions at once.
-    pub watches: Arc<Semaphore>,
-    /// True once the coordinator ends.
-    pub ending: watch::Receiver<bool>,
+    /// Subscriptions.
+    pub watches: Watches,
 }
 
 #[tonic::async_trait]
 impl AlertService for AlertApi {
-    type WatchAlertsStream = ReceiverStream<Result<v1::WatchAlertsResponse, Status>>;
+    type WatchAlertsStream = Watched<v1::WatchAlertsResponse>;
 
     async fn list_alerts(
         &self,
@@ -73,21 +70,8 @@ impl AlertService for AlertApi {
         request: Request<v1::WatchAlertsRequest>,
     ) -> Result<Response<Self::WatchAlertsStream>, Status> {
         let filter = Filter::new(request.into_inner().filter, &self.catalogue)?;
-        let place = self.watches.clone().try_acquire_owned().map_err(|_| busy("subscriptions", limits::WATCHES))?;
-        let (answers, responses) = mpsc::channel(limits::FEED_AHEAD);
-        let (api, ending) = (self.clone(), self.ending.clone());
-        tokio::spawn(async move {
-            let _place = place;
-            let ended = tokio::select! {
-                ended = api.watch(&filter, &answers) => ended,
-                () = answers.closed() => return,
-                () = ended(ending) => Err(not_serving("the coordinator is ending")),
-            };
-            if let Err(error) = ended {
-                let _ = answers.send(Err(error.into())).await;
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(responses)))
+        let api = self.clone();
+        self.watches.begin(|answers| async move { api.watch(&filter, &answers).await })
     }
 
     async fn explain_alert(
@@ -133,11 +117,7 @@ impl AlertApi {
     }
 
     /// Snapshot, then changes, until the subscriber is too slow.
-    async fn watch(
-        &self,
-        filter: &Filter,
-        answers: &mpsc::Sender<Result<v1::WatchAlertsResponse, Status>>,
-    ) -> Result<(), ApiError> {
+    async fn watch(&self, filter: &Filter, answers: &Answers<v1::WatchAlertsResponse>) -> Result<(), ApiError> {
         // Taken together: no change is missed, none comes twice.
         let (as_of, alerts, mut changes) = {
             let shelf = self.ledger.read();

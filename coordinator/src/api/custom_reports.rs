@@ -1,6 +1,6 @@
 //! `CustomReportService`: crosses that clients ask for.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use billwatch_market::{
     aggregate::{
@@ -16,12 +16,13 @@ use billwatch_proto::v1::{
     self, CustomReportState as State, custom_report_service_server::CustomReportService, order, shard_answer,
     shard_question::Kind,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tonic::{Request, Response, Status};
 
 use super::{
     cells::{grain_of, show},
     errors::{ApiError, bad_request, busy, internal, log_unavailable, no_such, not_live, too_many_rows, worker_failed},
+    watches::{Answers, Watched, Watches},
 };
 use crate::{
     cluster::Cluster,
@@ -45,10 +46,14 @@ pub struct CustomReportApi {
     pub cluster: Cluster,
     /// How long it took.
     pub times: Arc<QuestionTimes>,
+    /// Subscriptions.
+    pub watches: Watches,
 }
 
 #[tonic::async_trait]
 impl CustomReportService for CustomReportApi {
+    type WatchCustomReportStream = Watched<v1::WatchCustomReportResponse>;
+
     async fn create_custom_report(
         &self,
         request: Request<v1::CreateCustomReportRequest>,
@@ -132,7 +137,17 @@ impl CustomReportService for CustomReportApi {
     ) -> Result<Response<v1::QueryCustomReportResponse>, Status> {
         let request = request.into_inner();
         let kept = self.when_live(&request).await?;
-        self.times.timed(QuestionKind::Cells, self.query(request, kept)).await.map(Response::new)
+        Ok(Response::new(self.times.timed(QuestionKind::Cells, self.query(request, kept)).await?))
+    }
+
+    async fn watch_custom_report(
+        &self,
+        request: Request<v1::WatchCustomReportRequest>,
+    ) -> Result<Response<Self::WatchCustomReportStream>, Status> {
+        let query = request.into_inner().query.unwrap_or_default();
+        let query = self.followed(query)?;
+        let api = self.clone();
+        self.watches.begin(|answers| async move { api.watch(query, &answers).await })
     }
 }
 
@@ -148,6 +163,88 @@ impl CustomReportApi {
         self.crosses.get(id).ok_or_else(none)
     }
 
+    /// A query that can be followed: measures that count distinct members are refused when named, else left out.
+    fn followed(&self, mut query: v1::QueryCustomReportRequest) -> Result<v1::QueryCustomReportRequest, ApiError> {
+        let kept = self.find(&query.report_id)?;
+        let compiled = self.compile(&kept.cross, &query, Some(0))?;
+        let unfit: Vec<&str> = compiled.figures_with_members().collect();
+        if let Some(named) = query.measures.iter().find(|measure| unfit.contains(&measure.as_str())) {
+            return Err(bad_request(
+                "query.measures",
+                named,
+                "it counts distinct members, which cannot be followed: query it",
+            ));
+        }
+        if query.measures.is_empty() {
+            let measures = compiled.measures().into_iter();
+            query.measures = measures.filter(|measure| !unfit.contains(&measure.as_str())).collect();
+        }
+        Ok(query)
+    }
+
+    /// Progress until the report is live, snapshot, then what changed, for as long as somebody listens.
+    async fn watch(
+        &self,
+        query: v1::QueryCustomReportRequest,
+        answers: &Answers<v1::WatchCustomReportResponse>,
+    ) -> Result<(), ApiError> {
+        let mut known: BTreeMap<RowKey, v1::CustomReportRow> = BTreeMap::new();
+        let mut version = None;
+        let mut read_at = None;
+        loop {
+            let kept = self.find(&query.report_id)?;
+            if kept.state != State::Live {
+                if kept.state == State::Overflown {
+                    return Err(self.overflown(&query.report_id));
+                }
+                // A generation that begins again fills it again: what was told stands until the next snapshot.
+                version = None;
+                let report = Some(report(&kept));
+                if answers.send(Ok(v1::WatchCustomReportResponse { report, ..Default::default() })).await.is_err() {
+                    return Ok(());
+                }
+                sleep(limits::CUSTOM_REPORT_EVERY).await;
+                continue;
+            }
+            let epoch = self.cluster.status().await?.completed.epoch;
+            if version != Some(kept.version) || read_at != Some(epoch) {
+                let snapshot = version != Some(kept.version);
+                version = Some(kept.version);
+                let answer = self.query(query.clone(), kept).await?;
+                read_at = answer.as_of.map(|as_of| as_of.epoch);
+                let key = |row: &v1::CustomReportRow| (row.period.clone(), row.items.clone());
+                let now: BTreeMap<RowKey, v1::CustomReportRow> =
+                    answer.rows.into_iter().map(|row| (key(&row), row)).collect();
+                if snapshot {
+                    known.clear();
+                }
+                let rows = changed(&known, &now);
+                known = now;
+                if snapshot || !rows.is_empty() {
+                    let response = v1::WatchCustomReportResponse {
+                        as_of: answer.as_of,
+                        report: answer.report,
+                        snapshot,
+                        measures: answer.measures,
+                        rows,
+                    };
+                    if answers.send(Ok(response)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+            sleep(limits::CUSTOM_REPORT_EVERY).await;
+        }
+    }
+
+    fn overflown(&self, report_id: &str) -> ApiError {
+        let most = limits::CROSS_CELLS_MOST;
+        not_live(&format!(
+            "custom report {report_id} had more than {most} cells (limit CROSS_CELLS_MOST) and holds none any more: delete it, \
+             and ask for fewer dimensions or with filters"
+        ))
+    }
+
     /// The report, once it is live; or why it is not.
     async fn when_live(&self, request: &v1::QueryCustomReportRequest) -> Result<Kept, ApiError> {
         let most = limits::LONG_QUESTION_WITHIN.as_millis() as u32;
@@ -160,14 +257,7 @@ impl CustomReportApi {
             let kept = self.find(&request.report_id)?;
             match kept.state {
                 State::Live => return Ok(kept),
-                State::Overflown => {
-                    let most = limits::CROSS_CELLS_MOST;
-                    return Err(not_live(&format!(
-                        "custom report {} had more than {most} cells (limit CROSS_CELLS_MOST) and holds none any more: \
-                         delete it, and ask for fewer dimensions or with filters",
-                        request.report_id
-                    )));
-                }
+                State::Overflown => return Err(self.overflown(&request.report_id)),
                 _ => {}
             }
             if timeout_at(until, changed.changed()).await.is_err() {
@@ -185,7 +275,7 @@ impl CustomReportApi {
         &self,
         request: v1::QueryCustomReportRequest,
         kept: Kept,
-    ) -> Result<v1::QueryCustomReportResponse, Status> {
+    ) -> Result<v1::QueryCustomReportResponse, ApiError> {
         // Any clock will do: what is checked here does not depend on it.
         self.compile(&kept.cross, &request, Some(0))?;
         let asked = self.cluster.ask(Kind::Cross(request.clone())).await?;
@@ -200,7 +290,7 @@ impl CustomReportApi {
         let api = self.clone();
         let form = move || api.form(&request, &kept, as_of, &gathered);
         // Away from the threads that serve: a large answer takes its time.
-        Ok(tokio::task::spawn_blocking(form).await.map_err(|_| internal("the cells could not be merged"))??)
+        tokio::task::spawn_blocking(form).await.map_err(|_| internal("the cells could not be merged"))?
     }
 
     fn compile(
@@ -271,6 +361,23 @@ impl CustomReportApi {
     }
 }
 
+/// Period and items.
+type RowKey = (String, Vec<String>);
+
+/// Rows of `now` that differ from those of `before`, then those that are gone, with null values.
+fn changed(
+    before: &BTreeMap<RowKey, v1::CustomReportRow>,
+    now: &BTreeMap<RowKey, v1::CustomReportRow>,
+) -> Vec<v1::CustomReportRow> {
+    let mut rows: Vec<v1::CustomReportRow> =
+        now.iter().filter(|(key, row)| before.get(*key) != Some(row)).map(|(_, row)| row.clone()).collect();
+    for (_, gone) in before.iter().filter(|(key, _)| !now.contains_key(*key)) {
+        let values = vec![v1::MeasureValue::default(); gone.values.len()];
+        rows.push(v1::CustomReportRow { values, ..gone.clone() });
+    }
+    rows
+}
+
 fn report(kept: &Kept) -> v1::CustomReport {
     let definition = &kept.cross.definition;
     let filters = definition
@@ -289,5 +396,27 @@ fn report(kept: &Kept) -> v1::CustomReport {
         lives_counted,
         lives,
         cells: kept.cells(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changed_is_told_and_what_is_gone_is_null() {
+        let rows = |rows: &[(&str, &str)]| {
+            let row = |(item, value): &(&str, &str)| {
+                let values = vec![v1::MeasureValue { value: (*value).to_owned(), ..Default::default() }];
+                let items = vec![(*item).to_owned()];
+                (("..".to_owned(), items.clone()), v1::CustomReportRow { items, values, ..Default::default() })
+            };
+            rows.iter().map(row).collect::<BTreeMap<_, _>>()
+        };
+        let (before, now) = (rows(&[("a", "1"), ("b", "2"), ("c", "3")]), rows(&[("a", "1"), ("b", "5"), ("d", "4")]));
+        let told: Vec<(String, String)> =
+            changed(&before, &now).into_iter().map(|row| (row.items[0].clone(), row.values[0].value.clone())).collect();
+        assert_eq!(told, [("b", "5"), ("d", "4"), ("c", "")].map(|(item, value)| (item.to_owned(), value.to_owned())));
+        assert!(changed(&now, &now).is_empty());
     }
 }

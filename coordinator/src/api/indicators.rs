@@ -9,23 +9,19 @@ use billwatch_market::{
     pattern::{Key, Level, Number},
 };
 use billwatch_proto::v1::{self, indicator_service_server::IndicatorService, shard_answer, shard_question::Kind};
-use tokio::{
-    sync::{Semaphore, mpsc, watch},
-    time::sleep,
-};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::time::sleep;
 use tonic::{Request, Response, Status};
 
 use super::{
-    errors::{ApiError, bad_request, busy, internal, no_such, not_serving},
+    errors::{ApiError, bad_request, internal, no_such},
     pages::page_size,
+    watches::{Answers, Watched, Watches},
 };
 use crate::{
     cluster::Cluster,
     ledger::AsOf,
     limits,
     metrics::questions::{QuestionKind, QuestionTimes},
-    server::ended,
 };
 
 /// The service.
@@ -39,10 +35,8 @@ pub struct IndicatorApi {
     pub cluster: Cluster,
     /// How long it took.
     pub times: Arc<QuestionTimes>,
-    /// Subscriptions at once.
-    pub watches: Arc<Semaphore>,
-    /// True once the coordinator ends.
-    pub ending: watch::Receiver<bool>,
+    /// Subscriptions.
+    pub watches: Watches,
 }
 
 /// A checked filter.
@@ -62,7 +56,7 @@ type Place = (IndicatorIndex, std::cmp::Reverse<Day>, String);
 
 #[tonic::async_trait]
 impl IndicatorService for IndicatorApi {
-    type WatchIndicatorsStream = ReceiverStream<Result<v1::WatchIndicatorsResponse, Status>>;
+    type WatchIndicatorsStream = Watched<v1::WatchIndicatorsResponse>;
 
     async fn list_indicators(
         &self,
@@ -94,21 +88,8 @@ impl IndicatorService for IndicatorApi {
     ) -> Result<Response<Self::WatchIndicatorsStream>, Status> {
         let filter = request.into_inner().filter.unwrap_or_default();
         let filter = Filter { from: None, to: None, ..self.filter(filter)? };
-        let place = self.watches.clone().try_acquire_owned().map_err(|_| busy("subscriptions", limits::WATCHES))?;
-        let (answers, responses) = mpsc::channel(limits::FEED_AHEAD);
-        let (api, ending) = (self.clone(), self.ending.clone());
-        tokio::spawn(async move {
-            let _place = place;
-            let ended = tokio::select! {
-                ended = api.watch(&filter, &answers) => ended,
-                () = answers.closed() => return,
-                () = ended(ending) => Err(not_serving("the coordinator is ending")),
-            };
-            if let Err(error) = ended {
-                let _ = answers.send(Err(error.into())).await;
-            }
-        });
-        Ok(Response::new(ReceiverStream::new(responses)))
+        let api = self.clone();
+        self.watches.begin(|answers| async move { api.watch(&filter, &answers).await })
     }
 }
 
@@ -343,11 +324,7 @@ impl IndicatorApi {
     }
 
     /// Snapshot, then what changed, for as long as somebody listens.
-    async fn watch(
-        &self,
-        filter: &Filter,
-        answers: &mpsc::Sender<Result<v1::WatchIndicatorsResponse, Status>>,
-    ) -> Result<(), ApiError> {
+    async fn watch(&self, filter: &Filter, answers: &Answers<v1::WatchIndicatorsResponse>) -> Result<(), ApiError> {
         let mut known: BTreeMap<Place, v1::IndicatorValue> = BTreeMap::new();
         let mut snapshot = true;
         loop {

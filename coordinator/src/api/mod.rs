@@ -14,3 +14,4 @@ pub mod parameters;
 pub mod query;
 pub mod reports;
 pub mod spans;
+pub mod watches;

@@ -5,6 +5,7 @@ use billwatch_market::{
     report::{Book, Period, Report, definition::ReportForm, exact::Exact, print::print},
 };
 use billwatch_proto::v1::{self, report_service_server::ReportService};
+use tokio_stream as stream;
 use tonic::{Request, Response, Status};
 
 use super::errors::{ApiError, bad_request, no_such};
@@ -24,6 +25,8 @@ pub struct ReportApi {
 
 #[tonic::async_trait]
 impl ReportService for ReportApi {
+    type GetReportsStream = stream::Iter<std::vec::IntoIter<Result<v1::GetReportResponse, Status>>>;
+
     async fn list_reports(
         &self,
         _: Request<v1::ListReportsRequest>,
@@ -54,6 +57,15 @@ impl ReportService for ReportApi {
     ) -> Result<Response<v1::GetReportResponse>, Status> {
         let request = request.into_inner();
         Ok(Response::new(self.times.timed(QuestionKind::Report, self.get(request)).await?))
+    }
+
+    async fn get_reports(
+        &self,
+        request: Request<v1::GetReportsRequest>,
+    ) -> Result<Response<Self::GetReportsStream>, Status> {
+        let request = request.into_inner();
+        let reports = self.times.timed(QuestionKind::Report, self.get_several(request)).await?;
+        Ok(Response::new(stream::iter(reports.into_iter().map(Ok).collect::<Vec<_>>())))
     }
 
     async fn list_report_versions(
@@ -112,6 +124,50 @@ impl ReportApi {
         let (as_of, reports) = self.reports.make(vec![(number, period)]).await?;
         let report = reports.first().map(|report| show(book, report, 0));
         Ok(v1::GetReportResponse { as_of: Some(as_of.into()), report })
+    }
+}
+
+impl ReportApi {
+    async fn get_several(&self, request: v1::GetReportsRequest) -> Result<Vec<v1::GetReportResponse>, ApiError> {
+        let book = &*self.reports.book;
+        let all: Vec<String> = book.reports.iter().map(|report| report.id.clone()).collect();
+        let (named, ids) = match request.reports.is_empty() {
+            true => (false, &all),
+            false => (true, &request.reports),
+        };
+        let mut wanted = Vec::new();
+        for id in ids {
+            match self.named(id, &request.period).await {
+                Ok(one) if !wanted.contains(&one) => wanted.push(one),
+                // Of all reports those without such a period are left out.
+                Err(error) if named || request.period.is_empty() => return Err(error),
+                _ => {}
+            }
+        }
+        if request.version > 0 {
+            let kept = self.reports.kept();
+            let version = |(number, period): &(usize, Period)| {
+                let kept = kept.versions(&book.reports[*number].id, *period).get(request.version as usize - 1)?;
+                let report = Some(show(book, &kept.report, request.version));
+                Some(v1::GetReportResponse { as_of: Some(kept.as_of.into()), report })
+            };
+            let found: Vec<_> = wanted.iter().filter_map(version).collect();
+            if found.len() < wanted.len() && (named || found.is_empty()) {
+                let words = format!("version {} of these reports and period `{}`", request.version, request.period);
+                return Err(no_such(format!("{words}: list the versions to see which exist")));
+            }
+            return Ok(found);
+        }
+        if wanted.is_empty() {
+            let remedy = "no report has such a period: write a date as YYYY-MM-DD";
+            return Err(bad_request("period", &request.period, remedy));
+        }
+        let (as_of, reports) = self.reports.make(wanted).await?;
+        let shown = |report: &Report| {
+            let report = Some(show(book, report, 0));
+            v1::GetReportResponse { as_of: Some(as_of.into()), report }
+        };
+        Ok(reports.iter().map(shown).collect())
     }
 }
 

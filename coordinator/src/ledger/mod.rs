@@ -66,6 +66,8 @@ pub struct Shelf {
     pub diffs: Diffs,
     /// The last epoch applied.
     pub as_of: AsOf,
+    /// The first market clock of the epochs that are known here, ms.
+    pub first_clock_ms: Option<i64>,
 }
 
 enum Work {
@@ -146,6 +148,7 @@ impl Shelf {
             return Vec::new();
         }
         self.as_of = entry.as_of;
+        self.first_clock_ms = self.first_clock_ms.or(entry.as_of.market_clock_ms);
         if let Some(pattern) = parameters.pattern_at(entry.as_of.epoch) {
             let diff = AlertsDiff::before_applying(entry.as_of, &entry.changes, &pattern, &self.book);
             self.diffs.keep(entry.as_of.epoch, diff);
@@ -256,6 +259,7 @@ mod tests {
         let ledger = Ledger::open(dir.path(), parameters.clone(), Failure::default()).unwrap();
         assert_eq!(ledger.read().book, before);
         assert_eq!(ledger.read().diffs, diffs);
+        assert_eq!(ledger.read().first_clock_ms, Some(20), "of the first epoch");
         assert_eq!(ledger.read().as_of.epoch, 5, "the mark says how far the ledger has come");
     }
 }

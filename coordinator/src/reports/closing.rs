@@ -4,8 +4,12 @@
 //! Afterwards only late facts and corrections can change it: while the coordinator has accepted none, nothing is made again;
 //! when it has, the closed periods are made again in turn, and one that says something else becomes a new version.
 //!
-//! A pass reads the history of every shard on the shards' own loops. So passes are [`Closing::pause`] apart, and each makes
-//! at most [`limits::REPORTS_AT_ONCE`] reports: in a market that runs in real time that is one pass a day.
+//! Closing begins with the first market clock that the alert ledger saw, so that a market that is replayed in a minute has its
+//! closed periods too.
+//!
+//! A pass reads the history of every shard on the shards' own loops. So passes are [`Closing::pause`] apart, and at least
+//! [`limits::REPORTS_REST`] times as long as the last one took; each makes at most [`limits::REPORTS_AT_ONCE`] reports: in a
+//! market that runs in real time that is one pass a day.
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,15 +62,17 @@ impl Closing {
         // After a restart nobody knows what came since the last look: everything is looked at once.
         let mut looked_at = None;
         let mut waiting: Vec<(usize, Period)> = Vec::new();
-        let mut last_pass = Instant::now();
+        let (mut last_pass, mut pause) = (Instant::now(), self.pause);
         loop {
             sleep(self.pause.min(limits::REPORTS_LOOK)).await;
             let restating: i64 = RESTATING.iter().map(|name| self.counters.get(name, "")).sum();
-            let is_time = last_pass.elapsed() >= self.pause;
+            let is_time = last_pass.elapsed() >= pause;
+            let started = Instant::now();
             match self.look(is_time, (looked_at != Some(restating)).then_some(restating), &mut waiting).await {
                 Ok(None) => {}
                 Ok(Some(restating)) => {
                     last_pass = Instant::now();
+                    pause = self.pause.max(started.elapsed() * limits::REPORTS_REST);
                     looked_at = restating.or(looked_at);
                 }
                 // No mesh, or it ended: the next look will tell.
@@ -90,7 +96,8 @@ impl Closing {
         let Some(clock) = self.reports.now().await?.market_clock_ms else { return Ok(None) };
         let begin = self.reports.kept().begin;
         let Some(begin) = begin else {
-            self.reports.keep(Entry::Begin(Day::of_time(clock))).await?;
+            let first = self.reports.first_clock_ms().unwrap_or(clock).min(clock);
+            self.reports.keep(Entry::Begin(Day::of_time(first))).await?;
             return Ok(None);
         };
         if !is_time {

@@ -17,11 +17,14 @@ use std::{
 
 use billwatch_market::{
     ids::Day,
+    indicator::Indicators,
     observe::Meanings,
     report::{
         Book, Figures, Period, Report, Tables,
         alerts::{SeenAlert, add_alerts},
-        evaluate, plain, questions,
+        evaluate,
+        indicators::add_indicators,
+        plain, questions,
     },
 };
 use billwatch_proto::v1::{self, AlertState, shard_answer, shard_question::Kind};
@@ -42,6 +45,7 @@ use crate::{
 pub struct Reports {
     /// Definitions.
     pub book: Arc<Book>,
+    indicators: Arc<Indicators>,
     cluster: Cluster,
     ledger: Ledger,
     shelf: Arc<RwLock<Shelf>>,
@@ -50,7 +54,13 @@ pub struct Reports {
 
 impl Reports {
     /// Reads the definitions and what was kept in the data directory.
-    pub fn open(dir: &Path, meanings: &Arc<Meanings>, cluster: Cluster, ledger: Ledger) -> Result<Self, ServeError> {
+    pub fn open(
+        dir: &Path,
+        meanings: &Arc<Meanings>,
+        indicators: Arc<Indicators>,
+        cluster: Cluster,
+        ledger: Ledger,
+    ) -> Result<Self, ServeError> {
         let book = Book::read(meanings).map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
         let path = dir.join("reports.bin");
         let mut shelf = Shelf::default();
@@ -65,7 +75,7 @@ impl Reports {
             tracing::warn!(code = codes::LEDGER_CUT, bytes = cut, path = %path.display(), "the torn end of the kept reports was cut; their periods are closed again");
         }
         let (shelf, file) = (Arc::new(RwLock::new(shelf)), Arc::new(Mutex::new(file)));
-        Ok(Reports { book: Arc::new(book), cluster, ledger, shelf, file })
+        Ok(Reports { book: Arc::new(book), indicators, cluster, ledger, shelf, file })
     }
 
     /// What is kept: read briefly.
@@ -76,6 +86,11 @@ impl Reports {
     /// How the cluster stands: the epoch and market clock of the next answer, or later.
     pub async fn now(&self) -> Result<AsOf, ApiError> {
         Ok(self.cluster.status().await?.completed)
+    }
+
+    /// The first market clock that the ledger saw, ms.
+    pub fn first_clock_ms(&self) -> Option<i64> {
+        self.ledger.read().first_clock_ms
     }
 
     /// Makes reports as they stand, all at one epoch.
@@ -108,6 +123,7 @@ impl Reports {
     fn form(&self, wanted: &[(usize, Period)], mut tables: Tables, as_of: AsOf) -> Vec<Report> {
         let book = &*self.book;
         let asked = questions(book, wanted);
+        add_indicators(book, &asked, &self.indicators, as_of.market_clock_ms, &mut tables);
         if wanted.iter().any(|(report, _)| book.counts_alerts(*report)) {
             let alerts: Vec<SeenAlert> = self
                 .ledger

@@ -14,7 +14,7 @@ use crate::ledger::AsOf;
 /// One entry of the file.
 #[derive(Serialize, Deserialize)]
 pub enum Entry {
-    /// Periods are closed from this day on: the first market clock that was seen.
+    /// Periods are closed from this day on: the first market clock.
     Begin(Day),
     /// A version of a closed period.
     Version(Kept),

@@ -99,6 +99,10 @@ impl<'a> Course<'a> {
             Expression::Call(Function::Absolute, arguments) => {
                 self.side(&arguments[0], report, period, each).absolute()
             }
+            Expression::Call(Function::OrZero, arguments) => {
+                let value = self.side(&arguments[0], report, period, each);
+                if value.is_null() { Exact::Number(0) } else { value }
+            }
             Expression::Call(Function::Greater, arguments) => {
                 let side = |at: usize| self.side(&arguments[at], report, period, each);
                 let order = side(0).compare(&side(1));

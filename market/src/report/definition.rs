@@ -38,6 +38,8 @@ pub enum Unit {
     Ratio,
     /// 1 = 是, 0 = 否.
     Flag,
+    /// Level of an indicator: 0 = 正常, 1 to 4 = 蓝 黄 橙 红.
+    Level,
     /// As it is.
     Text,
 }

@@ -460,6 +460,13 @@ impl<'a> Course<'a> {
             Expression::Name(named) => self.named(named, place),
             _ => return Exact::Null,
         };
+        if let (Function::SumOver, Found::Set(_, members)) = (function, &set) {
+            let parties = members.iter().filter(|(_, (number, _))| *number != 0);
+            let parties = parties.map(|(member, _)| Item::party(PartyId::from_bits(*member))).collect();
+            let mut place = place.clone();
+            place.at.push(("party", Select::Items(parties)));
+            return self.value(&arguments[1], &place);
+        }
         let number = arguments.get(1).and_then(|argument| match argument {
             Expression::Number(number) => Some(*number),
             _ => None,

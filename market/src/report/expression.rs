@@ -84,6 +84,8 @@ pub enum Function {
     About,
     /// The weights of all members of a set, added up.
     Weight,
+    /// A figure by the axis `party`, added up over the parties of a set: `sum_over(SET, FIGURE)`.
+    SumOver,
 }
 
 impl Function {
@@ -101,6 +103,7 @@ impl Function {
             "or_zero" => Function::OrZero,
             "about" => Function::About,
             "weight" => Function::Weight,
+            "sum_over" => Function::SumOver,
             _ => return None,
         })
     }
@@ -111,6 +114,7 @@ impl Function {
             | Function::PercentileByNumber
             | Function::Concentration
             | Function::Largest
+            | Function::SumOver
             | Function::Greater => 2,
             _ => 1,
         }

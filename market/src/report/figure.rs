@@ -57,6 +57,9 @@ pub struct FigureText {
     /// Alerts of the ledger.
     #[serde(default)]
     pub alerts: bool,
+    /// Values of this indicator: of the last day of the span, of all its days where a slot counts days.
+    #[serde(default)]
+    pub indicator: String,
     /// The slot that its bare name means.
     #[serde(default)]
     pub sum: String,
@@ -89,6 +92,7 @@ impl FigureText {
             cuts: self.cuts || base.cuts,
             balance_sheets: self.balance_sheets || base.balance_sheets,
             alerts: self.alerts || base.alerts,
+            indicator: either(self.indicator, &base.indicator),
             sum: either(self.sum, &base.sum),
             by: either(self.by, &base.by),
             filters,
@@ -113,6 +117,8 @@ pub enum ReportName {
     DealSeller(Attribute),
     /// `deal_buyer.X`: of who lent on the open deal, or holds the lot by outright rediscount.
     DealBuyer(Attribute),
+    /// `reseller.X`: of the institution that discounted the lot last, while another one holds it (P051).
+    Reseller(Attribute),
     /// `lot.request`: the behaviour of its open request; NA without one.
     Request,
     /// `cut.kind`: SPL.OUT or SPL.REM.
@@ -131,6 +137,18 @@ pub enum ReportName {
     DisclosedInTime,
     /// `alert.*`.
     Alert(AlertName),
+    /// `indicator.*`.
+    Indicator(IndicatorName),
+}
+
+/// A name of the key of an indicator's value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum IndicatorName {
+    Key,
+    InstitutionType,
+    Province,
+    BillClass,
 }
 
 /// A name of alerts.
@@ -165,7 +183,14 @@ impl ReportName {
             "alert.key" => ReportName::Alert(AlertName::Key),
             "alert.withdrawn" => ReportName::Alert(AlertName::Withdrawn),
             "alert.engine_family" => ReportName::Alert(AlertName::Family),
+            "indicator.key" => ReportName::Indicator(IndicatorName::Key),
+            "indicator.inst_type" => ReportName::Indicator(IndicatorName::InstitutionType),
+            "indicator.province" => ReportName::Indicator(IndicatorName::Province),
+            "indicator.bill_class" => ReportName::Indicator(IndicatorName::BillClass),
             _ => {
+                if let Some(attribute) = text.strip_prefix("reseller.") {
+                    return Some(ReportName::Reseller(attribute_of(attribute)?));
+                }
                 if let Some(attribute) = text.strip_prefix("deal_seller.") {
                     return Some(ReportName::DealSeller(attribute_of(attribute)?));
                 }
@@ -182,9 +207,13 @@ impl ReportName {
         match self {
             ReportName::Market(name) => name.enumeration(vocabulary),
             ReportName::OpenDeal | ReportName::Request | ReportName::CutKind => Some(vocabulary.known.behaviour),
-            ReportName::DealSeller(attribute) | ReportName::DealBuyer(attribute) => {
+            ReportName::DealSeller(attribute) | ReportName::DealBuyer(attribute) | ReportName::Reseller(attribute) => {
                 attribute.enumeration(&vocabulary.known)
             }
+            ReportName::Indicator(IndicatorName::Key) => None,
+            ReportName::Indicator(IndicatorName::InstitutionType) => vocabulary.enumeration("institution_type"),
+            ReportName::Indicator(IndicatorName::Province) => vocabulary.enumeration("province"),
+            ReportName::Indicator(IndicatorName::BillClass) => vocabulary.enumeration("bill_class"),
             ReportName::DebtorRole => Some(vocabulary.known.role),
             ReportName::Alert(AlertName::Key) => None,
             ReportName::Alert(AlertName::Pattern) => vocabulary.enumeration("pattern"),
@@ -204,6 +233,7 @@ impl ReportName {
             | ReportName::DealOverdue
             | ReportName::DealSeller(_)
             | ReportName::DealBuyer(_)
+            | ReportName::Reseller(_)
             | ReportName::Request => true,
             _ => false,
         }
@@ -309,8 +339,16 @@ pub enum Amount {
     NetCapital,
     LiquidAssets,
     InterbankDeposits,
-    /// Amount of an alert: not known to the ledger.
-    Derived,
+    /// Level of an indicator: 0 normal, 1 BLUE to 4 RED.
+    Level,
+    /// Above the line of an indicator that has a value.
+    Numerator,
+    /// Below it.
+    Denominator,
+    /// A figure of an indicator, by its place in [`Figure::named`]: what stands above its line.
+    Named(u8),
+    /// What stands below: 1 when it is whole.
+    NamedBelow(u8),
 }
 
 impl Amount {
@@ -370,6 +408,8 @@ pub enum Members {
     AcceptorGroups,
     /// Holders of lots.
     Keys,
+    /// Days on which a figure of an indicator is above 0, by its place in [`Figure::named`].
+    DaysAbove(u8),
 }
 
 impl Members {
@@ -430,6 +470,8 @@ pub enum Basis {
     BalanceSheets,
     /// Alerts.
     Alerts,
+    /// Values of an indicator, by its id.
+    Indicator(Box<str>),
 }
 
 /// A figure, compiled.
@@ -451,6 +493,8 @@ pub struct Figure {
     pub members: Vec<Members>,
     /// Lots of one fact may differ in its axes or filters.
     pub by_lot: bool,
+    /// Figures of its indicator that slots may name.
+    pub named: Vec<Box<str>>,
 }
 
 impl Figure {
@@ -501,9 +545,14 @@ impl Figure {
         if text.alerts {
             found.push(Basis::Alerts);
         }
+        let mut named = Vec::new();
+        if !text.indicator.is_empty() {
+            named = indicator_figures(catalogue, &text.indicator)?;
+            found.push(Basis::Indicator(text.indicator.as_str().into()));
+        }
         let [basis] = <[Basis; 1]>::try_from(found).map_err(|found| {
             format!(
-                "write exactly one of use, facts, enters, leaves, stock, overdue, balance_sheets, alerts; found {}",
+                "write exactly one of use, facts, enters, leaves, stock, overdue, balance_sheets, alerts, indicator; found {}",
                 found.len()
             )
         })?;
@@ -530,7 +579,7 @@ impl Figure {
             sum => Some(Amount::parse(sum).ok_or_else(|| format!("sum: no slot `{sum}`"))?),
         };
         let name = name.to_owned();
-        Ok(Figure { name, basis, by, filters, main, amounts: Vec::new(), members: Vec::new(), by_lot })
+        Ok(Figure { name, basis, by, filters, main, amounts: Vec::new(), members: Vec::new(), by_lot, named })
     }
 
     /// The slot of a name, added when it is asked for first.
@@ -538,9 +587,9 @@ impl Figure {
         let amount = if slot.is_empty() {
             Some(self.main.ok_or_else(|| format!("figure `{}` has no main sum: name a slot", self.name))?)
         } else {
-            Amount::parse(slot)
+            self.amount(slot)
         };
-        match (amount, Members::parse(slot)) {
+        match (amount, self.members_of(slot)) {
             (Some(amount), _) if self.amounts.contains(&amount) => {}
             (Some(amount), _) => self.amounts.push(amount),
             (_, Some(members)) if self.members.contains(&members) => {}
@@ -552,12 +601,42 @@ impl Figure {
 
     /// The slot of a name that was asked for.
     pub fn slot(&self, slot: &str) -> Option<Slot> {
-        let amount = if slot.is_empty() { self.main } else { Amount::parse(slot) };
+        let amount = if slot.is_empty() { self.main } else { self.amount(slot) };
         if let Some(amount) = amount {
             return self.amounts.iter().position(|known| *known == amount).map(Slot::Amount);
         }
-        let members = Members::parse(slot)?;
+        let members = self.members_of(slot)?;
         self.members.iter().position(|known| *known == members).map(Slot::Members)
+    }
+
+    fn amount(&self, slot: &str) -> Option<Amount> {
+        if !matches!(self.basis, Basis::Indicator(_)) {
+            return Amount::parse(slot);
+        }
+        let below = || slot.strip_suffix("_below").and_then(|name| self.place_of(name)).map(Amount::NamedBelow);
+        match slot {
+            "cnt" => Some(Amount::Count),
+            "level" => Some(Amount::Level),
+            "numerator" => Some(Amount::Numerator),
+            "denominator" => Some(Amount::Denominator),
+            name => self.place_of(name).map(Amount::Named).or_else(below),
+        }
+    }
+
+    fn members_of(&self, slot: &str) -> Option<Members> {
+        if !matches!(self.basis, Basis::Indicator(_)) {
+            return Members::parse(slot);
+        }
+        self.place_of(slot.strip_suffix("_days")?).map(Members::DaysAbove)
+    }
+
+    fn place_of(&self, figure: &str) -> Option<u8> {
+        self.named.iter().position(|known| **known == *figure).and_then(|place| u8::try_from(place).ok())
+    }
+
+    /// True when it reads every day of its span, and not the last one alone.
+    pub fn counts_days(&self) -> bool {
+        self.members.iter().any(|members| matches!(members, Members::DaysAbove(_)))
     }
 
     /// The set behind a slot.
@@ -569,6 +648,34 @@ impl Figure {
     pub fn axis(&self, axis: &str) -> Option<usize> {
         self.by.iter().position(|(known, _)| known == axis)
     }
+}
+
+/// Names of the figures of an indicator (`indicator_rules.json`): parts, terms, series.
+fn indicator_figures(catalogue: &Catalogue, id: &str) -> Result<Vec<Box<str>>, String> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: Box<str>,
+    }
+    #[derive(Deserialize)]
+    struct Row {
+        id: String,
+        #[serde(default)]
+        parts: Vec<Named>,
+        #[serde(default)]
+        terms: Vec<Named>,
+        #[serde(default)]
+        series: Vec<Named>,
+    }
+    #[derive(Deserialize)]
+    struct Rows {
+        indicators: Vec<Row>,
+    }
+    let rules = catalogue.text("indicator_rules.json").unwrap_or_default();
+    let rows: Rows = serde_json::from_str(rules).map_err(|error| format!("indicator_rules.json: {error}"))?;
+    let row = rows.indicators.into_iter().find(|row| row.id == id);
+    let row = row.ok_or_else(|| format!("indicator: `{id}` is none of indicators.csv"))?;
+    let named = row.parts.into_iter().chain(row.terms).chain(row.series);
+    Ok(named.map(|named| named.name).collect())
 }
 
 /// An attribute by its name, as in `seller.X`.

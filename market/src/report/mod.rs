@@ -23,6 +23,7 @@ pub mod evaluate;
 pub mod exact;
 pub mod expression;
 pub mod figure;
+pub mod indicators;
 pub mod period;
 pub mod plain;
 pub mod print;

@@ -4,12 +4,16 @@ use super::{
     alerts::{SeenAlert, add_alerts},
     definition::Book,
     evaluate::{Figures, Report, evaluate, last_day, questions},
+    figure::Basis,
+    indicators::{add_indicators, parts},
     period::Period,
     tally::Tally,
 };
 use crate::{
     evaluator::{Families, Rules, families},
     fact::Fact,
+    indicator::{Evaluator, Indicators},
+    pattern::{MarketRegistry, Parameters, Patterns, PlainWindows, plain as pattern_plain},
 };
 
 /// How long after the end of a period facts may still come in time (facts.md, reports.md 0.1): 30 minutes.
@@ -36,7 +40,24 @@ pub fn reports(
         tally.family(home, records);
     }
     tally.reference();
-    let mut tables = tally.finish(last_day(&asked));
+    let day = last_day(&asked);
+    let reads_indicators = asked.iter().any(|asked| matches!(book.figure(asked).basis, Basis::Indicator(_)));
+    let mut tables = if let (true, Some(clock)) = (reads_indicators, market_clock_ms) {
+        let catalogue = rules.meanings.catalogue();
+        // Parameters of patterns feed no indicator.
+        let patterns = Patterns::of(catalogue, &Parameters::default()).expect("rules were compiled with the catalogue");
+        let indicators = Indicators::of(catalogue, &patterns).expect("indicators were compiled with the catalogue");
+        let setting = pattern_plain::Setting { meanings: &rules.meanings, laws: &rules.laws, patterns: &patterns };
+        let evaluation = pattern_plain::evaluate(records, setting, clock, &PlainWindows::default());
+        let registry = MarketRegistry { reference: &evaluation.reference, meanings: &rules.meanings };
+        let windows = &evaluation.windows;
+        let evaluator = Evaluator { indicators: &indicators, windows, everywhere: windows, registry: &registry };
+        let mut tables = tally.finish(day, parts(&evaluator, book, &asked, clock));
+        add_indicators(book, &asked, &indicators, market_clock_ms, &mut tables);
+        tables
+    } else {
+        tally.finish(day, Vec::new())
+    };
     add_alerts(book, &asked, alerts.iter(), &mut tables);
     let figures = Figures::new(book, &asked, tables);
     let report = |(report, period): &(usize, Period)| {

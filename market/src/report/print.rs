@@ -15,7 +15,7 @@ impl Unit {
         match self {
             Unit::Amount => (1, HUNDRED_MILLION_YUAN, 2),
             Unit::SmallAmount => (1, TEN_THOUSAND_YUAN, 2),
-            Unit::Count | Unit::Flag | Unit::Text => (1, 1, 0),
+            Unit::Count | Unit::Flag | Unit::Level | Unit::Text => (1, 1, 0),
             Unit::Percent => (100, 1, 4),
             Unit::Rate => (1, 10_000, 4),
             Unit::BasisPoints => (1, 100, 2),
@@ -33,7 +33,7 @@ impl Unit {
             Unit::Percent | Unit::Rate => "%",
             Unit::BasisPoints => "bp",
             Unit::Days => "天",
-            Unit::Ratio | Unit::Flag | Unit::Text => "",
+            Unit::Ratio | Unit::Flag | Unit::Level | Unit::Text => "",
         }
     }
 
@@ -50,6 +50,10 @@ pub fn print(value: &Exact, unit: Unit) -> String {
     }
     if unit == Unit::Flag && !value.is_null() {
         return if value.is_true() { "是" } else { "否" }.to_owned();
+    }
+    if let (Unit::Level, Exact::Number(level)) = (unit, value) {
+        let names = ["正常", "蓝", "黄", "橙", "红"];
+        return usize::try_from(*level).ok().and_then(|level| names.get(level)).copied().unwrap_or(NOTHING).to_owned();
     }
     let Some((number, decimals)) = rounded(value, unit) else { return NOTHING.to_owned() };
     let sign = if number < 0 { "-" } else { "" };
@@ -93,5 +97,7 @@ mod tests {
         assert_eq!(print(&Exact::Null, Unit::Count), "-");
         assert_eq!(print(&Exact::Number(7), Unit::Count), "7");
         assert_eq!(print(&Exact::Number(0), Unit::Flag), "否");
+        assert_eq!(print(&Exact::Number(4), Unit::Level), "红");
+        assert_eq!(print(&Exact::Null, Unit::Level), "-");
     }
 }

@@ -91,6 +91,10 @@ fn lot_state(name: ReportName, lot: &Lot, seen: &Observation<'_>) -> Option<Item
         }
         ReportName::DealSeller(attribute) => deal_items(lot, attribute, true, seen),
         ReportName::DealBuyer(attribute) => deal_items(lot, attribute, false, seen),
+        ReportName::Reseller(attribute) => match lot.discounter().filter(|discounter| *discounter != lot.holder) {
+            Some(party) => items_of(lot, Player { party, branch: None }, attribute, seen),
+            None => smallvec![Item::NA],
+        },
         _ => return None,
     })
 }
@@ -109,9 +113,13 @@ fn deal_items(lot: &Lot, attribute: Attribute, sells: bool, seen: &Observation<'
         }
         _ => return smallvec![Item::NA],
     };
+    items_of(lot, Player { party, branch }, attribute, seen)
+}
+
+/// What an institution is, as known when the lot changed last.
+fn items_of(lot: &Lot, player: Player, attribute: Attribute, seen: &Observation<'_>) -> Items {
     let as_of = AsOf { at: lot.changed_at, date: lot.changed_on, ..seen.as_of() };
-    let played = Played::By(Player { party, branch });
-    as_of.items(Role::EachInstitution, played, attribute, |player| as_of.look(player))
+    as_of.items(Role::EachInstitution, Played::By(player), attribute, |player| as_of.look(player))
 }
 
 /// What the debtor of a notice is on the bill: the first that fits, in the order acceptor, drawer, discounter, guarantor,
@@ -304,7 +312,7 @@ pub(super) fn fact_members(members: Members, seen: &Observation<'_>, part: Part<
                 take(group.bits(), amount);
             }
         }
-        Members::Keys => {}
+        Members::Keys | Members::DaysAbove(_) => {}
     }
 }
 

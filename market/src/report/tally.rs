@@ -11,8 +11,9 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{
     figure::{Amount, Basis, Figure, Filter, Members, ReportName},
+    indicators::party_of,
     period::Span,
-    reading::{Part, about, fact_amount, fact_items, fact_members, keys, lot_held, lot_items, versions},
+    reading::{Part as FactPart, about, fact_amount, fact_items, fact_members, keys, lot_held, lot_items, versions},
 };
 use crate::{
     aggregate::stock::{SeenLot, each_seen_change, overdue_from},
@@ -22,6 +23,7 @@ use crate::{
     fact::{BEHAVIOUR_CODES, Behaviour, Fact, behaviour},
     fact_scope::Home,
     ids::{Day, PartyId},
+    indicator::Part,
     items::Item,
     names::{Name, Role},
     observe::{Meanings, Observation, Played, Player, attributes::AsOf},
@@ -87,6 +89,8 @@ pub struct Asked {
 pub struct Tables {
     /// One an [`Asked`].
     pub tables: Vec<BTreeMap<Key, Held>>,
+    /// What indicators say (`super::indicators`).
+    pub indicators: Vec<Part>,
     /// Who the parties of the keys are.
     pub about: BTreeMap<PartyId, About>,
 }
@@ -122,6 +126,7 @@ impl Tables {
                 }
             }
         }
+        self.indicators.extend(other.indicators);
         self.about.extend(other.about);
     }
 
@@ -184,10 +189,10 @@ impl<'a> Tally<'a> {
                 }
                 Basis::Moves(..) | Basis::Stock(_) | Basis::Overdue(_) | Basis::OverdueEvents(_) => of_lots.push(at),
                 Basis::Cuts => of_cuts.push(at),
-                Basis::BalanceSheets | Basis::Alerts => {}
+                Basis::BalanceSheets | Basis::Alerts | Basis::Indicator(_) => {}
             }
         }
-        let tables = Tables { tables: vec![BTreeMap::new(); asked.len()], about: BTreeMap::new() };
+        let tables = Tables { tables: vec![BTreeMap::new(); asked.len()], ..Tables::default() };
         Tally { counting, of_behaviour, of_lots, of_cuts, tables, laws, meanings, reference, disclosed_on: None }
     }
 
@@ -240,16 +245,16 @@ impl<'a> Tally<'a> {
             let mut before = 0;
             for change in seen.outcome.acted() {
                 let amount_fen = change.after.amount_fen;
-                self.count_part(at, seen, Part { amount_fen, split: Some((whole, before)), lot: Some(change) });
+                self.count_part(at, seen, FactPart { amount_fen, split: Some((whole, before)), lot: Some(change) });
                 before += amount_fen;
             }
         } else {
             let lot = seen.outcome.acted().next();
-            self.count_part(at, seen, Part { amount_fen: seen.amount_fen(), split: None, lot });
+            self.count_part(at, seen, FactPart { amount_fen: seen.amount_fen(), split: None, lot });
         }
     }
 
-    fn count_part(&mut self, at: usize, seen: &Observation<'_>, part: Part<'_>) {
+    fn count_part(&mut self, at: usize, seen: &Observation<'_>, part: FactPart<'_>) {
         let figure = self.counting[at].figure;
         let disclosed_on = self.disclosed_on;
         let items = |name: ReportName| fact_items(name, seen, part, disclosed_on);
@@ -275,7 +280,7 @@ impl<'a> Tally<'a> {
     fn count_cut(&mut self, at: usize, seen: &Observation<'_>, cut: &Cut) {
         let figure = self.counting[at].figure;
         let length = cut.range.length() as i64;
-        let part = Part { amount_fen: length, split: None, lot: None };
+        let part = FactPart { amount_fen: length, split: None, lot: None };
         let items = |name: ReportName| match name {
             ReportName::CutKind => smallvec![seen.meanings.behaviour_item(cut.behaviour)],
             name => fact_items(name, seen, part, None),
@@ -430,14 +435,15 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// What was counted, with what reference data says of the parties in it at `date`.
-    pub fn finish(self, date: Day) -> Tables {
-        let mut tables = self.tables;
+    /// What was counted, with these parts of indicators, and what reference data says of the parties in both at `date`.
+    pub fn finish(self, date: Day, indicators: Vec<Part>) -> Tables {
+        let mut tables = Tables { indicators, ..self.tables };
         for table in &mut tables.tables {
             table.retain(|_, held| !held.is_nothing());
         }
         let keys = tables.tables.iter().flat_map(BTreeMap::keys).flatten();
-        let parties: BTreeSet<PartyId> = keys.filter_map(|item| item.as_party()).collect();
+        let of_indicators = tables.indicators.iter().flat_map(|part| &part.rows).filter_map(|row| party_of(row.key));
+        let parties: BTreeSet<PartyId> = keys.filter_map(|item| item.as_party()).chain(of_indicators).collect();
         let as_of = AsOf { meanings: self.meanings, reference: self.reference, at: date.end_ms() - 1, date };
         tables.about = parties.into_iter().map(|party| (party, about(party, &as_of))).collect();
         tables

@@ -18,6 +18,17 @@ fn every_report_of_the_catalogue_has_a_definition() {
     assert!(columns.filter(|column| column.value.is_none()).all(|column| !column.note.is_empty()));
 }
 
+#[test]
+fn every_pattern_is_a_row_of_the_report_on_alerts() {
+    let catalogue = Catalogue::embedded();
+    let book = Book::read(&Arc::new(Meanings::new(catalogue.clone()).unwrap())).unwrap();
+    let report = &book.reports[book.number("R22").unwrap()];
+    let rows: Vec<&str> = report.blocks[0].rows.iter().filter(|row| !row.total).map(|row| &*row.id).collect();
+    let missing: Vec<_> = catalogue.patterns.iter().filter(|row| !rows.contains(&&*row.id)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(rows.len(), catalogue.patterns.len());
+}
+
 /// What loading says when a file is changed.
 fn fault(file: &str, from: &str, to: &str) -> String {
     let text = Catalogue::embedded().text(file).unwrap().to_owned();
@@ -43,7 +54,7 @@ fn a_fault_of_a_definition_is_named_with_file_and_entry() {
         ("R02.json", "{R08:main/6/", "{R08:main/66/", "checks.C3", "has no row `66`"),
         ("R03.json", "\"event.channel\": \"DTH\"", "\"event.channel\": \"DTX\"", "figures.dth", "no item `DTX`"),
         ("R08.json", "\"use\": \"ABAL\"", "\"use\": \"ABALL\"", "figures.abal", "no measure `ABALL`"),
-        ("R09.json", "\"note\": \"No fact", "\"notes\": \"No fact", "line", "unknown field `notes`"),
+        ("R22.json", "\"note\": \"An alert", "\"notes\": \"An alert", "line", "unknown field `notes`"),
     ] {
         let error = fault(file, from, to);
         assert!(error.contains(entry) && error.contains(words), "{error}");

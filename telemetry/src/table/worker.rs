@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Counters of the stages of a worker's loop, with the stage.
-pub const STAGES: [(&str, &str); 9] = [
+pub const STAGES: [(&str, &str); 10] = [
     ("stage_decode_ns_total", "decode"),
     ("stage_lives_ns_total", "lives"),
     ("stage_exchange_ns_total", "exchange"),
@@ -18,6 +18,7 @@ pub const STAGES: [(&str, &str); 9] = [
     ("stage_judges_ns_total", "judges"),
     ("stage_alerts_ns_total", "alerts"),
     ("stage_answers_ns_total", "answers"),
+    ("stage_filling_ns_total", "filling"),
     ("stage_checkpoint_ns_total", "checkpoint"),
 ];
 

@@ -65,7 +65,8 @@ pub fn answer(shard: &Shard, question: &v1::IndicatorQuestion) -> anyhow::Result
     Ok(answer)
 }
 
-fn with_evaluator<T>(shard: &Shard, work: impl FnOnce(&ShardEvaluator<'_>) -> T) -> T {
+/// The formulas over the windows of this worker.
+pub(super) fn with_evaluator<T>(shard: &Shard, work: impl FnOnce(&ShardEvaluator<'_>) -> T) -> T {
     let (windows, lives) = (shard.windows.borrow(), shard.lives.borrow());
     let rules = shard.rules();
     let registry = rules.registry(lives.reference());

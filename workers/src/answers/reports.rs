@@ -1,14 +1,14 @@
 //! Figures of reports: what this worker's lives add to them, worked out from its history.
 //!
 //! All figures of all reports of a question in one pass. Reference data are the same on every worker, so the first one alone
-//! counts what stands in them.
+//! counts what stands in them. Indicators are read from the windows, on the days that the reports need.
 
 use std::ops::ControlFlow;
 
-use billwatch_market::report::{Period, Tally, last_day, questions};
+use billwatch_market::report::{Period, Tally, indicators::parts, last_day, questions};
 use billwatch_proto::v1;
 
-use super::{budget::Budget, invalid};
+use super::{budget::Budget, indicators::with_evaluator, invalid};
 use crate::shard::Shard;
 
 /// The tables of this worker, encoded.
@@ -36,5 +36,9 @@ pub fn tables(shard: &Shard, request: &v1::ReportsQuestion) -> anyhow::Result<Ve
     if shard.seat.index() == 0 {
         tally.reference();
     }
-    Ok(tally.finish(last_day(&asked)).encode())
+    let mut of_indicators = Vec::new();
+    if let Some(clock) = lives.clock() {
+        of_indicators = with_evaluator(shard, |evaluator| parts(evaluator, book, &asked, clock));
+    }
+    Ok(tally.finish(last_day(&asked), of_indicators).encode())
 }

@@ -7,6 +7,7 @@ use super::{Injector, heavy};
 use crate::simulator::draft::Party;
 use crate::simulator::life::Kind;
 use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
+use crate::simulator::tables::section_of;
 
 pub(super) const CASES: &[Injector] =
     &[heavy("P164", refusals), heavy("P165", discount_rate), heavy("P168", one_branch), heavy("P169", margin_ratio)];
@@ -24,7 +25,11 @@ fn refusals(story: &mut Story) {
     let division = DIVISIONS[quarter][place(story)];
     let mut subject = None;
     for more in [0, story.either(1, 0)] {
-        let acceptor = story.company_with(|company| company.division = division);
+        let acceptor = story.company_with(|company| {
+            company.division = division;
+            // A register agrees with itself: what does not is a case of its own (report R13, check C1).
+            company.section = section_of(division);
+        });
         let payee = story.company();
         for nth in 0..10 {
             story.on(story.begin);

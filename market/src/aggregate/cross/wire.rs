@@ -135,6 +135,11 @@ impl CompiledCross {
         self.like.measures()
     }
 
+    /// Figures that count distinct members: each answer would read the history.
+    pub fn figures_with_members(&self) -> impl Iterator<Item = &str> {
+        self.like.figures_with_members()
+    }
+
     /// Only stock is read: one period, a date.
     pub fn only_stock(&self) -> bool {
         self.like.only_stock
