@@ -94,8 +94,50 @@ fn registered_under_load_and_exact_ever_after() {
         report["version"]
     );
 
+    // Followed from the snapshot on; the stream ends with the report.
+    let mut stream = cluster.follow(&["custom-report", "watch", &id, "--measures", "amt_fen", "--format", "json"]);
+    let snapshot = loop {
+        let told = stream.next_json();
+        if told["snapshot"] == true {
+            break told;
+        }
+        assert!(told["as_of"].is_null() && told["rows"] == json!([]), "progress: {told}");
+    };
+    let asked = cluster.json(&["custom-report", "query", &id, "--measures", "amt_fen"]);
+    assert_eq!(snapshot["rows"], asked["rows"]);
+    let mut more: Value = serde_json::from_str(
+        lines
+            .iter()
+            .rfind(|line| line.contains("\"behaviour\":\"END.SGN\"") && !line.contains("correct"))
+            .expect("somebody endorsed"),
+    )
+    .unwrap();
+    let target = more["event_id"].clone();
+    more["event_id"] = json!("99000000000000000000003");
+    more["source_seq"] = json!(90_000_003);
+    (more["correction"], more["corrects_event_id"]) = (json!("revoke"), target);
+    more["recorded_time"] = json!(1_799_000_000_000_i64);
+    cluster.ingest(&write(&cluster, "more.ndjson", &[more.to_string()]));
+    let told = stream.next_json();
+    assert!(told["snapshot"] == false && !told["rows"].as_array().unwrap().is_empty(), "{told}");
+    let mut known: std::collections::BTreeMap<String, Value> = std::collections::BTreeMap::new();
+    let key = |row: &Value| {
+        ["D.bgrp", "D.ent.prov", "D.ent.size", "D.role", "period"].map(|name| row[name].to_string()).concat()
+    };
+    for row in snapshot["rows"].as_array().unwrap().iter().chain(told["rows"].as_array().unwrap()) {
+        match row["amt_fen"].is_null() {
+            true => drop(known.remove(&key(row))),
+            false => drop(known.insert(key(row), row.clone())),
+        }
+    }
+    let now = cluster.json(&["custom-report", "query", &id, "--measures", "amt_fen"]);
+    let now: std::collections::BTreeMap<String, Value> =
+        now["rows"].as_array().unwrap().iter().map(|row| (key(row), row.clone())).collect();
+    assert_eq!(known, now, "snapshot and changes give what a question gives");
+
     // Dropped for everybody; the other one stays, through one more restart.
     cluster.json(&["custom-report", "drop", &id]);
+    assert!(!stream.end().success(), "a report that is gone ends its subscriptions");
     expect_exit(cluster.run(&["custom-report", "query", &id]), 1);
     cluster.kill();
     cluster.spawn();

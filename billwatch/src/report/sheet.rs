@@ -33,7 +33,7 @@ const CHECKS: [(&str, f64); 7] = [
 /// The bytes of the workbook.
 pub fn workbook(report: &Report, as_of: Option<AsOf>) -> Vec<u8> {
     let blocks = report.blocks.iter().enumerate();
-    let when = format!("截至{}", as_of_text(as_of));
+    let when = format!("截至 {}", as_of_text(as_of));
     let mut sheets: Vec<Sheet> = blocks.map(|(number, block)| block_sheet(report, &when, number + 1, block)).collect();
     sheets.push(checks_sheet(report, &when));
     xlsx::workbook(&sheets)
@@ -151,7 +151,9 @@ fn put_row(sheet: &mut Sheet, at: u32, row: &ReportRow, columns: &[ReportColumn]
     let style = if row.total { Style::NameTotal } else { Style::Name };
     // English titles hang in as the Chinese ones do.
     let indent: String = row.title_zh.chars().take_while(|letter| *letter == '　').map(|_| "  ").collect();
-    let titles = [row.title_zh.clone(), format!("{indent}{}", row.title_en)];
+    // A party among titles has one name.
+    let english = if row.title_zh == row.title_en { String::new() } else { format!("{indent}{}", row.title_en) };
+    let titles = [row.title_zh.clone(), english];
     for (place, title) in (0..names).zip(titles) {
         sheet.text(at, place, &title, style);
         let width = &mut sheet.widths[usize::from(place)];
@@ -188,10 +190,15 @@ fn checks_sheet(report: &Report, when: &str) -> Sheet {
         let row = HEAD_ROWS + 1 + number as u32;
         let style = if check.pass { Style::Name } else { Style::NameTotal };
         sheet.text(row, 0, &check.check, style);
-        sheet.text(row, 1, &both(&check.title_zh, &check.title_en), Style::Text);
-        for (column, value) in [(2, &check.left), (3, &check.right), (4, &check.difference)] {
-            sheet.text(row, column, &super::exact(value.as_ref()), Style::Text);
+        let title = both(&check.title_zh, &check.title_en);
+        sheet.text(row, 1, &title, Style::Text);
+        let mut lines = lines_of(&title, CHECKS[1].1).max(lines_of(&check.place, CHECKS[6].1));
+        for (column, value) in [(2_u16, &check.left), (3, &check.right), (4, &check.difference)] {
+            let exact = super::exact(value.as_ref());
+            lines = lines.max(lines_of(&exact, CHECKS[usize::from(column)].1));
+            sheet.text(row, column, &exact, Style::Text);
         }
+        sheet.heights.push((row, lines * LINE_HEIGHT + 2.0));
         sheet.text(row, 5, if check.pass { "通过 pass" } else { "不符 FAIL" }, style);
         sheet.text(row, 6, &check.place, Style::Text);
     }

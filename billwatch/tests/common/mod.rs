@@ -17,9 +17,37 @@ use serde_json::Value;
 pub struct Cluster {
     child: Option<Child>,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     /// Address for clients.
     pub address: String,
     directory: tempfile::TempDir,
+}
+
+/// A command that prints a line an answer. Dropping it ends it.
+pub struct Stream {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Stream {
+    /// The next answer.
+    pub fn next_json(&mut self) -> Value {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).expect("its output is text");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("`{line}`: {error}"))
+    }
+
+    /// Waits for its end.
+    pub fn end(&mut self) -> std::process::ExitStatus {
+        self.child.wait().expect("it was started")
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Runs the binary to its end.
@@ -38,6 +66,11 @@ pub fn expect_exit(output: Output, code: i32) -> String {
 impl Cluster {
     /// Starts a cluster and waits until it answers.
     pub fn start(processes: u32, threads: u32) -> Self {
+        Cluster::start_with(processes, threads, &[])
+    }
+
+    /// The same with variables of its environment: settings of the roles.
+    pub fn start_with(processes: u32, threads: u32, environment: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
         let listen = format!("127.0.0.1:{port}");
@@ -46,8 +79,9 @@ impl Cluster {
             vec![listen.clone(), "--data".to_owned(), directory.path().join("data").display().to_string()],
             vec!["--processes".to_owned(), processes.to_string(), "--threads".to_owned(), threads.to_string()],
         ];
-        let mut cluster =
-            Cluster { child: None, arguments: words.concat(), address: format!("http://{listen}"), directory };
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (arguments, address) = (words.concat(), format!("http://{listen}"));
+        let mut cluster = Cluster { child: None, arguments, environment, address, directory };
         cluster.spawn();
         cluster
     }
@@ -55,13 +89,14 @@ impl Cluster {
     /// A cluster whose processes the test starts itself.
     pub fn of_others(address: String) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        Cluster { child: None, arguments: Vec::new(), address, directory }
+        Cluster { child: None, arguments: Vec::new(), environment: Vec::new(), address, directory }
     }
 
     /// Starts all processes (again) and waits until queries are answered.
     pub fn spawn(&mut self) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_billwatch"))
             .args(&self.arguments)
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -101,6 +136,18 @@ impl Cluster {
     pub fn json(&self, arguments: &[&str]) -> Value {
         let with_format = [arguments, &["--format", "json"]].concat();
         serde_json::from_str(&expect_exit(self.run(&with_format), 0)).expect("it prints JSON")
+    }
+
+    /// Starts a command that goes on printing lines of JSON.
+    pub fn follow(&self, arguments: &[&str]) -> Stream {
+        let with_address = [arguments, &["--address", &self.address]].concat();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_billwatch"))
+            .args(with_address)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let lines = BufReader::new(child.stdout.take().expect("piped"));
+        Stream { child, lines }
     }
 
     /// Loads a file in replay mode; every record must be accepted or known.
