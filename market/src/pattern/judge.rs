@@ -3,10 +3,16 @@
 //! A judgement is a pure function of (rule, key, bucket, windows, reference data as of the bucket's last instant). What is on
 //! the day of the trigger is judged as a whole: the bucket's content, not the order inside it, decides.
 
+mod edges;
+mod past;
+mod peers;
 mod series;
 mod words;
 
 use std::cell::OnceCell;
+
+use self::peers::Standing;
+pub(super) use self::peers::{judge_group, peer_keys};
 
 use super::{
     alert::{AlertKey, Hit, Key, PatternIndex},
@@ -14,13 +20,12 @@ use super::{
     expression::{Node, Scope as Words, values},
     graph::{self, Graph},
     number::Number,
-    rules::{Judged, KeyForm, KeyedRule, MAX_JUMP_BASE, MAX_WINDOWS, PeerRule, Rule},
-    schedule::period,
+    rules::{KeyForm, KeyedRule, MAX_JUMP_BASE, MAX_WINDOWS, Rule},
     sight::{Moment, Registry},
     statistics,
     vocabulary::{Derived, History, Lookup, Peer, Role, Series, Step, Variable, Window},
     whole::whole_of,
-    windows::{Cell, FeatureIndex, Member, Windows},
+    windows::{Cell, Member, Windows},
 };
 use crate::{
     fact::Behaviour,
@@ -55,12 +60,6 @@ struct KeyScope<'a, W, R> {
     past: series::PastCell,
     /// The edges of the one window that is read as a graph, once asked for; with the window and the smallest sum of an edge.
     graph: OnceCell<(usize, i128, Graph)>,
-}
-
-/// The subject and the others of its group, ascending.
-struct Standing {
-    metric: Number,
-    others: Vec<Number>,
 }
 
 pub(super) fn judge_key<W: Windows, R: Registry>(
@@ -123,98 +122,6 @@ fn verdict<W: Windows, R: Registry>(
             .collect(),
     };
     Judgement { hits, skipped: false }
-}
-
-/// Keys that take part in a peer rule at one bucket: (group, metric, key), by group, metric and key. Also: whether any was
-/// left out because its group is not known.
-type Standings = (Vec<(Vec<Number>, Number, Key)>, bool);
-
-fn standings<W: Windows, R: Registry>(
-    rule: &Rule,
-    peer: &PeerRule,
-    bucket: i64,
-    windows: &W,
-    registry: &R,
-) -> Standings {
-    let mut standings: Vec<(Vec<Number>, Number, Key)> = Vec::new();
-    let mut skipped = false;
-    windows.keys(peer.keyed.windows[0].feature, &mut |key| {
-        let scope = KeyScope::new(rule, &peer.keyed, (key, bucket), windows, registry, None);
-        if peer.eligible.truth(&scope) != Some(true) {
-            return;
-        }
-        let Some(metric) = peer.metric.value(&scope) else { return };
-        match peer.group.iter().map(|part| part.value(&scope)).collect::<Option<Vec<Number>>>() {
-            Some(group) => standings.push((group, metric, key)),
-            None => skipped = true,
-        }
-    });
-    standings.sort();
-    (standings, skipped)
-}
-
-/// Judges all keys of a peer rule at one bucket: those with a triggering fact there are subjects, all eligible ones peers.
-pub(super) fn judge_group<W: Windows, R: Registry>(
-    index: PatternIndex,
-    rule: &Rule,
-    peer: &PeerRule,
-    bucket: i64,
-    windows: &W,
-    registry: &R,
-) -> Judgement {
-    let (standings, skipped) = standings(rule, peer, bucket, windows, registry);
-    let mut judgement = Judgement { hits: Vec::new(), skipped };
-    for group in standings.chunk_by(|left, right| left.0 == right.0) {
-        for (place, (_, metric, key)) in group.iter().enumerate() {
-            let (first, last) = period(peer.keyed.judged, bucket);
-            let triggers = |feature: &FeatureIndex| {
-                let mut found = false;
-                if matches!(peer.keyed.judged, Judged::EachChange | Judged::EndOfMonth) {
-                    windows.cells(*feature, *key, first, last, &mut |_, _, _| found = true);
-                } else {
-                    windows.buckets_with_facts(*feature, *key, first, last, &mut |_| found = true);
-                }
-                found
-            };
-            if !peer.keyed.trigger.iter().any(triggers) {
-                continue;
-            }
-            let others = group.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, (_, other, _))| *other);
-            let standing = Standing { metric: *metric, others: others.collect() };
-            let scope = KeyScope::new(rule, &peer.keyed, (*key, bucket), windows, registry, Some(&standing));
-            let one = verdict(index, rule, &peer.keyed, &scope);
-            judgement.hits.extend(one.hits);
-            judgement.skipped |= one.skipped;
-        }
-    }
-    judgement
-}
-
-/// The others of the group in which a key stands at a bucket.
-pub(super) fn peer_keys<W: Windows, R: Registry>(
-    rule: &Rule,
-    peer: &PeerRule,
-    place: (Key, i64),
-    windows: &W,
-    registry: &R,
-) -> Vec<Key> {
-    let (standings, _) = standings(rule, peer, place.1, windows, registry);
-    let Some(own) = standings.iter().find(|(.., key)| *key == place.0).map(|(group, ..)| group.clone()) else {
-        return Vec::new();
-    };
-    let same = |(group, _, key): &(Vec<Number>, Number, Key)| *group == own && *key != place.0;
-    standings.into_iter().filter(same).map(|(.., key)| key).collect()
-}
-
-/// Smallest value with at least `share` of the values at or below it; `None` for no values (derived.csv `quantile`).
-fn quantile(ascending: &[Number], share: Number) -> Option<Number> {
-    let wanted = share.times(Number::whole(ascending.len() as i128))?;
-    let rank = wanted.negate()?.floor().checked_neg()?.max(1);
-    ascending.get(usize::try_from(rank).ok()? - 1).copied()
-}
-
-fn median(ascending: &[Number]) -> Option<Number> {
-    quantile(ascending, Number::ratio(1, 2)?)
 }
 
 impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
@@ -346,104 +253,6 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
         Number::ratio(less, more)
     }
 
-    /// First and last bucket of the calendar month some months before the judged day.
-    fn month(&self, months: Number) -> Option<(i64, i64)> {
-        let back = i32::try_from(months.as_whole()?).ok().filter(|back| (0..=1_200).contains(back))?;
-        let first = self.date().month_start().add_months(-back);
-        Some((first.0.into(), i64::from(first.add_months(1).0) - 1))
-    }
-
-    fn month_sum(&self, window: usize, months: Number) -> Option<Number> {
-        let (from, to) = self.month(months)?;
-        Some(Number::whole(self.windows.total(self.keyed.windows[window].feature, self.key, from, to).sum))
-    }
-
-    /// Share of the largest members in a month, ppm.
-    fn month_share(&self, window: usize, arguments: &[Number]) -> Option<Number> {
-        let count = usize::try_from(arguments.first()?.as_whole()?).ok()?;
-        let (from, to) = self.month(*arguments.get(1)?)?;
-        let feature = self.keyed.windows[window].feature;
-        let largest = self.windows.largest(feature, self.key, from, to, count);
-        let sum = self.windows.total(feature, self.key, from, to).sum;
-        let share = Number::ratio(largest.checked_mul(1_000_000)?, sum)?;
-        share.round_half_up().map(Number::whole)
-    }
-
-    /// A stock at the end of a day.
-    fn balance_at(&self, window: usize, day: Number) -> Option<Number> {
-        let day = i64::try_from(day.as_whole()?).ok()?;
-        Some(Number::whole(self.windows.total(self.keyed.windows[window].feature, self.key, i64::MIN, day).sum))
-    }
-
-    /// Mean of a stock over the ends of days.
-    fn mean_balance(&self, window: usize, arguments: &[Number]) -> Option<Number> {
-        let day = |place: usize| i64::try_from(arguments.get(place)?.as_whole()?).ok();
-        let (from, to) = (day(0)?, day(1)?);
-        let days = i128::from(to - from + 1);
-        let mut sum = 0i128;
-        self.windows.cells(self.keyed.windows[window].feature, self.key, i64::MIN, to, &mut |bucket, _, cell| {
-            // A change stays in the stock from its day on.
-            sum += cell.sum * i128::from(to - bucket.max(from) + 1);
-        });
-        Number::ratio(sum, days)?.round_half_up().map(Number::whole)
-    }
-
-    /// A window's members as the edges of a graph, those with a sum of at least `least`.
-    fn graph(&self, window: usize, least: i128) -> Option<&Graph> {
-        let (of, from, graph) = self.graph.get_or_init(|| {
-            let heavy = self.members(window).iter().filter(|(_, cell)| cell.sum >= least);
-            (window, least, Graph::new(heavy.map(|(edge, _)| *edge)))
-        });
-        // A rule reads one graph; another would need a place of its own.
-        ((*of, *from) == (window, least)).then_some(graph)
-    }
-
-    fn ring(&self, window: usize, length: Number) -> Option<Number> {
-        let length = usize::try_from(length.as_whole()?).ok()?;
-        self.graph(window, 1)?.on_cycle(self.member.get()?, length).map(Number::from)
-    }
-
-    fn component(&self, window: usize, least: Number) -> Option<Number> {
-        let size = self.graph(window, least.as_whole()?)?.component(self.member.get()?)?;
-        Some(Number::whole(size as i128))
-    }
-
-    /// z-score of ln(1 + sum) of the window against the `n` windows before it.
-    fn log_jump(&self, window: usize, arguments: &[Number]) -> Option<Number> {
-        let (count, floor) = (base_length(arguments)?, arguments.get(1)?.to_f64());
-        let (from, to) = self.span(window)?;
-        let length = to - from + 1;
-        let value = |back: i64| {
-            let feature = self.keyed.windows[window].feature;
-            let sum = self.windows.total(feature, self.key, from - back * length, to - back * length).sum;
-            statistics::ln(1.0 + sum.max(0) as f64)
-        };
-        let base: Vec<f64> = (1..=count).map(value).collect();
-        statistics::z_score(value(0), &base, |_| floor)
-    }
-
-    /// z-score of the judged day against those of the `n` business days before that have the same weekday.
-    fn weekday_jump(&self, window: usize, arguments: &[Number]) -> Option<Number> {
-        let (count, floor) = (base_length(arguments)?, arguments.get(1)?.to_f64());
-        let day = self.date();
-        let value = |day: Day| {
-            let bucket = i64::from(day.0);
-            self.windows.total(self.keyed.windows[window].feature, self.key, bucket, bucket).sum as f64
-        };
-        let mut base = Vec::new();
-        let (mut before, mut left) = (day, count);
-        while left > 0 {
-            before = before.plus(-1);
-            if self.registry.calendar().is_business_day(before) {
-                left -= 1;
-                if before.weekday() == day.weekday() {
-                    base.push(value(before));
-                }
-            }
-        }
-        statistics::z_score(value(day), &base, |mean| mean * floor)
-    }
-
     fn benford(&self, window: usize) -> Option<Number> {
         let mut counts = [0i64; 9];
         for (digit, cell) in self.members(window) {
@@ -453,42 +262,6 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
         }
         statistics::benford(counts)
     }
-
-    /// The judged edge a -> b lies on a triangle a -> b -> c -> a of edges of at least `least` fen whose smallest and
-    /// largest sums stand at least in the ratio `balance`.
-    fn triangle(&self, window: usize, arguments: &[Number]) -> Option<bool> {
-        let (least, balance) = (*arguments.first()?, *arguments.get(1)?);
-        let (from, to) = self.span(window)?;
-        let feature = self.keyed.windows[window].feature;
-        let edges = |drawer: u64| {
-            let heavy = |edge: &(Member, Cell)| Number::whole(edge.1.sum) >= least;
-            self.windows.members(feature, Key(drawer, 0), from, to).into_iter().filter(heavy).collect::<Vec<_>>()
-        };
-        let weight = |drawer: u64, payee: u64| {
-            let edge = self.windows.member(feature, Key(drawer, 0), from, to, payee.into());
-            (!edge.is_empty() && Number::whole(edge.sum) >= least).then_some(edge.sum)
-        };
-        let (a, b) = (self.key.0, self.key.1);
-        let Some(first) = weight(a, b) else { return Some(false) };
-        for (third, second) in edges(b) {
-            let Ok(c) = u64::try_from(third) else { continue };
-            if c == a || c == b {
-                continue;
-            }
-            let Some(last) = weight(c, a) else { continue };
-            let sums = [first, second.sum, last];
-            let (small, large) = (sums.iter().min()?, sums.iter().max()?);
-            if Number::ratio(*small, *large)? >= balance {
-                return Some(true);
-            }
-        }
-        Some(false)
-    }
-}
-
-fn base_length(arguments: &[Number]) -> Option<i64> {
-    let count = i64::try_from(arguments.first()?.as_whole()?).ok()?;
-    Some(count.clamp(0, MAX_JUMP_BASE))
 }
 
 impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
@@ -671,21 +444,7 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
     }
 
     fn peer(&self, function: Peer, arguments: &[Number]) -> Option<Number> {
-        let standing = self.peers?;
-        match function {
-            Peer::Metric => Some(standing.metric),
-            Peer::Quantile => quantile(&standing.others, *arguments.first()?),
-            Peer::Median => median(&standing.others),
-            Peer::Deviation => {
-                let middle = median(&standing.others)?;
-                let distances: Option<Vec<Number>> =
-                    standing.others.iter().map(|other| other.minus(middle)?.abs()).collect();
-                let mut distances = distances?;
-                distances.sort();
-                median(&distances)
-            }
-            Peer::Peers => Some(Number::whole(standing.others.len() as i128)),
-        }
+        self.peers?.say(function, arguments)
     }
 
     fn series(&self, function: Series, step: Step, arguments: &[Node]) -> Option<Number> {
@@ -694,20 +453,5 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
 
     fn history(&self, _: History, _: &[Behaviour], _: &[Number]) -> Option<Number> {
         None
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nearest_rank_never_lies_between_values() {
-        let values: Vec<Number> = [10i64, 20, 30, 40].into_iter().map(Number::from).collect();
-        assert_eq!(quantile(&values, Number::parse("0.5").unwrap()), Some(20.into()));
-        assert_eq!(quantile(&values, Number::parse("0.51").unwrap()), Some(30.into()));
-        assert_eq!(quantile(&values, Number::ZERO), Some(10.into()));
-        assert_eq!(quantile(&values, Number::whole(1)), Some(40.into()));
-        assert_eq!(quantile(&[], Number::whole(1)), None);
     }
 }
