@@ -11,13 +11,12 @@ use super::{
 };
 use crate::{
     catalogue::calendar::Calendar,
-    fact::Behaviour,
     ids::{Day, PartyId},
     pattern::{
         Cell, FeatureIndex, Key, Member, Moment, Number, Registry, Role, Windows,
         bill_scope::lookup,
         expression::Scope,
-        vocabulary::{Derived, History, Lookup, Peer, Variable, Window as Function, text_number},
+        vocabulary::{Derived, Lookup, Variable, Window as Function, text_number},
     },
 };
 
@@ -347,33 +346,10 @@ impl<W: Windows, R: Registry> Scope for DayScope<'_, W, R> {
         let day = self.frame.day;
         lookup(self.registry, Moment { at: day.end_ms() - 1, date: day }, function, arguments)
     }
-
-    fn history(&self, _: History, _: &[Behaviour], _: &[Number]) -> Option<Number> {
-        None
-    }
-
-    fn peer(&self, _: Peer, _: &[Number]) -> Option<Number> {
-        None
-    }
 }
 
 impl Scope for Nothing {
     fn variable(&self, variable: &Variable) -> Option<Number> {
         matches!(variable, Variable::Derived(Derived::Date)).then(|| i64::from(self.day.0).into())
-    }
-    fn parameter(&self, _: usize) -> Option<Number> {
-        None
-    }
-    fn window(&self, _: Function, _: usize, _: &[Number]) -> Option<Number> {
-        None
-    }
-    fn history(&self, _: History, _: &[Behaviour], _: &[Number]) -> Option<Number> {
-        None
-    }
-    fn lookup(&self, _: Lookup, _: &[Number]) -> Option<Number> {
-        None
-    }
-    fn peer(&self, _: Peer, _: &[Number]) -> Option<Number> {
-        None
     }
 }

@@ -9,14 +9,8 @@ use super::{
 };
 use crate::{
     catalogue::calendar::Calendar,
-    fact::Behaviour,
     ids::{Code, Day},
-    pattern::{
-        Key, Level, Number,
-        expression::Scope,
-        statistics::z_score,
-        vocabulary::{History, Lookup, Peer, Variable, Window as Function, code_of_number},
-    },
+    pattern::{Key, Level, Number, expression::Scope, statistics::z_score, vocabulary::code_of_number},
 };
 
 /// Name of a figure that stands beside a value.
@@ -267,20 +261,5 @@ impl Indicator {
 impl Scope for Figures<'_> {
     fn parameter(&self, place: usize) -> Option<Number> {
         self.0.get(place).copied().flatten()
-    }
-    fn variable(&self, _: &Variable) -> Option<Number> {
-        None
-    }
-    fn window(&self, _: Function, _: usize, _: &[Number]) -> Option<Number> {
-        None
-    }
-    fn history(&self, _: History, _: &[Behaviour], _: &[Number]) -> Option<Number> {
-        None
-    }
-    fn lookup(&self, _: Lookup, _: &[Number]) -> Option<Number> {
-        None
-    }
-    fn peer(&self, _: Peer, _: &[Number]) -> Option<Number> {
-        None
     }
 }

@@ -8,7 +8,7 @@ use super::{
     number::Number,
     rules::Rule,
     sight::{Moment, Registry, Sight},
-    vocabulary::{Derived, History, Lookup, Peer, Role, Variable, Window, code_number, number_text, text_number},
+    vocabulary::{Derived, History, Lookup, Role, Variable, code_number, number_text, text_number},
     whole::{UNKNOWN, among, whole_of},
 };
 use crate::{
@@ -649,14 +649,6 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
             return is_enterprise(arguments[0].whole(self));
         }
         whole_of(values(arguments, self).and_then(|values| self.lookup(function, &values)))
-    }
-
-    fn window(&self, _: Window, _: usize, _: &[Number]) -> Option<Number> {
-        None
-    }
-
-    fn peer(&self, _: Peer, _: &[Number]) -> Option<Number> {
-        None
     }
 }
 

@@ -13,20 +13,38 @@ use super::{
 };
 use crate::{fact::Behaviour, ids::Day};
 
-/// What leaves of an expression mean where it is evaluated.
+/// What leaves of an expression mean where it is evaluated. A scope says what it knows; nothing else has a value there.
 pub trait Scope {
     /// A variable; `None` when the fact, bill or reference data has no such value.
-    fn variable(&self, variable: &Variable) -> Option<Number>;
+    fn variable(&self, variable: &Variable) -> Option<Number> {
+        let _ = variable;
+        None
+    }
     /// A parameter of the rule, by its place in the rule.
-    fn parameter(&self, place: usize) -> Option<Number>;
+    fn parameter(&self, place: usize) -> Option<Number> {
+        let _ = place;
+        None
+    }
     /// A function of a window of features: place of the window in the rule, and the other arguments.
-    fn window(&self, function: Window, window: usize, arguments: &[Number]) -> Option<Number>;
+    fn window(&self, function: Window, window: usize, arguments: &[Number]) -> Option<Number> {
+        let _ = (function, window, arguments);
+        None
+    }
     /// A function of the bill's own past.
-    fn history(&self, function: History, behaviours: &[Behaviour], arguments: &[Number]) -> Option<Number>;
+    fn history(&self, function: History, behaviours: &[Behaviour], arguments: &[Number]) -> Option<Number> {
+        let _ = (function, behaviours, arguments);
+        None
+    }
     /// A function of reference data.
-    fn lookup(&self, function: Lookup, arguments: &[Number]) -> Option<Number>;
+    fn lookup(&self, function: Lookup, arguments: &[Number]) -> Option<Number> {
+        let _ = (function, arguments);
+        None
+    }
     /// A comparison with peers.
-    fn peer(&self, function: Peer, arguments: &[Number]) -> Option<Number>;
+    fn peer(&self, function: Peer, arguments: &[Number]) -> Option<Number> {
+        let _ = (function, arguments);
+        None
+    }
 
     /// The same judgement on other days; none where nothing but one fact is seen.
     fn series(&self, function: Series, step: Step, arguments: &[Node]) -> Option<Number>

@@ -23,14 +23,11 @@ use super::{
     rules::{KeyForm, KeyedRule, MAX_JUMP_BASE, MAX_WINDOWS, Rule},
     sight::{Moment, Registry},
     statistics,
-    vocabulary::{Derived, History, Lookup, Peer, Role, Series, Step, Variable, Window},
+    vocabulary::{Derived, Lookup, Peer, Role, Series, Step, Variable, Window},
     whole::whole_of,
     windows::{Cell, Member, Windows},
 };
-use crate::{
-    fact::Behaviour,
-    ids::{Day, InstId, PartyId},
-};
+use crate::ids::{Day, InstId, PartyId};
 
 /// What a judgement gave.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -449,9 +446,5 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
 
     fn series(&self, function: Series, step: Step, arguments: &[Node]) -> Option<Number> {
         self.on_other_days(function, step, arguments)
-    }
-
-    fn history(&self, _: History, _: &[Behaviour], _: &[Number]) -> Option<Number> {
-        None
     }
 }

@@ -5,12 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    expression::Scope,
-    number::Number,
-    vocabulary::{History, Lookup, Peer, Variable, Window, text_number},
-};
-use crate::fact::Behaviour;
+use super::{expression::Scope, number::Number, vocabulary::text_number};
 
 /// Changed parameters. The version goes onto every alert that was judged under it.
 #[derive(Clone, Default, Debug)]
@@ -204,23 +199,8 @@ fn parse_value(text: &str) -> Option<Number> {
 pub(super) struct OnlyParameters<'a>(pub &'a [Number]);
 
 impl Scope for OnlyParameters<'_> {
-    fn variable(&self, _: &Variable) -> Option<Number> {
-        None
-    }
     fn parameter(&self, place: usize) -> Option<Number> {
         self.0.get(place).copied()
-    }
-    fn window(&self, _: Window, _: usize, _: &[Number]) -> Option<Number> {
-        None
-    }
-    fn history(&self, _: History, _: &[Behaviour], _: &[Number]) -> Option<Number> {
-        None
-    }
-    fn lookup(&self, _: Lookup, _: &[Number]) -> Option<Number> {
-        None
-    }
-    fn peer(&self, _: Peer, _: &[Number]) -> Option<Number> {
-        None
     }
 }
 

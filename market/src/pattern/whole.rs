@@ -225,12 +225,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        fact::Behaviour,
-        pattern::{
-            fold::fold,
-            vocabulary::{Derived, History, Lookup, Peer, Variable, Window},
-        },
+    use crate::pattern::{
+        fold::fold,
+        vocabulary::{Derived, Variable},
     };
 
     /// Two variables and a parameter; the second may be missing.
@@ -242,18 +239,6 @@ mod tests {
         }
         fn parameter(&self, _: usize) -> Option<Number> {
             Number::ratio(1, 3)
-        }
-        fn window(&self, _: Window, _: usize, _: &[Number]) -> Option<Number> {
-            None
-        }
-        fn history(&self, _: History, _: &[Behaviour], _: &[Number]) -> Option<Number> {
-            None
-        }
-        fn lookup(&self, _: Lookup, _: &[Number]) -> Option<Number> {
-            None
-        }
-        fn peer(&self, _: Peer, _: &[Number]) -> Option<Number> {
-            None
         }
     }
 
