@@ -58,6 +58,9 @@ pub enum Command {
     /// Supervisory indicators: values by day, levels, and the facts behind them
     #[command(subcommand)]
     Indicators(crate::indicators::args::IndicatorsCommand),
+    /// Liveness of patterns: what each read and nearly found, and which are dead (失效规则)
+    #[command(subcommand)]
+    Rules(crate::rules::args::RulesCommand),
     /// Lists, shows or exports the fixed reports (固定报表)
     #[command(subcommand)]
     Report(ReportCommand),

@@ -20,6 +20,7 @@ mod progress;
 mod query;
 mod report;
 mod roles;
+mod rules;
 mod simulate;
 mod sources;
 mod spans;
@@ -92,6 +93,7 @@ async fn run(command: Command) -> Outcome {
         Command::CustomReport(command) => custom_reports::run(command).await,
         Command::Alerts(command) => alerts::run(command).await,
         Command::Indicators(command) => indicators::run(command).await,
+        Command::Rules(command) => rules::run(command).await,
         Command::Report(command) => report::run(command).await,
         Command::Parameters(command) => parameters::run(command).await,
         Command::Catalogue(args) => catalogue::run(args),

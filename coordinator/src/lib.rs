@@ -36,6 +36,7 @@ mod manifest;
 mod metrics;
 mod parameters;
 mod reports;
+mod rules;
 mod server;
 mod shards;
 

@@ -145,3 +145,9 @@ pub const PARAMETER_DIFFS_KEPT: usize = 256;
 pub const PARAMETER_WORDS_CHARS: usize = 500;
 /// Pause between two looks at a change of parameters that is awaited: whether the workers still serve.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
+/// Pause between two looks at which rules are dead, for alarms and metrics: a look without figures takes each worker some
+/// milliseconds, and a rule dies at the end of a day.
+pub const RULES_EVERY: Duration = Duration::from_secs(5);
+/// Dead rules named in one line of the log: people read it, and `billwatch rules list --dead` has all.
+pub const DEAD_RULES_LOGGED: usize = 20;

@@ -26,6 +26,7 @@ use billwatch_proto::{
         custom_report_service_server::CustomReportServiceServer, indicator_service_server::IndicatorServiceServer,
         ingest_service_server::IngestServiceServer, parameter_service_server::ParameterServiceServer,
         query_service_server::QueryServiceServer, report_service_server::ReportServiceServer,
+        rule_service_server::RuleServiceServer,
     },
 };
 use thiserror::Error;
@@ -41,7 +42,7 @@ use crate::{
     api::{
         admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings,
         custom_reports::CustomReportApi, indicators::IndicatorApi, parameters::ParameterApi, query::QueryApi,
-        reports::ReportApi, spans, watches::Watches,
+        reports::ReportApi, rules::RuleApi, spans, watches::Watches,
     },
     cluster::{Cluster, Surroundings, Vitals},
     config::CoordinatorConfig,
@@ -62,6 +63,7 @@ use crate::{
     metrics::{Metrics, arrivals::Freshness, questions::QuestionTimes},
     parameters::ParameterBook,
     reports::{Reports, closing::Closing},
+    rules::{Rules, watch_rules},
 };
 
 /// How often the cluster's task is looked at when it says nothing.
@@ -198,6 +200,13 @@ pub async fn serve(
         failure.clone(),
     );
 
+    let patterns = Patterns::of(&catalogue, &Parameters::default())
+        .map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
+    let indicators = Indicators::of(&catalogue, &patterns);
+    let indicators = Arc::new(indicators.map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?);
+    let rules = Rules::new(catalogue.clone(), patterns, cluster.clone());
+    let (watching, rules_seen) = watch_rules(rules.clone());
+
     let metrics = Metrics {
         counters: store.counters.clone(),
         log_state: store.log_state.clone(),
@@ -206,6 +215,7 @@ pub async fn serve(
         cluster: cluster.clone(),
         freshness,
         questions: times.clone(),
+        rules: rules_seen.clone(),
         streams: Arc::new(Semaphore::new(limits::INGEST_STREAMS)),
         room: Arc::new(Semaphore::new(limits::INGEST_BYTES_IN_FLIGHT)),
         processes: config.processes,
@@ -219,10 +229,6 @@ pub async fn serve(
         None => None,
     };
 
-    let rules = Patterns::of(&catalogue, &Parameters::default())
-        .map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
-    let indicators = Indicators::of(&catalogue, &rules);
-    let indicators = Arc::new(indicators.map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?);
     let reports =
         Reports::open(&config.data_dir, &meanings, indicators.clone(), cluster.clone(), store.ledger.clone())?;
     let closing = Closing {
@@ -268,6 +274,7 @@ pub async fn serve(
         times: times.clone(),
         watches: Watches::new(ending.clone()),
     };
+    let rule_api = RuleApi { rules, seen: rules_seen, times: times.clone(), watches: Watches::new(ending.clone()) };
 
     let parameters = ParameterApi {
         catalogue: catalogue.clone(),
@@ -317,6 +324,7 @@ pub async fn serve(
         .add_service(CustomReportServiceServer::new(custom_reports))
         .add_service(CatalogueServiceServer::new(catalogue_api))
         .add_service(ReportServiceServer::new(report_api))
+        .add_service(RuleServiceServer::new(rule_api))
         .add_service(workers);
     let metrics_addr = shown.as_ref().map(|endpoint| endpoint.local_addr);
     let task = tokio::spawn(async move {
@@ -333,6 +341,7 @@ pub async fn serve(
         };
         drop(stop);
         closing.abort();
+        watching.abort();
         // Streams last for ever: all are told to end, and cut off when they do not.
         ends.send_replace(true);
         cluster.stop().await;

@@ -77,6 +77,8 @@ codes! {
         "Its own log says why it ended.";
     REGISTRATION_REFUSED: "A worker process was not taken in: its number, build, catalogue or threads do not fit.",
         "The text says which; start it with what the others have.";
+    RULES_DEAD: "Rules (patterns) died: their inputs stopped or never came, or reference data is empty, so that they can find nothing.",
+        "Look at `billwatch rules list --dead`: it names the rule, since when, and what is missing. Bring the source or the data back.";
     SEQUENCER_FAILED: "The coordinator ends: the sequencer could not read back the log.",
         "Look at the coordinator's disk.";
     SIGNAL_UNHEARD: "SIGTERM cannot be heard; the process ends only with SIGINT or SIGKILL.",

@@ -13,5 +13,6 @@ mod pages;
 pub mod parameters;
 pub mod query;
 pub mod reports;
+pub mod rules;
 pub mod spans;
 pub mod watches;

@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use billwatch_market::pattern::liveness::STATES;
 use billwatch_proto::v1;
 use billwatch_telemetry::{
     endpoint::{self, Endpoint},
@@ -29,6 +30,7 @@ use crate::{
     ledger::{Ledger, book::LEVELS},
     limits,
     log::writer::LogState,
+    rules::RulesSeen,
 };
 use arrivals::Freshness;
 use questions::QuestionTimes;
@@ -55,6 +57,8 @@ pub struct Metrics {
     pub freshness: Arc<Freshness>,
     /// Questions.
     pub questions: Arc<QuestionTimes>,
+    /// How rules stood at the last look.
+    pub rules: RulesSeen,
     /// Places for ingest streams.
     pub streams: Arc<Semaphore>,
     /// Room for batches, bytes.
@@ -144,6 +148,13 @@ impl Metrics {
         }
         page.whole(&table::ALERTS_OPENED, alerts.opened);
         page.whole(&table::ALERTS_WITHDRAWN, alerts.withdrawn);
+        if let Some(standing) = self.rules.borrow().as_ref() {
+            for state in STATES {
+                let rules = standing.rules.iter().filter(|rule| rule.state == state).count();
+                page.whole_of(&table::RULES, &[state.name()], rules);
+            }
+            page.whole(&table::RULES_DEAD, standing.dead().count());
+        }
         self.questions.put(page);
     }
 

@@ -32,10 +32,12 @@ pub enum QuestionKind {
     Indicators,
     /// A report as it stands.
     Report,
+    /// Liveness of rules.
+    Rules,
 }
 
 /// All kinds, with their labels.
-const KINDS: [(QuestionKind, &str); 8] = [
+const KINDS: [(QuestionKind, &str); 9] = [
     (QuestionKind::Cells, "cells"),
     (QuestionKind::Features, "features"),
     (QuestionKind::Bill, "bill"),
@@ -44,6 +46,7 @@ const KINDS: [(QuestionKind, &str); 8] = [
     (QuestionKind::Dump, "dump"),
     (QuestionKind::Indicators, "indicators"),
     (QuestionKind::Report, "report"),
+    (QuestionKind::Rules, "rules"),
 ];
 
 /// Counts since the start.

@@ -109,10 +109,14 @@ impl Reference {
         }
     }
 
-    /// Every party of which anything was said that [`crate::pattern::Registry::attribute`] may read, in no order; some twice.
-    pub fn parties(&self) -> impl Iterator<Item = PartyId> + '_ {
-        let sheets = self.balance_sheets.keys().chain(self.financials.keys()).copied();
-        self.institutions.legals().chain(sheets).chain(self.enterprises.keys().copied())
+    /// Every party that was ever registered, in no order.
+    pub fn registered(&self) -> impl Iterator<Item = PartyId> + '_ {
+        self.institutions.legals().chain(self.enterprises.keys().copied())
+    }
+
+    /// Every party of which a balance sheet or financials were ever told, in no order; some twice.
+    pub fn reporting(&self) -> impl Iterator<Item = PartyId> + '_ {
+        self.balance_sheets.keys().chain(self.financials.keys()).copied()
     }
 }
 

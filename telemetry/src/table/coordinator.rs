@@ -6,7 +6,7 @@ use super::{
 };
 
 /// All of them.
-pub static ALL: [&Metric; 47] = [
+pub static ALL: [&Metric; 49] = [
     &FRESHNESS,
     &Metric::counter(
         "billwatch_records_accepted_total",
@@ -115,6 +115,8 @@ pub static ALL: [&Metric; 47] = [
     &ALERTS_OPEN,
     &ALERTS_OPENED,
     &ALERTS_WITHDRAWN,
+    &RULES,
+    &RULES_DEAD,
     &QUESTIONS,
     &QUESTIONS_FAILED,
     &QUESTION_SECONDS,
@@ -289,6 +291,23 @@ pub static ALERTS_WITHDRAWN: Metric = Metric::measured(
     "billwatch_alerts_withdrawn_total",
     "alert ledger",
     "Alerts whose last hit was taken back; since the ledger began.",
+);
+
+/// Rules by state.
+pub static RULES: Metric = Metric::measured(
+    Gauge,
+    "billwatch_rules",
+    "liveness of rules",
+    "Rules (patterns) by how they stand: LIVE, QUIET, DEAD_INPUT, DEAD_REFERENCE, NEVER_FED; absent before the first watermark.",
+)
+.by(&["state"]);
+
+/// Rules with an alarm.
+pub static RULES_DEAD: Metric = Metric::measured(
+    Gauge,
+    "billwatch_rules_dead",
+    "liveness of rules",
+    "Rules that are dead: their inputs stopped or never came, or reference data is empty. `billwatch rules list --dead` names them.",
 );
 
 /// Questions asked.

@@ -194,6 +194,26 @@ impl Liveness {
         self.inputs.len()
     }
 
+    /// Behaviours whose facts make a rule due; true: also those without effect.
+    pub fn behaviours(&self, pattern: PatternIndex) -> (Vec<Behaviour>, bool) {
+        let slots = self.inputs.get(usize::from(pattern.0)).map_or(&[][..], Vec::as_slice);
+        let mut behaviours: Vec<Behaviour> = slots.iter().map(|slot| Behaviour(slot / 2)).collect();
+        behaviours.dedup();
+        (behaviours, slots.iter().any(|slot| !slot.is_multiple_of(2)))
+    }
+
+    /// What a rule read on each day of a span where it read anything: (day, facts, of a rule on facts those that it could
+    /// judge).
+    pub fn days(&self, pattern: PatternIndex, part: &Part, span: (Day, Day)) -> Vec<(Day, i64, Option<i64>)> {
+        let place = usize::from(pattern.0);
+        let mut tally = Tally::new(self.rule_count());
+        tally.add_rows(&part.days);
+        let skipped: BTreeMap<Day, i64> = tally.by_day(&[tally::skipped(pattern)]).collect();
+        let read = tally.by_day(&self.inputs[place]).filter(|(day, _)| (span.0..=span.1).contains(day));
+        let judged = |day, read| self.on_facts[place].then(|| read - skipped.get(&day).copied().unwrap_or_default());
+        read.map(|(day, read)| (day, read, judged(day, read))).collect()
+    }
+
     /// The last so many business days up to that in which the clock (ms) stands: first and last day.
     pub fn span(clock: i64, days: u32, calendar: &Calendar) -> (Day, Day) {
         let today = Day::of_time(clock);

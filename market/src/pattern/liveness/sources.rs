@@ -51,12 +51,31 @@ impl Source {
         match self {
             Source::Attribute(field) => {
                 let knows = |party: PartyId| registry.attribute(party, None, field, moment).is_some();
-                !reference.parties().any(knows)
+                // Figures are told of few; there may be a hundred thousand registered.
+                !reference.reporting().any(knows) && (is_figure(field) || !reference.registered().any(knows))
             }
             Source::Register(held) => !reference.holds(held, clock),
             Source::Rate(kind) => registry.reference_rate_e4(kind, 0, moment).is_none(),
         }
     }
+}
+
+/// Fields of balance sheets and financials (MST.FIN, MST.ENF): no master data has them.
+fn is_figure(field: Field) -> bool {
+    matches!(
+        field,
+        Field::TotalAssetsFen
+            | Field::DepositsFen
+            | Field::MarginFen
+            | Field::NetCapitalFen
+            | Field::LiquidAssetsFen
+            | Field::InterbankDepositFen
+            | Field::NetAssetsFen
+            | Field::Revenue12mFen
+            | Field::VatInvoiced12mFen
+            | Field::ReportDate
+            | Field::FinancialsDate
+    )
 }
 
 /// What a node may be while some sources are empty.
@@ -262,12 +281,17 @@ fn expressions(rule: &Rule, patterns: &Patterns, each: &mut impl FnMut(&Node)) {
 }
 
 /// The sources of a rule, in order.
-pub(super) fn sources(rule: &Rule, patterns: &Patterns) -> BTreeSet<Source> {
+fn sources(rule: &Rule, patterns: &Patterns) -> BTreeSet<Source> {
     let mut sources = BTreeSet::new();
     expressions(rule, patterns, &mut |node| {
         node.walk(&mut |node| sources.extend(source_of(node).map(|(source, _)| source)));
     });
     sources
+}
+
+/// Names of the kinds of reference data that a rule reads, in order.
+pub fn source_names(patterns: &Patterns, pattern: PatternIndex) -> Vec<String> {
+    sources(patterns.rule(pattern), patterns).into_iter().map(Source::code).collect()
 }
 
 /// Rules that can find nothing because of empty reference data, each with its empty sources.
