@@ -206,6 +206,8 @@ fn state_of(number: i32) -> Option<State> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice::from_ref;
+
     use super::*;
     use crate::ledger::AsOf;
 
@@ -250,8 +252,8 @@ mod tests {
             told(Some(&[quiet.clone(), other.clone()]), &[died.clone(), other.clone()]),
             [(1, State::DeadInput)]
         );
-        assert_eq!(told(Some(&[died.clone()]), &[died.clone()]), []);
-        assert_eq!(told(Some(&[died.clone()]), &[blind]), [(1, State::DeadReference)]);
+        assert_eq!(told(Some(from_ref(&died)), from_ref(&died)), []);
+        assert_eq!(told(Some(from_ref(&died)), &[blind]), [(1, State::DeadReference)]);
         assert_eq!(told(Some(&[died, other.clone()]), &[quiet, other]), [(1, State::Quiet)]);
     }
 }
