@@ -9,6 +9,7 @@ pub mod dead_letters;
 pub mod door;
 mod events;
 mod prepare;
+mod queue;
 pub mod rebuild;
 mod refused;
 pub mod sequencer;

@@ -13,7 +13,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -27,10 +27,12 @@ use billwatch_market::{
 use billwatch_proto::v1;
 use billwatch_telemetry::codes;
 use prost::bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
+pub use super::queue::{Batch, BatchOutcome, Change, Queue};
 use super::{
     acceptance::{Acceptance, Prepared, Verdict},
+    queue::Told,
     refused::Refused,
 };
 use crate::{
@@ -49,37 +51,6 @@ use crate::{
     parameters::ParameterBook,
     shards::Audience,
 };
-
-/// One batch of a stream, read and checked.
-pub struct Batch {
-    /// Records that keep all rules, with their row, in order.
-    pub records: Vec<(u32, Prepared)>,
-    /// Records that do not.
-    pub refused: Vec<Refused>,
-    /// Take `ingest_time` from the records.
-    pub replay: bool,
-    /// Room in memory, given back with the answer.
-    pub room: Option<OwnedSemaphorePermit>,
-    /// Where the answer goes. Dropped without one when the log failed.
-    pub reply: oneshot::Sender<BatchOutcome>,
-}
-
-/// What became of a batch. Everything accepted is on disk.
-#[derive(Debug, Default)]
-pub struct BatchOutcome {
-    /// New records.
-    pub accepted: u32,
-    /// Records acknowledged again.
-    pub duplicates: u32,
-    /// Refused ones, by row.
-    pub refused: Vec<Refused>,
-    /// Epoch that holds the last accepted record.
-    pub epoch: u64,
-    /// Missing numbers of the sources of the batch.
-    pub gaps: Vec<v1::SequenceGap>,
-    /// Room in memory: given back when this is dropped.
-    pub room: Option<OwnedSemaphorePermit>,
-}
 
 /// When epochs are sealed.
 #[derive(Clone, Copy, Debug)]
@@ -129,66 +100,6 @@ pub struct Begin {
     pub open_variants: Vec<(u64, (Source, u64))>,
     /// A change of parameters whose epoch a crash left open.
     pub open_parameters: Option<v1::ParameterChange>,
-}
-
-/// A change of parameters that was tested.
-pub struct Change {
-    /// Without its epoch.
-    pub change: v1::ParameterChange,
-    /// Told, with the epoch, once it is on disk and in the book. Dropped without a word when the log failed.
-    pub reply: oneshot::Sender<v1::ParameterChange>,
-}
-
-/// The sending end of the sequencer's queue. Cheap to clone.
-#[derive(Clone)]
-pub struct Queue(SyncSender<Told>);
-
-/// What the sequencer is told, in order.
-enum Told {
-    Batch(Batch),
-    /// Something that holds from the open epoch on; the reply is its number, once the order is on disk.
-    Order(v1::Order, oneshot::Sender<u64>),
-    Change(Change),
-    /// Seal an epoch soon even if it is empty: workers have something to say.
-    Beat,
-    Stop,
-}
-
-/// The sequencer takes nothing more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Closed;
-
-impl Queue {
-    /// Hands a batch over; waits for room.
-    pub fn push(&self, batch: Batch) -> Result<(), Closed> {
-        self.0.send(Told::Batch(batch)).map_err(|_| Closed)
-    }
-
-    /// Writes an order down. Gives the epoch from which on it holds, once it is on disk.
-    pub async fn order(&self, order: v1::Order) -> Result<u64, Closed> {
-        let (reply, answer) = oneshot::channel();
-        let queue = self.0.clone();
-        // Waits for room behind batches.
-        let sent = tokio::task::spawn_blocking(move || queue.send(Told::Order(order, reply)).map_err(|_| Closed)).await;
-        sent.map_err(|_| Closed)??;
-        answer.await.map_err(|_| Closed)
-    }
-
-    /// Asks for an epoch soon, even an empty one. A full queue has epochs to come anyway.
-    pub fn beat(&self) {
-        let _ = self.0.try_send(Told::Beat);
-    }
-
-    /// Hands a change of parameters over; waits for room.
-    pub fn push_change(&self, change: Change) -> Result<(), Closed> {
-        self.0.send(Told::Change(change)).map_err(|_| Closed)
-    }
-
-    /// Asks the sequencer to seal what is open and to end. Batches behind are answered by nobody.
-    pub fn stop(&self) {
-        // An error says that it has ended already.
-        let _ = self.0.send(Told::Stop);
-    }
 }
 
 /// Starts the thread. It ends, after sealing what is open, at [`Queue::stop`] or when all queues are dropped.
