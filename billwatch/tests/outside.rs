@@ -147,6 +147,8 @@ fn both_roles_show_their_metrics_and_survive_a_killed_compute_process() {
         "billwatch_market_clock_timestamp_seconds",
         "billwatch_freshness_last_minute_median_seconds",
         "billwatch_freshness_last_minute_p99_seconds",
+        "billwatch_rules",
+        "billwatch_rules_dead",
     ];
     assert!(without.iter().all(|name| may_be_without.contains(name)), "{without:?}");
 

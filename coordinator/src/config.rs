@@ -27,6 +27,8 @@ pub struct CoordinatorConfig {
     pub checkpoint_interval: Option<Duration>,
     /// Least time between two passes that close periods of reports: each reads the history of every shard.
     pub report_interval: Duration,
+    /// Time between two looks at which rules are dead; each is a question to the workers.
+    pub rules_interval: Duration,
 }
 
 impl CoordinatorConfig {
@@ -43,6 +45,7 @@ impl CoordinatorConfig {
             epochs_in_flight: limits::EPOCHS_IN_FLIGHT,
             checkpoint_interval: Some(limits::CHECKPOINT_INTERVAL),
             report_interval: limits::REPORT_INTERVAL,
+            rules_interval: limits::RULES_EVERY,
         }
     }
 

@@ -3,7 +3,7 @@
 //! One task looks every few seconds, without figures, whatever the number of subscribers; alarms and metrics are read off
 //! what it saw. Nothing is kept: after a restart the next look tells the same.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use billwatch_market::{
     catalogue::Catalogue,
@@ -103,13 +103,13 @@ impl Rules {
     }
 }
 
-/// Starts the watch; ends when it is aborted or nobody listens.
-pub fn watch_rules(rules: Rules) -> (JoinHandle<()>, RulesSeen) {
+/// Starts the watch, which looks so often; ends when it is aborted or nobody listens.
+pub fn watch_rules(rules: Rules, pause: Duration) -> (JoinHandle<()>, RulesSeen) {
     let (sender, seen) = watch::channel(None);
     let task = async move {
         let mut dead: BTreeSet<PatternIndex> = BTreeSet::new();
         while !sender.is_closed() {
-            sleep(limits::RULES_EVERY).await;
+            sleep(pause).await;
             // Without workers the next look will tell.
             let Ok((_, Some(standing))) = rules.standing(Wanted::default()).await else { continue };
             let now: BTreeSet<PatternIndex> = standing.dead().map(|rule| rule.pattern).collect();

@@ -205,7 +205,7 @@ pub async fn serve(
     let indicators = Indicators::of(&catalogue, &patterns);
     let indicators = Arc::new(indicators.map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?);
     let rules = Rules::new(catalogue.clone(), patterns, cluster.clone());
-    let (watching, rules_seen) = watch_rules(rules.clone());
+    let (watching, rules_seen) = watch_rules(rules.clone(), config.rules_interval);
 
     let metrics = Metrics {
         counters: store.counters.clone(),
