@@ -54,8 +54,8 @@ fn main() -> ExitCode {
     };
     // Only the roles have a choice: what people run prints for people.
     let format = match &cli.command {
-        Command::Coordinator(args) => args.log_format,
-        Command::Worker(args) => args.log_format,
+        Command::Coordinator(args) => args.telemetry.log_format,
+        Command::Worker(args) => args.telemetry.log_format,
         _ => LogFormat::Text,
     };
     logs::init(format, spans);

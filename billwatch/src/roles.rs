@@ -27,7 +27,7 @@ const SPANS_OF_COMPUTE_WITHIN: Duration = Duration::from_millis(200);
 /// Runs a coordinator until it is asked to end.
 pub async fn coordinator(args: CoordinatorArgs) -> Outcome {
     let config = CoordinatorConfig {
-        metrics: args.metrics,
+        metrics: args.telemetry.metrics,
         catalogue_dir: args.catalogue,
         epoch_interval: Duration::from_millis(args.epoch_ms),
         checkpoint_interval: Some(Duration::from_secs(args.checkpoint_s)),
@@ -85,7 +85,7 @@ async fn attend(args: WorkerArgs) -> Outcome {
         catalogue_fingerprint: catalogue::load(args.catalogue.as_deref())?.fingerprint(),
         program: Program { file, arguments: mine.chain(more).collect() },
         probe: args.probe,
-        metrics: args.metrics,
+        metrics: args.telemetry.metrics,
         data: args.data,
         drain_within: Duration::from_secs(args.drain_s),
     };

@@ -15,8 +15,8 @@ static EXPORT: OnceLock<Export> = OnceLock::new();
 /// Starts export if the command asks for it; gives what must hear of spans.
 pub fn start(command: &Command) -> Result<Option<LogLayer>, StartError> {
     let (service, collector): (_, &Option<Collector>) = match command {
-        Command::Coordinator(args) => ("billwatch-coordinator", &args.otlp),
-        Command::Worker(args) => ("billwatch-worker", &args.otlp),
+        Command::Coordinator(args) => ("billwatch-coordinator", &args.telemetry.otlp),
+        Command::Worker(args) => ("billwatch-worker", &args.telemetry.otlp),
         _ => return Ok(None),
     };
     let Some(collector) = collector else { return Ok(None) };

@@ -19,7 +19,7 @@ fn simulate(cluster: &Cluster) -> Vec<String> {
     let arguments = ["simulate", "--facts", "10000", "--seed", "5", "--out", &facts, "--labels"];
     expect_exit(billwatch(&[&arguments[..], &[labels.to_str().unwrap()]].concat()), 0);
     let text = fs::read_to_string(&facts).unwrap();
-    let is_before = |line: &&str| field(&parse(line), "biz_date") <= AFTER.to_owned();
+    let is_before = |line: &&str| field(&parse(line), "biz_date").as_str() <= AFTER;
     text.lines().take_while(is_before).map(str::to_owned).collect()
 }
 
@@ -115,7 +115,7 @@ fn a_month_is_exported_closed_corrected_and_found_to_contradict_itself() {
     // An acceptance of the month is revoked by a correction that comes after the close.
     let facts: Vec<Value> = lines.iter().map(|line| parse(line)).collect();
     let accepted =
-        facts.iter().find(|fact| fact["behaviour"] == "ACC.SGN" && field(fact, "biz_date") <= LAST_DAY.to_owned());
+        facts.iter().find(|fact| fact["behaviour"] == "ACC.SGN" && field(fact, "biz_date").as_str() <= LAST_DAY);
     let accepted = accepted.unwrap();
     let mut revocation = json!({"correction": "revoke", "corrects_event_id": accepted["event_id"]});
     for name in ["behaviour", "bill_id", "event_time", "biz_date", "source", "sub_start", "sub_end", "initiator_id"] {
@@ -135,7 +135,7 @@ fn a_month_is_exported_closed_corrected_and_found_to_contradict_itself() {
     // The register says that a drawer's division lies in another section: R13 names the check that no longer holds.
     let drawer = facts.iter().find(|fact| {
         fact["behaviour"] == "ISS.REG"
-            && field(fact, "biz_date") <= LAST_DAY.to_owned()
+            && field(fact, "biz_date").as_str() <= LAST_DAY
             && fact["bill_id"] != accepted["bill_id"]
     });
     let drawer = field(drawer.unwrap(), "drawer_id");
