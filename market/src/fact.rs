@@ -122,6 +122,11 @@ impl Source {
         SOURCES.get(usize::from(rank)).copied()
     }
 
+    /// The source of a number that stands as a key: its rank and one.
+    pub fn of_number(number: u64) -> Option<Self> {
+        Self::from_rank(u8::try_from(number.checked_sub(1)?).ok()?)
+    }
+
     /// Place in the order of facts of one millisecond.
     pub const fn rank(self) -> u8 {
         self as u8

@@ -4,7 +4,12 @@ mod common;
 
 use std::sync::Arc;
 
-use billwatch_market::{catalogue::Catalogue, fact::Record, ndjson::parse_line};
+use billwatch_market::{
+    catalogue::Catalogue,
+    fact::{Fact, Field, Record, Value},
+    ids::{BillId, Code, InstId, PartyId},
+    ndjson::parse_line,
+};
 use billwatch_workers::harness::EngineHarness;
 use common::{Dice, Market, corrected, examples, expected, multiplied};
 
@@ -148,4 +153,71 @@ fn reference_data_after_a_join_wake_only_the_life_that_goes_on() {
     }
     let market = Market { facts: epochs.concat(), clock };
     assert_equal(&mut engine, &market, &catalogue, "joined, then touched");
+}
+
+/// Who a bank is compared with hangs on its type. It becomes another one after its last fact of the day, and that is told when
+/// the day was judged: no bill reads it, but the rules that compare must judge again (found by a demo of 270,000 facts).
+#[test]
+fn peers_are_found_again_when_master_data_come_late() {
+    let catalogue = Catalogue::embedded();
+    let bank = |number: u64| PartyId::parse(&number.to_string()).expect("a bank");
+    let mut event = 950_000;
+    let mut told = |template: &Fact| {
+        event += 1;
+        let mut fact = template.clone();
+        (fact.event_id, fact.source_seq) = (event, event as u64);
+        fact
+    };
+    let (masters, bills) = (examples("a", &catalogue), examples("b", &catalogue));
+    let of = |market: &Market, code: &str| {
+        market.facts.iter().find(|fact| fact.behaviour.code() == code).expect("the example has one").clone()
+    };
+    let registered = of(&masters, "MST.ISN");
+    let (drawn, asked, signed) = (of(&bills, "ISS.REG"), of(&bills, "ACC.REQ"), of(&bills, "ACC.SGN"));
+    let kind = |kind: &str, of: PartyId, fact: &mut Fact| {
+        fact.set(Field::InstType, Value::Code(Code::parse(kind).expect("a code")));
+        fact.set(Field::LegalInstId, Value::Party(of));
+        fact.set(Field::ParticipantCode, Value::Inst(InstId(of.bits() as u32 * 1_000 + 1)));
+        fact.set(Field::CounterpartyId, Value::Party(of));
+    };
+    let mut facts = Vec::new();
+    for (place, margin) in [(0u64, 100_000i64), (1, 200_000), (2, 300_000), (3, 400_000)] {
+        let own = bank(100_901 + place);
+        let mut master = told(&registered);
+        kind("203", own, &mut master);
+        facts.push(master);
+        for template in [&drawn, &asked, &signed] {
+            let mut fact = told(template);
+            let bill = fact.bill_id.expect("a bill");
+            fact.bill_id = Some(BillId { digits: bill.digits + 1_000 * (1 + u128::from(place)), ..bill });
+            fact.set(Field::AcceptorId, Value::Party(own));
+            match template.behaviour.code() {
+                "ACC.REQ" => fact.set(Field::CounterpartyId, Value::Party(own)),
+                "ACC.SGN" => {
+                    fact.set(Field::InitiatorId, Value::Party(own));
+                    fact.set(Field::MarginFen, Value::Int(margin * 100));
+                }
+                _ => {}
+            }
+            facts.push(fact);
+        }
+    }
+    let mut late = told(&registered);
+    kind("301", bank(100_904), &mut late);
+    (late.biz_date, late.event_time) = (signed.biz_date, signed.event_time + 3_600_000);
+    let clock = signed.biz_date.plus(2).start_ms();
+    let mut engine = EngineHarness::start(&catalogue, 1, None, 0).unwrap();
+    engine.feed(&facts, Some(clock)).unwrap();
+    let before = Market { facts: facts.clone(), clock };
+    assert_equal(&mut engine, &before, &catalogue, "before the late record");
+    let highest = |market: &Market| {
+        let (rows, _) = expected(market, &catalogue);
+        rows["alerts"].iter().any(|row| row.contains("P169") && row.contains("100904"))
+    };
+    assert!(highest(&before), "four of a kind: the last has the highest ratio");
+    engine.feed(std::slice::from_ref(&late), Some(clock)).unwrap();
+    facts.push(late);
+    let after = Market { facts, clock };
+    assert!(!highest(&after), "alone of its kind");
+    assert_equal(&mut engine, &after, &catalogue, "after the late record");
 }

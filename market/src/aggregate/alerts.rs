@@ -170,7 +170,7 @@ fn players(alert: Alert<'_>, as_of: &AsOf<'_>) -> SmallVec<[Player; 2]> {
             let institution = as_of.reference.institution(None, Some(*branch), as_of.at);
             players.extend(institution.map(|known| Player { party: known.legal, branch: Some(*branch) }));
         }
-        AlertKey::Bill(_) | AlertKey::Event(_) | AlertKey::Deal(_) => {}
+        AlertKey::Bill(_) | AlertKey::Event(_) | AlertKey::Deal(_) | AlertKey::Source(_) => {}
     }
     players
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
-    fact::EventId,
+    fact::{EventId, Source},
     ids::{BillId, Code, Day, InstId, PartyId},
     packed::{Packer, Unpacker},
 };
@@ -76,6 +76,8 @@ pub enum AlertKey {
     Event(EventId),
     /// A deal.
     Deal(Box<str>),
+    /// A system of record.
+    Source(Source),
 }
 
 impl AlertKey {
@@ -109,6 +111,10 @@ impl AlertKey {
                 to.byte(6);
                 to.text(deal);
             }
+            AlertKey::Source(source) => {
+                to.byte(7);
+                to.byte(source.rank());
+            }
         }
     }
 
@@ -125,6 +131,10 @@ impl AlertKey {
             4 => AlertKey::Pair(from.named_party(), from.named_party()),
             5 => AlertKey::Event(from.wide()),
             6 => AlertKey::Deal(from.text().into()),
+            7 => AlertKey::Source(Source::from_rank(from.byte()).unwrap_or_else(|| {
+                from.fail("packed source");
+                Source::Refd
+            })),
             _ => {
                 from.fail("packed alert key");
                 AlertKey::Bill(from.bill())
@@ -142,6 +152,7 @@ impl fmt::Display for AlertKey {
             AlertKey::Pair(left, right) => write!(f, "{left},{right}"),
             AlertKey::Event(event) => event.fmt(f),
             AlertKey::Deal(deal) => deal.fmt(f),
+            AlertKey::Source(source) => source.code().fmt(f),
         }
     }
 }

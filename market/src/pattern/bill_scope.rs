@@ -139,6 +139,9 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
                 Some(i64::from(fact.biz_date.0 - opened.0).into())
             }
             Derived::Invoice => fact.text(Field::InvoiceNo).map(text_hash),
+            Derived::Device => fact.text(Field::DeviceId).map(text_hash),
+            Derived::SourceNumber => Some((i64::from(fact.source.rank()) + 1).into()),
+            Derived::SourceWatermark => Some(fact.stamp.source_watermark.into()),
             Derived::EventId => i128::try_from(fact.event_id).ok().map(Number::whole),
             Derived::BillId => i128::try_from(fact.bill_id?.digits).ok().map(Number::whole),
             Derived::DiscounterBranch => Some(i64::from(self.sight.branch(Role::Discounter)?.0).into()),
@@ -601,6 +604,7 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
             Variable::Derived(Derived::Date) => Some(self.sight.fact().biz_date.0.into()),
             Variable::Derived(Derived::Time) => Some(self.sight.fact().event_time.into()),
             Variable::Derived(Derived::IngestTime) => Some(self.sight.fact().stamp.ingest_time.into()),
+            Variable::Derived(Derived::SourceWatermark) => Some(self.sight.fact().stamp.source_watermark.into()),
             Variable::Derived(Derived::Amount) => self.sight.amount_fen().map(i128::from),
             Variable::Derived(Derived::LotFen) => self.lot_fen().map(i128::from),
             Variable::Derived(Derived::Kind) => header().map(|header| text_whole(header.kind.code())),

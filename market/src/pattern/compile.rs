@@ -21,7 +21,7 @@ use super::{
     vocabulary::{Role, Variable, Window},
     windows::{BucketWidth, FeatureIndex},
 };
-use crate::fact::Behaviour;
+use crate::fact::{BEHAVIOUR_CODES, Behaviour};
 
 /// Why the rules cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -188,6 +188,9 @@ fn parameters_of(text: &RuleText, row: &Row, overrides: &Parameters) -> Result<V
 }
 
 fn behaviours(rule: &str, column: &'static str, codes: &[String]) -> Result<Vec<Behaviour>, RuleError> {
+    if codes == ["*"] {
+        return Ok((0..BEHAVIOUR_CODES.len()).map(|place| Behaviour(place as u16)).collect());
+    }
     let mut found = Vec::new();
     for code in codes {
         match Behaviour::parse(code) {
@@ -291,7 +294,8 @@ fn compile_rule(
     let when = node("when", &text.when)?;
     let warn = node("warn", &text.warn)?;
     let needed = |column, node: Option<Node>| node.ok_or_else(|| entry_error(&text.id, column, "is missing"));
-    let keyed = || keyed_rule(text, names, &all_values, by_name, features, [&when, &warn]);
+    let conditions: Vec<&Node> = when.iter().chain(&warn).collect();
+    let keyed = |nodes: &[&Node]| keyed_rule(text, names, &all_values, by_name, features, nodes);
     let scope = match text.scope {
         ScopeText::Bill => Scope::Bill(BillRule {
             on: behaviours(&text.id, "on", &text.on)?,
@@ -300,15 +304,14 @@ fn compile_rule(
             key: bill_key(text)?,
             only: when.as_ref().filter(|_| warn.is_none()).map_or(Only::Any, Only::of),
         }),
-        ScopeText::Keyed => Scope::Keyed(keyed()?),
+        ScopeText::Keyed => Scope::Keyed(keyed(&conditions)?),
         ScopeText::Peer => {
             let group = text.group.iter().map(|part| rule_expression(text, "group", part, names, &all_values));
-            Scope::Peer(PeerRule {
-                keyed: keyed()?,
-                metric: needed("metric", node("metric", &text.metric)?)?,
-                group: group.collect::<Result<_, _>>()?,
-                eligible: needed("eligible", node("eligible", &text.eligible)?)?,
-            })
+            let group: Vec<Node> = group.collect::<Result<_, _>>()?;
+            let metric = needed("metric", node("metric", &text.metric)?)?;
+            let eligible = needed("eligible", node("eligible", &text.eligible)?)?;
+            let nodes: Vec<&Node> = conditions.into_iter().chain(&group).chain([&metric, &eligible]).collect();
+            Scope::Peer(PeerRule { keyed: keyed(&nodes)?, metric, group, eligible })
         }
         ScopeText::Timer => Scope::Timer(TimerRule {
             start: side(text, "start", &text.start, names, &all_values)?,
@@ -363,7 +366,7 @@ fn keyed_rule(
     parameters: &[Number],
     by_name: &HashMap<String, usize>,
     features: &[Feature],
-    conditions: [&Option<Node>; 2],
+    nodes: &[&Node],
 ) -> Result<KeyedRule, RuleError> {
     let feature = |column, name: &String| {
         let place = by_name.get(name).copied();
@@ -415,11 +418,12 @@ fn keyed_rule(
         Some("branch") => KeyForm::Branch,
         Some("events") => KeyForm::Events,
         Some("market") => KeyForm::Market,
+        Some("source") => KeyForm::Source,
         Some("member") => KeyForm::Member,
         Some("party_and_member") => KeyForm::PartyAndMember,
         Some("edge") => KeyForm::Edge,
         Some(other) => {
-            let known = "party, pair, branch, events, market, member, party_and_member, edge";
+            let known = "party, pair, branch, events, market, source, member, party_and_member, edge";
             return Err(entry_error(&text.id, "key", format!("`{other}`: expected {known}")));
         }
     };
@@ -434,7 +438,7 @@ fn keyed_rule(
         return Err(entry_error(&text.id, "each", "is missing: the key names a member"));
     }
     let (mut collective, mut reads_reference) = (false, false);
-    for node in conditions.into_iter().flatten() {
+    for node in nodes {
         node.walk(&mut |node| {
             collective |= matches!(node, Node::Window(Window::Triangle, ..));
             reads_reference |= matches!(node, Node::Variable(Variable::Attribute(..)));
@@ -450,8 +454,8 @@ fn keyed_rule(
         return Err(entry_error(&text.id, "judged", "periods are made of days: its features need buckets of a day"));
     }
     // Several conditions would have to agree on the day.
-    let day_of_month = match conditions {
-        [Some(when), None] if judged == Judged::EachDay => only_day_of_month(when),
+    let day_of_month = match nodes {
+        [when] if judged == Judged::EachDay => only_day_of_month(when),
         _ => None,
     };
     Ok(KeyedRule { windows, trigger, judged, delay, key, each, width, collective, reads_reference, day_of_month })
@@ -506,11 +510,7 @@ mod tests {
         for rule in compiled.rules.iter() {
             let conditions = rule.when.iter().chain(&rule.warn);
             match &rule.scope {
-                Scope::Keyed(_) => walk_all(conditions, is_word_of_a_key, &rule.id),
-                Scope::Peer(peer) => {
-                    let more = peer.group.iter().chain([&peer.metric, &peer.eligible]);
-                    walk_all(conditions.chain(more), is_word_of_a_key, &rule.id);
-                }
+                Scope::Keyed(_) | Scope::Peer(_) => walk_all(rule.judged_by(), is_word_of_a_key, &rule.id),
                 Scope::Timer(timer) => {
                     let sides = timer.start.condition.iter().chain(&timer.answers.condition);
                     let limits = std::iter::once(&timer.limit).chain(&timer.limit_time);

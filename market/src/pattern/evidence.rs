@@ -96,10 +96,11 @@ impl Patterns {
         }
     }
 
-    /// True when an alert of the rule does not name the key that was judged: the market, or a member.
+    /// True when an alert of the rule does not name the key that was judged: the market, a source, or a member.
     pub fn key_is_elsewhere(&self, pattern: PatternIndex) -> bool {
-        let forms =
-            |keyed: &super::rules::KeyedRule| matches!(keyed.key, KeyForm::Market | KeyForm::Member | KeyForm::Edge);
+        let forms = |keyed: &super::rules::KeyedRule| {
+            matches!(keyed.key, KeyForm::Market | KeyForm::Source | KeyForm::Member | KeyForm::Edge)
+        };
         keyed_of(self.rule(pattern)).is_some_and(forms)
     }
 
@@ -127,7 +128,7 @@ impl Patterns {
                 banks |= matches!(node, Node::Variable(Variable::Derived(Derived::AcceptorBankProvince)));
             });
         };
-        rule.when.iter().chain(&rule.warn).for_each(&mut read);
+        rule.judged_by().for_each(&mut read);
         let windows = keyed_of(rule).map_or(&[][..], |keyed| &keyed.windows);
         let features = windows.iter().map(|window| &self.compiled.features[usize::from(window.feature.0)]);
         features.flat_map(|feature| &feature.emits).filter_map(|emit| emit.condition.as_ref()).for_each(&mut read);
@@ -170,7 +171,7 @@ impl Patterns {
         let Some(keyed) = keyed_of(rule) else { return EvidenceNeed::default() };
         let (key, bucket) = place;
         // A window of jumps reads back as far as a change would reach forward.
-        let conditions: Vec<_> = rule.when.iter().chain(&rule.warn).collect();
+        let conditions: Vec<_> = rule.judged_by().collect();
         let range = |feature: FeatureIndex, key: Key| {
             let reach = keyed.reach(feature, &conditions);
             CellRange { feature, key, from: reach.map_or(i64::MIN, |reach| bucket.saturating_sub(reach)), to: bucket }
@@ -285,7 +286,7 @@ fn keyed_need(
                     let members = windows.members(keyed.trigger[0], of, bucket, bucket);
                     members.iter().any(|(member, _)| member == event)
                 }
-                (KeyForm::Market | KeyForm::Member | KeyForm::Edge, _) => true,
+                (KeyForm::Market | KeyForm::Source | KeyForm::Member | KeyForm::Edge, _) => true,
                 (KeyForm::PartyAndMember, AlertKey::Pair(party, _)) => of.first_party() == *party,
                 _ => false,
             };

@@ -27,7 +27,10 @@ use super::{
     whole::whole_of,
     windows::{Cell, Member, Windows},
 };
-use crate::ids::{Day, InstId, PartyId};
+use crate::{
+    fact::Source,
+    ids::{Day, InstId, PartyId},
+};
 
 /// What a judgement gave.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -103,6 +106,9 @@ fn verdict<W: Windows, R: Registry>(
             events.into_iter().map(|(event, _)| hit(AlertKey::Event(event))).collect()
         }
         KeyForm::Market => vec![hit(AlertKey::Party(PartyId::MARKET))],
+        KeyForm::Source => {
+            Source::of_number(scope.key.0).map(|source| hit(AlertKey::Source(source))).into_iter().collect()
+        }
         KeyForm::Member => scope.member_party().map(|party| hit(AlertKey::Party(party))).into_iter().collect(),
         KeyForm::PartyAndMember => {
             let pair = |party| hit(AlertKey::Pair(scope.key.first_party(), party));
@@ -378,6 +384,8 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
             Window::MeanBalance => self.mean_balance(window, arguments),
             Window::Ring => self.ring(window, *arguments.first()?),
             Window::Component => self.component(window, *arguments.first()?),
+            Window::ActivePeriods => whole(self.active_periods(window, arguments)?),
+            Window::DistinctGroups => whole(self.distinct_groups(window)),
             Window::LogJump => self.log_jump(window, arguments),
             Window::WeekdayJump => self.weekday_jump(window, arguments),
             Window::Benford => self.benford(window),

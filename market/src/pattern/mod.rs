@@ -335,7 +335,7 @@ impl Patterns {
     pub fn rate_readers(&self) -> impl Iterator<Item = PatternIndex> {
         let reads = |(place, rule): (usize, &Rule)| {
             let mut found = false;
-            for node in rule.when.iter().chain(&rule.warn).filter(|_| keyed_of(rule).is_some()) {
+            for node in rule.judged_by().filter(|_| keyed_of(rule).is_some()) {
                 node.walk(&mut |node| {
                     found |= matches!(node, expression::Node::Lookup(vocabulary::Lookup::ReferenceRate, _));
                 });
@@ -349,15 +349,20 @@ impl Patterns {
     pub fn member_readers(&self) -> impl Iterator<Item = (PatternIndex, FeatureIndex)> {
         let reads = |(place, rule): (usize, &Rule)| {
             let keyed = keyed_of(rule)?;
-            let feature = keyed.windows[keyed.each?].feature;
-            let mut found = false;
-            for node in rule.when.iter().chain(&rule.warn) {
+            let asked = keyed.each.map(|window| keyed.windows[window].feature);
+            let mut found = None;
+            for node in rule.judged_by() {
                 node.walk(&mut |node| {
-                    let of_member = |variable: &Variable| matches!(variable, Variable::Attribute(Role::Member, _));
-                    found |= matches!(node, expression::Node::Variable(variable) if of_member(variable));
+                    found = found.or(match node {
+                        expression::Node::Variable(Variable::Attribute(Role::Member, _)) => asked,
+                        expression::Node::Window(vocabulary::Window::DistinctGroups, window, _) => {
+                            Some(keyed.windows[*window].feature)
+                        }
+                        _ => None,
+                    });
                 });
             }
-            found.then_some((PatternIndex(place as u16), feature))
+            Some((PatternIndex(place as u16), found?))
         };
         self.compiled.rules.iter().enumerate().filter_map(reads)
     }
@@ -365,6 +370,14 @@ impl Patterns {
     /// Features whose keys a rule is judged for.
     pub fn triggers(&self, pattern: PatternIndex) -> &[FeatureIndex] {
         keyed_of(self.rule(pattern)).map_or(&[], |keyed| &keyed.trigger)
+    }
+
+    /// The feature whose keys a peer rule compares with each other.
+    pub fn compared(&self, pattern: PatternIndex) -> Option<FeatureIndex> {
+        match &self.rule(pattern).scope {
+            Scope::Peer(peer) => peer.keyed.windows.first().map(|window| window.feature),
+            _ => None,
+        }
     }
 
     /// When a rule is judged; `None` for bill scope, timers and orphans.

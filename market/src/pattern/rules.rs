@@ -67,6 +67,8 @@ pub enum KeyForm {
     Events,
     /// The market, whatever the key.
     Market,
+    /// First part: the number of a source.
+    Source,
     /// The member for which the condition holds ([`KeyedRule::each`]): a party.
     Member,
     /// First part and the member: two parties.
@@ -157,7 +159,7 @@ pub struct KeyedRule {
     pub width: BucketWidth,
     /// Reads windows of other keys: all keys must be in one place.
     pub collective: bool,
-    /// Reads reference data of the key: judge again when they change.
+    /// Reads reference data of the key, be it only to find its peers: judge again when they change.
     pub reads_reference: bool,
     /// A rule judged on each day that can hold on this day of a month only ([`only_day_of_month`]): the others are left out.
     pub day_of_month: Option<i128>,
@@ -236,6 +238,19 @@ pub struct Rule {
     pub warn: Option<Node>,
     /// How it is judged.
     pub scope: Scope,
+}
+
+impl Rule {
+    /// Every expression that a judgement on windows reads: the conditions and, among peers, who takes part, with what, and
+    /// whom he is compared with.
+    pub fn judged_by(&self) -> impl Iterator<Item = &Node> {
+        let peer = match &self.scope {
+            Scope::Peer(peer) => Some(peer),
+            _ => None,
+        };
+        let compared = peer.into_iter().flat_map(|peer| peer.group.iter().chain([&peer.metric, &peer.eligible]));
+        self.when.iter().chain(&self.warn).chain(compared)
+    }
 }
 
 /// One way in which facts feed a feature.
@@ -405,7 +420,7 @@ pub fn only_day_of_month(condition: &Node) -> Option<i128> {
 /// Place of the argument that says how many periods a function looks back.
 fn looks_back(function: Window) -> Option<usize> {
     match function {
-        Window::LogJump | Window::WeekdayJump => Some(0),
+        Window::LogJump | Window::WeekdayJump | Window::ActivePeriods => Some(0),
         Window::MonthSum => Some(0),
         Window::MonthShare => Some(1),
         _ => None,
@@ -414,7 +429,7 @@ fn looks_back(function: Window) -> Option<usize> {
 
 fn function_reach(function: Window, base: i64, length: i64) -> i64 {
     match function {
-        Window::LogJump => (base + 1) * length,
+        Window::LogJump | Window::ActivePeriods => (base + 1) * length,
         Window::MonthSum | Window::MonthShare => (base + 1) * 31,
         // n business days lie within twice as many days and the longest holiday.
         _ => base * 2 + 30,

@@ -114,7 +114,7 @@ pub(super) fn readers(rules: &[Rule], feature: FeatureIndex) -> Vec<Reader> {
         let Some(keyed) = keyed_of(rule) else { continue };
         let reads = keyed.windows.iter().any(|window| window.feature == feature) || keyed.trigger.contains(&feature);
         if reads {
-            let conditions: SmallVec<[&Node; 2]> = rule.when.iter().chain(&rule.warn).collect();
+            let conditions: SmallVec<[&Node; 4]> = rule.judged_by().collect();
             readers.push(Reader {
                 pattern: PatternIndex(place as u16),
                 reach: keyed.reach(feature, &conditions),

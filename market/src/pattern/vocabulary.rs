@@ -146,6 +146,12 @@ words! {
         AcceptorAccountAge = "acceptor_account_age",
         /// Hash of invoice_no, to be a key.
         Invoice = "invoice",
+        /// Hash of device_id, to be a key.
+        Device = "device",
+        /// Number of the system that sent the fact, from 1 on in the order of sources, to be a key.
+        SourceNumber = "source_number",
+        /// Highest watermark of that system when the fact was accepted, ms.
+        SourceWatermark = "source_watermark",
         /// Event id of the fact.
         EventId = "event_id",
         /// Bill id, as one number that distinguishes bills.
@@ -306,6 +312,10 @@ words! {
         Psi = "psi" / (2, 2),
         /// `first_among(w, all, n)`: a member in the judged bucket of `w` is among the first n members that `all` ever had.
         FirstAmong = "first_among" / (2, 2),
+        /// `active_periods(w, n)`: how many of the n windows before the judged one have a sum.
+        ActivePeriods = "active_periods" / (1, 1),
+        /// `distinct_groups(w)`: groups of the members; one without a group counts as one of its own.
+        DistinctGroups = "distinct_groups" / (0, 0),
         /// `log_jump(w, n, floor)`: z-score of ln(1 + sum) of the judged bucket against the n buckets before.
         LogJump = "log_jump" / (2, 2),
         /// `weekday_jump(w, n, floor)`: z-score of the judged day against the same weekday of the n business days before.
@@ -349,6 +359,7 @@ impl Window {
                 | Window::MonthSum
                 | Window::BalanceAt
                 | Window::MeanBalance
+                | Window::ActivePeriods
                 | Window::LogJump
                 | Window::WeekdayJump
         )

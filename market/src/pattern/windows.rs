@@ -238,6 +238,12 @@ impl Windows for PlainWindows {
         }
     }
 
+    fn first_bucket(&self, feature: FeatureIndex, key: Key) -> Option<i64> {
+        let mut of_key =
+            self.cells.range((feature, key, i64::MIN, Member::MIN)..=(feature, key, i64::MAX, Member::MAX));
+        of_key.next().map(|((_, _, bucket, _), _)| *bucket)
+    }
+
     fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key)) {
         let mut from = (feature, Key(0, 0), i64::MIN, Member::MIN);
         while let Some(((found, key, _, _), _)) = self.cells.range(from..).next() {

@@ -53,18 +53,21 @@ pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<
     let patterns = &rules.patterns;
     let pattern =
         patterns.find(&alert.pattern).ok_or_else(|| invalid(format!("pattern: {} is not live", alert.pattern)))?;
+    let any_key = patterns.key_is_elsewhere(pattern);
+    let named = features::keys(&alert.key).filter(|_| patterns.subject(pattern) == Subject::Parties).map(|key| {
+        // The member stands in the alert, not in the key that was judged.
+        if patterns.key_is_first_of_pair(pattern) { Key(key.0, 0) } else { key }
+    });
     let mut wanted = Wanted {
         pattern,
         key: &alert.key,
         date: Day(alert.biz_day),
-        parties: features::keys(&alert.key).filter(|_| patterns.subject(pattern) == Subject::Parties).map(|key| {
-            // The member stands in the alert, not in the key that was judged.
-            if patterns.key_is_first_of_pair(pattern) { Key(key.0, 0) } else { key }
-        }),
+        // The code of a source names no party; every key counts then.
+        parties: named.or(any_key.then_some(Key(0, 0))),
         judged: question.judged_keys.iter().filter_map(|key| features::keys(key)).collect(),
         cells: Vec::new(),
         any_second: patterns.key_is_wider(pattern),
-        any_key: patterns.key_is_elsewhere(pattern),
+        any_key,
         edges_into: None,
     };
     let mut answer = v1::ExplainAlertResponse::default();
@@ -190,9 +193,9 @@ fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
     let lives = shard.lives.borrow();
     let mut candidates: Option<Vec<Dense>> = None;
     if let Some(key) = wanted.parties {
-        // A fact hits or feeds under a party only when it names the party; groups are named by nobody.
-        let is_group = |bits: u64| bits >> 60 == PartyId::group(0).bits() >> 60;
-        if !wanted.any_key && !is_group(key.0) && !is_group(key.1) && wanted.edges_into.is_none() {
+        // A fact hits or feeds under a party only when it names the party; groups and the market are named by nobody.
+        let is_unnamed = |bits: u64| bits >> 60 == PartyId::group(0).bits() >> 60 || bits == PartyId::MARKET.bits();
+        if !wanted.any_key && !is_unnamed(key.0) && !is_unnamed(key.1) && wanted.edges_into.is_none() {
             candidates = Some(lives.readers_of(key.0).collect());
         }
     } else if shard.rules().patterns.subject(wanted.pattern) == Subject::Bill {

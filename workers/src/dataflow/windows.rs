@@ -101,7 +101,8 @@ impl Windows {
         let reference_rules: Vec<_> = patterns.reference_readers().collect();
         let mut reads_reference = vec![false; patterns.feature_count()];
         for rule in &reference_rules {
-            for feature in patterns.triggers(*rule) {
+            // Who is compared counts although none of his facts makes the rule due.
+            for feature in patterns.triggers(*rule).iter().chain(&patterns.compared(*rule)) {
                 reads_reference[usize::from(feature.0)] = true;
             }
         }
@@ -231,7 +232,10 @@ impl Windows {
                 continue;
             }
             if patterns.is_group(*rule) {
-                self.dirty_groups.entry(*rule).and_modify(|known| known.widen(span)).or_insert(span);
+                let compared = patterns.compared(*rule);
+                if keys.iter().any(|(feature, _)| compared == Some(*feature)) {
+                    self.dirty_groups.entry(*rule).and_modify(|known| known.widen(span)).or_insert(span);
+                }
                 continue;
             }
             for (feature, key) in keys {

@@ -1,6 +1,6 @@
 //! Cases of concentration: P104 to P114. P115 has none: the share of the five largest is one figure of the whole market.
 //!
-//! A bank's shares are judged from a balance of 1,000,000 CNY on: the cases reach it with their last bill, so that the
+//! A bank's shares are judged from a balance of 1,000,000,000 CNY on: the cases reach it with their last bill, so that the
 //! lopsided beginning is not judged.
 
 use billwatch_market::ids::PartyId;
@@ -57,7 +57,7 @@ fn accept(story: &mut Story, bank: Party, drawer: Party, face: i64, tenor: i32) 
 /// One of 31 drawers has 15 % of the balance; the miss: less by a fen.
 fn one_drawer(story: &mut Story) {
     let bank = story.member(206);
-    let others = 850_000 * CNY + story.either(0, 1);
+    let others = 850 * MILLION + story.either(0, 1);
     for nth in 0..30 {
         let drawer = story.company();
         let face = if nth == 0 { others - others / 30 * 29 } else { others / 30 };
@@ -65,14 +65,14 @@ fn one_drawer(story: &mut Story) {
         story.wait(1);
     }
     let drawer = story.company();
-    accept(story, bank, drawer, 150_000 * CNY, 180);
+    accept(story, bank, drawer, 150 * MILLION, 180);
     story.label(bank.id, story.begin, "one drawer has exactly 15 %; miss: a fen below");
 }
 
 /// One division has 40 % of the balance, two others the rest; the miss: less by a fen.
 fn one_industry(story: &mut Story) {
     let bank = story.member(206);
-    for (division, face) in [(13, 300_000 * CNY), (14, 300_000 * CNY + story.either(0, 1)), (15, 400_000 * CNY)] {
+    for (division, face) in [(13, 300 * MILLION), (14, 300 * MILLION + story.either(0, 1)), (15, 400 * MILLION)] {
         let drawer = story.company_with(|company| company.division = division);
         accept(story, bank, drawer, face, 180);
         story.wait(1);
@@ -141,13 +141,13 @@ fn one_due_date(story: &mut Story) {
     let bank = story.member(206);
     for nth in 0..20 {
         // Eight days apart: never two due dates within five business days.
-        let face = 46_000 * CNY + if nth == 0 { story.either(0, 1) } else { 0 };
+        let face = 46 * MILLION + if nth == 0 { story.either(0, 1) } else { 0 };
         let drawer = story.company();
         accept(story, bank, drawer, face, 20 + 8 * nth);
         story.wait(1);
     }
     let drawer = story.company();
-    accept(story, bank, drawer, 80_000 * CNY, 12);
+    accept(story, bank, drawer, 80 * MILLION, 12);
     story.label(bank.id, story.begin, "8 % due on one day; miss: a fen below");
 }
 

@@ -1,4 +1,4 @@
-//! Cases of ratios to reference data: P048, P049, P050, P052, P053, P058, P060.
+//! Cases of ratios to reference data: P048, P049, P050, P052, P053, P058, P060, P063.
 
 use billwatch_market::fact::{Field, Value, behaviour};
 
@@ -15,7 +15,22 @@ pub(super) const CASES: &[Injector] = &[
     light("P053", beyond_capital),
     light("P058", repo_leverage),
     light("P060", overdue_share),
+    light("P063", funding_gap),
 ];
+
+/// A small bank with 100,000,000 CNY of liquid assets must pay a fen more than a quarter of them in a week; the miss: a
+/// quarter, or a day later.
+fn funding_gap(story: &mut Story) {
+    // Liquid assets are an eighth of total assets.
+    let bank = story.member_in(206, "310000", None, 800 * MILLION);
+    let parties = (story.company(), bank, story.company());
+    let later = !story.positive && story.variant == 1;
+    let face = 25 * MILLION + i64::from(story.positive || later);
+    let mut bill = story.bill(Kind::Bank, face, parties, if later { 8 } else { 7 });
+    story.accepted_with(&mut bill, face);
+    story.label(bank.id, story.begin, "a fen above a quarter of liquid assets due in a week; miss: a fen or a day off");
+    story.unused(&mut bill);
+}
 
 /// Total assets 100,000,000 CNY: accepted one fen more than 15 %; the miss: one fen below the warning at 12.75 %.
 fn beyond_assets(story: &mut Story) {

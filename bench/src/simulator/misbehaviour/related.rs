@@ -1,4 +1,4 @@
-//! Cases of related parties and master data: P146, P147, P151, P156, P158.
+//! Cases of related parties and master data: P146, P147, P150, P151, P156, P158.
 
 use billwatch_market::fact::{Field, Value, behaviour};
 use billwatch_market::ids::PartyId;
@@ -7,12 +7,13 @@ use super::{Injector, light};
 use crate::simulator::draft::Party;
 use crate::simulator::life::Kind;
 use crate::simulator::reference::Registration;
-use crate::simulator::story::{FAIR_RATE, MILLION, Story};
+use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
 use crate::simulator::world::FINANCE_COMPANY;
 
 pub(super) const CASES: &[Injector] = &[
     light("P146", related_payee),
     light("P147", related_applicant),
+    light("P150", one_device),
     light("P151", implausible_trade),
     light("P156", not_a_member),
     light("P158", listed_party),
@@ -34,6 +35,40 @@ fn relatives(story: &mut Story) -> (Party, Party) {
         _ => company.group = Some(group),
     });
     (one, other)
+}
+
+/// Five companies ask for acceptance from one device; the miss: four, or two of the five of one group, or a day too late.
+fn one_device(story: &mut Story) {
+    let group = PartyId::group(870_000 + story.begin.0 as u64 % 10_000);
+    let missed = |variant: usize| !story.positive && story.variant == variant;
+    let (fewer, grouped, slow) = (missed(0), missed(1), missed(2));
+    let number = story.begin.0 as u64 * 6 + story.variant as u64 * 2 + u64::from(story.positive);
+    let device: Box<str> = format!("{number:032x}").into();
+    let (first, last) = story.days_apart(story.begin, if slow { 30 } else { 29 });
+    let mut subject = None;
+    for nth in 0..if fewer { 4 } else { 5 } {
+        let drawer = story.company_with(|company| {
+            if grouped && nth < 2 {
+                company.group = Some(group);
+            }
+        });
+        story.on(if nth == 0 { first } else { last });
+        story.wait(10 * nth);
+        let parties = (drawer, story.house_bank(0), story.company());
+        let mut bill = story.bill(Kind::Bank, 10_000 * CNY, parties, 90);
+        let fact = bill.issue(story.now());
+        story.put(fact);
+        story.wait(1);
+        let mut fact = bill.ask_acceptance(story.now());
+        fact.set(Field::DeviceId, Value::Text(device.clone()));
+        let request = story.put(fact);
+        story.signed(&mut bill, request, 3_000 * CNY, true);
+        story.unused(&mut bill);
+        subject = Some(drawer);
+    }
+    if let Some(drawer) = subject {
+        story.label(drawer.id, last, "five groups on one device in 30 days; miss: four, or a day too late");
+    }
 }
 
 /// Drawer and payee are related, 1,000,000 CNY; the miss: one fen less.

@@ -86,7 +86,7 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
     }
 }
 
-fn base_length(arguments: &[Number]) -> Option<i64> {
+pub(super) fn base_length(arguments: &[Number]) -> Option<i64> {
     let count = i64::try_from(arguments.first()?.as_whole()?).ok()?;
     Some(count.clamp(0, MAX_JUMP_BASE))
 }

@@ -50,7 +50,12 @@ fn standings<W: Windows, R: Registry>(
 ) -> Standings {
     let mut standings: Vec<(Vec<Number>, Number, Key)> = Vec::new();
     let mut skipped = false;
-    windows.keys(peer.keyed.windows[0].feature, &mut |key| {
+    let compared = peer.keyed.windows[0].feature;
+    windows.keys(compared, &mut |key| {
+        // Who comes later is no peer of those before him: what a day is judged by lies on it or before.
+        if windows.first_bucket(compared, key).is_none_or(|first| first > bucket) {
+            return;
+        }
         let scope = KeyScope::new(rule, &peer.keyed, (key, bucket), windows, registry, None);
         if peer.eligible.truth(&scope) != Some(true) {
             return;

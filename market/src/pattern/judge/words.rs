@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::KeyScope;
+use super::{KeyScope, past::base_length};
 use crate::{
-    ids::Day,
+    fact::Field,
+    ids::{Day, PartyId},
     pattern::{
         number::Number,
         sight::Registry,
@@ -86,6 +87,27 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
         let (feature, to) = (self.keyed.windows[window].feature, from.saturating_sub(1));
         self.windows.buckets_with_facts(feature, self.key, i64::MIN, to, &mut |bucket| last = Some(bucket));
         Some(i64::from(self.keyed.width.date(last?).0).into())
+    }
+
+    /// How many of the n windows before the judged one have a sum.
+    pub(super) fn active_periods(&self, window: usize, arguments: &[Number]) -> Option<i128> {
+        let (count, (from, to)) = (base_length(arguments)?, self.span(window)?);
+        let (feature, length) = (self.keyed.windows[window].feature, to - from + 1);
+        let sum = |back: i64| self.windows.total(feature, self.key, from - back * length, to - back * length).sum;
+        Some((1..=count).filter(|back| sum(*back) != 0).count() as i128)
+    }
+
+    /// Groups of the members; one without a group counts as one of its own.
+    pub(super) fn distinct_groups(&self, window: usize) -> i128 {
+        let group = |member: Member| {
+            let party = PartyId::from_bits(u64::try_from(member).ok()?);
+            self.registry.attribute(party, None, Field::GroupId, self.moment())?.as_whole()
+        };
+        let members = self.members(window).iter();
+        let mut groups: Vec<i128> = members.map(|(member, _)| group(*member).unwrap_or(*member as i128)).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups.len() as i128
     }
 
     pub(super) fn raised(&self, window: usize) -> i128 {

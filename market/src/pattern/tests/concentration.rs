@@ -45,26 +45,26 @@ fn accepted(faces: &[i64]) -> Market {
 fn p106_one_drawer_or_ten() {
     let rest = |count: usize, face| vec![face; count];
     // 15 of 100.
-    let mut faces = vec![yuan(15_000_000)];
-    faces.extend(rest(17, yuan(5_000_000)));
+    let mut faces = vec![yuan(1_500_000_000)];
+    faces.extend(rest(17, yuan(500_000_000)));
     holds("P106", &accepted(&faces), &["100101 2025-03-03"]);
     faces[0] -= 1;
     // Ten largest: 60 of 100.
     holds("P106", &accepted(&faces), &["100101 2025-03-03"]);
     // Twenty equal: the ten largest are half.
-    holds("P106", &accepted(&rest(20, yuan(100_000))), &["100101 2025-03-03"]);
-    let mut faces = rest(20, yuan(100_000));
+    holds("P106", &accepted(&rest(20, yuan(100_000_000))), &["100101 2025-03-03"]);
+    let mut faces = rest(20, yuan(100_000_000));
     faces.push(1);
     quiet("P106", &accepted(&faces));
-    holds("P106", &accepted(&[yuan(1_000_000)]), &["100101 2025-03-03"]);
-    quiet("P106", &accepted(&[yuan(1_000_000) - 1]));
+    holds("P106", &accepted(&[yuan(1_000_000_000)]), &["100101 2025-03-03"]);
+    quiet("P106", &accepted(&[yuan(1_000_000_000) - 1]));
 }
 
 #[test]
 fn p106_falls_when_the_bill_is_paid() {
     let mut market = Market::new();
     market.at("2025-03-03", "09:00");
-    let bill = market.draw(&Terms { due_in: 10, ..Terms::default() });
+    let bill = market.draw(&Terms { due_in: 10, face: yuan(1_000_000_000), ..Terms::default() });
     market.at("2025-03-13", "09:00").present(bill, ent(2), bank(1));
     market.pay(bill, ent(2), bank(1));
     holds("P106", &market, &["100101 2025-03-03"]);
@@ -79,13 +79,13 @@ fn p109_one_division() {
         }
         market.at("2025-03-03", "09:00").accept(&Terms { face: share, ..Terms::default() });
         for number in 20..26 {
-            market.accept(&Terms { drawer: ent(number), face: yuan(10_000_000), ..Terms::default() });
+            market.accept(&Terms { drawer: ent(number), face: yuan(1_000_000_000), ..Terms::default() });
         }
         market
     };
     // 40 of 100 in division 17.
-    holds("P109", &case(yuan(40_000_000)), &["100101 2025-03-03"]);
-    quiet("P109", &case(yuan(40_000_000) - 1));
+    holds("P109", &case(yuan(4_000_000_000)), &["100101 2025-03-03"]);
+    quiet("P109", &case(yuan(4_000_000_000) - 1));
 }
 
 #[test]
@@ -177,17 +177,17 @@ fn p112_one_due_date_or_five_days() {
         market
     };
     // 8 of 100.
-    holds("P112", &case(yuan(8_000_000), yuan(4_000_000), 23), &["100101 2025-03-03"]);
-    quiet("P112", &case(yuan(8_000_000) - 1, yuan(4_000_000), 23));
+    holds("P112", &case(yuan(800_000_000), yuan(400_000_000), 23), &["100101 2025-03-03"]);
+    quiet("P112", &case(yuan(800_000_000) - 1, yuan(400_000_000), 23));
     // Due from Tuesday to the Monday after: 25 of 100 in five business days, none above 8.
     let soon = |last: i32| {
         let mut market = Market::new();
         market.at("2025-03-03", "09:00");
         for due_in in [1, 2, 3, 4, last] {
-            market.accept(&Terms { face: yuan(5_000_000), due_in, ..Terms::default() });
+            market.accept(&Terms { face: yuan(500_000_000), due_in, ..Terms::default() });
         }
         for number in 0..15 {
-            market.accept(&Terms { face: yuan(5_000_000), due_in: 120 + number, ..Terms::default() });
+            market.accept(&Terms { face: yuan(500_000_000), due_in: 120 + number, ..Terms::default() });
         }
         market
     };

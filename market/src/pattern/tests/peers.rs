@@ -123,6 +123,29 @@ fn with_banks(count: u64) -> Market {
 }
 
 #[test]
+fn p163_growth_of_acceptance() {
+    let case = |more: i64, count: u64| {
+        let mut market = with_banks(count);
+        for (day, face) in [("2025-03-03", yuan(1_000_000)), ("2026-03-03", yuan(100_000))] {
+            market.at(day, "09:00");
+            for number in BANKS {
+                let face = face + if number == SUBJECT && face == yuan(100_000) { more } else { 0 };
+                market.accept(&Terms { acceptor: bank(number), face, ..Terms::default() });
+            }
+        }
+        market.clock_at_end_of("2026-03-31");
+        market
+    };
+    // Parts per million: one CNY of a million.
+    holds("P163", &case(yuan(1), 11), &["100121 2026-03-31"]);
+    quiet("P163", &case(0, 11));
+    quiet("P163", &case(yuan(1), 10));
+    let mut early = case(yuan(1), 11);
+    early.clock_at_end_of("2026-03-30");
+    quiet("P163", &early);
+}
+
+#[test]
 fn p166_hops_of_bills_drawn() {
     let case = |more: bool, bills: usize| {
         let mut market = Market::new();
@@ -142,6 +165,34 @@ fn p166_hops_of_bills_drawn() {
     holds("P166", &case(true, 30), &["E0000000032 2025-03-31"]);
     quiet("P166", &case(false, 30));
     quiet("P166", &case(true, 29));
+}
+
+#[test]
+fn p167_dependence_on_repo() {
+    let case = |less: i64, count: u64| {
+        let mut market = with_banks(count);
+        market.at("2025-03-03", "09:00");
+        for number in BANKS {
+            let face = yuan(1_000_000) - if number == SUBJECT { less } else { 0 };
+            market.discounted(&Terms { face, ..Terms::default() }, bank(number), 12_000);
+            let bill = market.discounted(&Terms::default(), bank(number), 12_000);
+            market.repo(bill, bank(number), bank(1), &[]);
+        }
+        market.clock_at_end_of("2025-03-31");
+        market
+    };
+    holds("P167", &case(yuan(4), 11), &["100121 2025-03-31"]);
+    quiet("P167", &case(0, 11));
+    quiet("P167", &case(yuan(4), 10));
+    // The tenth other begins to borrow two months later: he is no peer in March.
+    let mut later = case(yuan(4), 10);
+    later.bank(22, "208", &[]);
+    later.at("2025-03-03", "10:00").discounted(&Terms::default(), bank(22), 12_000);
+    later.at("2025-05-06", "09:00");
+    let bill = later.discounted(&Terms::default(), bank(22), 12_000);
+    later.repo(bill, bank(22), bank(1), &[]);
+    later.clock_at_end_of("2025-05-31");
+    quiet("P167", &later);
 }
 
 #[test]
@@ -181,6 +232,32 @@ fn p170_drawn_to_revenue() {
     holds("P170", &case(yuan(1), 10), &["E0000000040 2025-03-31"]);
     quiet("P170", &case(0, 10));
     quiet("P170", &case(yuan(1), 9));
+}
+
+#[test]
+fn p171_quarter_end_uplift_that_reverses() {
+    let case = |more: i64, sold: i64, on: &str| {
+        let mut market = with_banks(11);
+        for number in BANKS {
+            let buy = |market: &mut Market, day: &str, face: i64| {
+                market.at(day, "09:00").discounted(&Terms { face, ..Terms::default() }, bank(number), 12_000)
+            };
+            buy(&mut market, "2025-01-02", yuan(10_000_000));
+            // The last five business days begin on 25 March.
+            let more = if number == SUBJECT { more } else { 0 };
+            buy(&mut market, "2025-03-25", yuan(2_000_000) + more - sold);
+            let bill = buy(&mut market, "2025-03-25", sold);
+            market.at(on, "09:00").sell(bill, bank(number), bank(1), 12_000, "D1");
+        }
+        market.clock_at_end_of("2025-04-30");
+        market
+    };
+    // 4 April is a holiday: the fifth business day is the 8th.
+    let (thousand, half) = (yuan(1_000), yuan(1_000_500));
+    holds("P171", &case(thousand, half, "2025-04-08"), &["100121 2025-04-30"]);
+    quiet("P171", &case(thousand, half, "2025-04-09"));
+    quiet("P171", &case(thousand, half - 1, "2025-04-08"));
+    quiet("P171", &case(0, half, "2025-04-08"));
 }
 
 #[test]

@@ -199,3 +199,21 @@ fn p181_a_range_that_no_lots_make_up() {
     holds("P181", &market, &[&format!("{bill} 2025-03-01")]);
     quiet("P181", &case(range(1, 100)).0);
 }
+
+#[test]
+fn p175_facts_that_come_late() {
+    let case = |late: usize, minutes_ms: i64| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        for number in 0..120 {
+            // A second apart: all within five minutes.
+            market.register_bill(&Terms { drawer: ent(1 + number as u64 % 50), ..Terms::default() });
+            let fact = market.last();
+            fact.stamp.source_watermark = fact.event_time + if number < late { minutes_ms } else { 600_000 };
+        }
+        market
+    };
+    holds("P175", &case(100, 600_001), &["NGBS 2025-03-03"]);
+    quiet("P175", &case(99, 600_001));
+    quiet("P175", &case(100, 600_000));
+}

@@ -199,3 +199,38 @@ fn p050_finance_company_over_three_times_interbank_deposits() {
     quiet("P050", &case(bank(5), yuan(3_000_000)));
     quiet("P050", &case(bank(1), yuan(3_000_000) + 1));
 }
+
+#[test]
+fn p063_due_next_week_against_liquid_assets() {
+    let case = |kind: &str, face: i64, due_in: i32, held: i64| {
+        let mut market = Market::new();
+        market.bank(11, kind, &[]);
+        market.at("2025-03-03", "09:00");
+        market.figure(bank(11), Field::LiquidAssetsFen, yuan(4_000_000));
+        market.accept(&Terms { acceptor: bank(11), face, due_in, ..Terms::default() });
+        // Another bank must pay what it holds; its own acceptance does not help.
+        if held > 0 {
+            for acceptor in [bank(1), bank(11)] {
+                let terms = Terms { acceptor, face: held, due_in: 7, ..Terms::default() };
+                market.discounted(&terms, bank(11), 12_000);
+            }
+        }
+        market.clock_at_end_of("2025-03-03");
+        market
+    };
+    let limit = yuan(1_000_000);
+    holds("P063", &case("206", limit + 1, 7, 0), &["100111 2025-03-03"]);
+    holds("P063", &case("206", limit + 1, 1, 0), &["100111 2025-03-03"]);
+    quiet("P063", &case("206", limit, 7, 0));
+    quiet("P063", &case("206", limit + 1, 8, 0));
+    quiet("P063", &case("203", limit + 1, 7, 0));
+    // Its own discounted acceptance is one more bill to pay, the other bank's covers as much.
+    holds("P063", &case("206", limit + 1, 7, yuan(10)), &["100111 2025-03-03"]);
+    let mut covered = case("206", limit + 1, 7, 0);
+    covered.discounted(&Terms { face: 1, due_in: 7, ..Terms::default() }, bank(11), 12_000);
+    quiet("P063", &covered);
+    // Each day until they are due.
+    let mut later = case("206", limit + 1, 8, 0);
+    later.clock_at_end_of("2025-03-05");
+    holds("P063", &later, &["100111 2025-03-04", "100111 2025-03-05"]);
+}

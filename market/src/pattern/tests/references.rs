@@ -341,3 +341,36 @@ fn p195_discounts_what_it_accepted() {
     holds("P195", &case(yuan(500_000_000), 1, 3), &["100102 2025-03-06"]);
     quiet("P195", &case(yuan(500_000_000) - 1, 1, 3));
 }
+
+#[test]
+fn p150_one_device_for_companies_of_several_groups() {
+    let request = |market: &mut Market, drawer: u64, device: &str| {
+        let bill = market.register_bill(&Terms { drawer: ent(drawer), ..Terms::default() });
+        let device = [(Field::DeviceId, text(device))];
+        market.fact("ACC.REQ", Some((bill, Range::WHOLE)), ent(drawer), bank(1), &device);
+    };
+    let case = |last: u64, grouped: &[u64], device: &str, first: &str| {
+        let mut market = Market::new();
+        for number in grouped {
+            market.register(*number, &[(Field::GroupId, Value::Party(PartyId::group(7)))]);
+        }
+        market.at(first, "09:00");
+        request(&mut market, 11, "0123456789abcdef");
+        market.at("2025-03-31", "09:00");
+        for number in 12..last {
+            request(&mut market, number, "0123456789abcdef");
+        }
+        request(&mut market, last, device);
+        market
+    };
+    let (own, other) = ("0123456789abcdef", "fedcba9876543210");
+    let today =
+        ["E0000000012 2025-03-31", "E0000000013 2025-03-31", "E0000000014 2025-03-31", "E0000000015 2025-03-31"];
+    holds("P150", &case(15, &[], own, "2025-03-02"), &today);
+    quiet("P150", &case(15, &[], own, "2025-03-01"));
+    quiet("P150", &case(14, &[], own, "2025-03-02"));
+    quiet("P150", &case(15, &[], other, "2025-03-02"));
+    quiet("P150", &case(15, &[12, 13], own, "2025-03-02"));
+    quiet("P150", &case(15, &[11, 13], own, "2025-03-02"));
+    holds("P150", &case(15, &[12], own, "2025-03-02"), &today);
+}

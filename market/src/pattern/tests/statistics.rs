@@ -29,15 +29,19 @@ fn p066_weekly_volume_jump() {
 }
 
 #[test]
-fn p066_needs_its_least_amount() {
-    let case = |face| {
+fn p066_needs_its_least_amount_and_a_past() {
+    let case = |face, weeks: i32| {
         let mut market = Market::new();
+        for back in (1..=weeks).rev() {
+            market.on(day("2025-07-07").plus(-7 * back), "09:00").accept(&Terms { face: yuan(1), ..Terms::default() });
+        }
         market.at("2025-07-07", "09:00").accept(&Terms { face, ..Terms::default() });
         market.clock_at_end_of("2025-07-13");
         market
     };
-    holds("P066", &case(yuan(5_000_000)), &["E0000000001 2025-07-13"]);
-    quiet("P066", &case(yuan(5_000_000) - 1));
+    holds("P066", &case(yuan(5_000_000), 8), &["E0000000001 2025-07-13"]);
+    quiet("P066", &case(yuan(5_000_000) - 1, 8));
+    quiet("P066", &case(yuan(5_000_000), 7));
 }
 
 #[test]
