@@ -212,14 +212,11 @@ impl CustomReportApi {
                 version = Some(kept.version);
                 let answer = self.query(query.clone(), kept).await?;
                 read_at = answer.as_of.map(|as_of| as_of.epoch);
-                let key = |row: &v1::CustomReportRow| (row.period.clone(), row.items.clone());
-                let now: BTreeMap<RowKey, v1::CustomReportRow> =
-                    answer.rows.into_iter().map(|row| (key(&row), row)).collect();
                 if snapshot {
                     known.clear();
                 }
-                let rows = changed(&known, &now);
-                known = now;
+                let rows = changed(&known, &answer.rows);
+                known = by_key(answer.rows);
                 if snapshot || !rows.is_empty() {
                     let response = v1::WatchCustomReportResponse {
                         as_of: answer.as_of,
@@ -364,14 +361,20 @@ impl CustomReportApi {
 /// Period and items.
 type RowKey = (String, Vec<String>);
 
-/// Rows of `now` that differ from those of `before`, then those that are gone, with null values.
-fn changed(
-    before: &BTreeMap<RowKey, v1::CustomReportRow>,
-    now: &BTreeMap<RowKey, v1::CustomReportRow>,
-) -> Vec<v1::CustomReportRow> {
+fn key_of(row: &v1::CustomReportRow) -> RowKey {
+    (row.period.clone(), row.items.clone())
+}
+
+fn by_key(rows: Vec<v1::CustomReportRow>) -> BTreeMap<RowKey, v1::CustomReportRow> {
+    rows.into_iter().map(|row| (key_of(&row), row)).collect()
+}
+
+/// Rows of `now`, in its order, that differ from those of `before`; then those that are gone, with null values.
+fn changed(before: &BTreeMap<RowKey, v1::CustomReportRow>, now: &[v1::CustomReportRow]) -> Vec<v1::CustomReportRow> {
+    let mut left: BTreeMap<RowKey, &v1::CustomReportRow> = before.iter().map(|(key, row)| (key.clone(), row)).collect();
     let mut rows: Vec<v1::CustomReportRow> =
-        now.iter().filter(|(key, row)| before.get(*key) != Some(row)).map(|(_, row)| row.clone()).collect();
-    for (_, gone) in before.iter().filter(|(key, _)| !now.contains_key(*key)) {
+        now.iter().filter(|row| left.remove(&key_of(row)) != Some(*row)).cloned().collect();
+    for gone in left.into_values() {
         let values = vec![v1::MeasureValue::default(); gone.values.len()];
         rows.push(v1::CustomReportRow { values, ..gone.clone() });
     }
@@ -405,18 +408,16 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_told_and_what_is_gone_is_null() {
-        let rows = |rows: &[(&str, &str)]| {
+        let rows = |rows: &[(&str, &str)]| -> Vec<v1::CustomReportRow> {
             let row = |(item, value): &(&str, &str)| {
                 let values = vec![v1::MeasureValue { value: (*value).to_owned(), ..Default::default() }];
-                let items = vec![(*item).to_owned()];
-                (("..".to_owned(), items.clone()), v1::CustomReportRow { items, values, ..Default::default() })
+                v1::CustomReportRow { items: vec![(*item).to_owned()], values, ..Default::default() }
             };
-            rows.iter().map(row).collect::<BTreeMap<_, _>>()
+            rows.iter().map(row).collect()
         };
-        let (before, now) = (rows(&[("a", "1"), ("b", "2"), ("c", "3")]), rows(&[("a", "1"), ("b", "5"), ("d", "4")]));
-        let told: Vec<(String, String)> =
-            changed(&before, &now).into_iter().map(|row| (row.items[0].clone(), row.values[0].value.clone())).collect();
-        assert_eq!(told, [("b", "5"), ("d", "4"), ("c", "")].map(|(item, value)| (item.to_owned(), value.to_owned())));
-        assert!(changed(&now, &now).is_empty());
+        let (before, now) = (rows(&[("a", "1"), ("b", "2"), ("c", "3")]), rows(&[("d", "4"), ("a", "1"), ("b", "5")]));
+        let told = changed(&by_key(before), &now);
+        assert_eq!(told, rows(&[("d", "4"), ("b", "5"), ("c", "")]));
+        assert!(changed(&by_key(now.clone()), &now).is_empty());
     }
 }
