@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use billwatch_bench::simulator::{Settings, Simulator, label::write_labels};
+use billwatch_bench::simulator::{Settings, Simulator, cases::write_demands, label::write_labels};
 use billwatch_market::ndjson;
 
 use crate::{
@@ -33,7 +33,13 @@ pub fn run(args: SimulateArgs) -> Outcome {
         let file = File::create(&args.out).with_context(|| args.out.display().to_string())?;
         Box::new(BufWriter::with_capacity(1 << 20, file))
     };
-    let mut simulator = Simulator::new(Settings { share_corrected: args.corrected, ..market(args.facts, args.seed) });
+    let mut simulator = Simulator::new(Settings {
+        share_corrected: args.corrected,
+        days: args.days,
+        every_week: args.every_week,
+        published_cases: args.cases.is_some(),
+        ..market(args.facts, args.seed)
+    });
     let mut progress = Progress::new("simulating", args.facts, "facts");
     let mut records = 0;
     for record in simulator.by_ref() {
@@ -50,6 +56,11 @@ pub fn run(args: SimulateArgs) -> Outcome {
     let mut file = BufWriter::new(File::create(&args.labels).with_context(|| args.labels.display().to_string())?);
     write_labels(labels, &mut file)?;
     file.flush()?;
+    if let (Some(path), Some(cases)) = (&args.cases, simulator.published_cases()) {
+        let mut file = BufWriter::new(File::create(path).with_context(|| path.display().to_string())?);
+        write_demands(cases.demands(), &mut file)?;
+        file.flush()?;
+    }
     eprintln!("{} records; {} planted cases in {}", grouped(records), labels.len(), args.labels.display());
     Ok(())
 }

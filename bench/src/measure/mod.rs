@@ -4,10 +4,12 @@
 //! - [`plain_loop`]: what one thread needs for the same work without an engine, as the yardstick;
 //! - [`memory`]: bytes for each live lot;
 //! - [`patterns`]: planted cases found, near misses alerted, alerts on clean trade;
+//! - [`cases`]: the published fraud cases, each alerted by the moment that its story names;
 //! - [`epochs`]: the simulated facts, encoded in memory, that all of them are fed.
 //!
 //! End-to-end throughput and freshness are measured from outside, on a cluster of processes: [`crate::load`].
 
+pub mod cases;
 pub mod engine;
 pub mod epochs;
 pub mod memory;

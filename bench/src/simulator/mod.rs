@@ -13,6 +13,7 @@
 
 pub mod agenda;
 pub mod alone;
+pub mod cases;
 pub mod deals;
 pub mod detours;
 pub mod dice;
@@ -41,6 +42,7 @@ use std::collections::VecDeque;
 use billwatch_market::fact::{Control, ControlKind, EventId, Fact, Record, SOURCES, Source};
 use billwatch_market::ids::{DAY_MS, Day};
 
+use cases::Cases;
 use dice::Dice;
 use label::Label;
 use lot::Slots;
@@ -93,6 +95,11 @@ pub struct Settings {
     pub days: u32,
     /// Adds labelled misbehaviour and near misses, on parties of their own and on top of `facts`.
     pub misbehaviour: bool,
+    /// Every week of issues has a whole round of the labelled cases, however small the market: three positives and three near
+    /// misses of every pattern (but [`misbehaviour::COMPARED_WITH_ALL`], told in the first). Otherwise rounds are as many as stay a small part of the market, one at least.
+    pub every_week: bool,
+    /// Adds the ten published fraud cases, on parties of their own and on top of `facts`.
+    pub published_cases: bool,
     /// Share of the facts that are replaced later by a correction which changes nothing that is judged (0 to 1).
     pub share_corrected: f64,
 }
@@ -106,6 +113,8 @@ impl Settings {
             start: Day::from_ymd(2025, 1, 6).expect("a day"),
             days: 182,
             misbehaviour: false,
+            every_week: false,
+            published_cases: false,
             share_corrected: 0.0,
         }
     }
@@ -127,6 +136,7 @@ pub struct Simulator {
     weights_left: u64,
     rarities: Rarities,
     misbehaviour: Option<Misbehaviour>,
+    cases: Option<Cases>,
     corrections: Dice,
     corrected: EventId,
     finished: bool,
@@ -144,8 +154,8 @@ impl Simulator {
         let last = settings.start.plus(settings.days as i32);
         let weights_left =
             (settings.start.0 + 1..=last.0).map(|day| trade.calendar.busyness(Day(day))).sum::<u64>().max(1);
-        let misbehaviour =
-            settings.misbehaviour.then(|| Misbehaviour::new(settings.facts, settings.start, settings.days, &trade));
+        let misbehaviour = settings.misbehaviour.then(|| Misbehaviour::new(&settings, &trade));
+        let cases = settings.published_cases.then(|| Cases::new(settings.start, &trade.calendar));
         let mut simulator = Simulator {
             opening: Some(Opening::new(settings.start)),
             trade,
@@ -157,6 +167,7 @@ impl Simulator {
             weights_left,
             rarities: Rarities::new(settings.facts, bills, weights_left),
             misbehaviour,
+            cases,
             corrections: Dice::new(settings.seed, 3),
             corrected: 0,
             finished: false,
@@ -181,6 +192,11 @@ impl Simulator {
     /// Labels of the injected cases begun so far; complete when the market has ended.
     pub fn labels(&self) -> &[Label] {
         self.misbehaviour.as_ref().map_or(&[], |cases| cases.labels())
+    }
+
+    /// The published cases begun so far; `None` unless the settings ask for them.
+    pub fn published_cases(&self) -> Option<&Cases> {
+        self.cases.as_ref()
     }
 
     /// One step of the market; adds to `out` or moves the time on.
@@ -230,7 +246,8 @@ impl Simulator {
     /// Midnight: watermarks of the day that ends, then what the new day brings.
     fn next_day(&mut self) {
         let ended = self.trade.agenda.day();
-        let told = self.misbehaviour.as_ref().is_none_or(|cases| !cases.is_open());
+        let told = self.misbehaviour.as_ref().is_none_or(|cases| !cases.is_open())
+            && self.cases.as_ref().is_none_or(|cases| !cases.is_open());
         if self.trade.agenda.waiting() == 0 && told && ended >= self.settings.start.plus(self.settings.days as i32) {
             self.watermarks(ended.plus(CLOSING_DAYS).end_ms() - 1);
             self.finished = true;
@@ -258,6 +275,11 @@ impl Simulator {
             self.credit_disclosures(today);
         }
         self.births(today);
+        if let Some(cases) = &mut self.cases {
+            for fact in cases.begin_day(today, &mut self.trade) {
+                self.plan(fact);
+            }
+        }
         if let Some(cases) = &mut self.misbehaviour {
             for fact in cases.begin_day(today, &mut self.trade) {
                 self.plan(fact);

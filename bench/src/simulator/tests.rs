@@ -14,8 +14,9 @@ use billwatch_market::pattern::PlainWindows;
 use billwatch_market::pattern::plain::{self, Setting};
 use billwatch_market::validate;
 
-use super::misbehaviour::injectors;
+use super::misbehaviour::{COMPARED_WITH_ALL, Misbehaviour, injectors};
 use super::rarities::COVERING_FACTS;
+use super::trade::Trade;
 use super::transforms::{shuffled, with_duplicates};
 use super::{Label, Settings, Simulator};
 
@@ -210,6 +211,31 @@ fn every_pattern_has_its_cases() {
     for label in &labels {
         assert!(!label.event_ids.is_empty() && label.event_ids.iter().all(|id| told.contains(id)), "{label:?}");
     }
+}
+
+#[test]
+fn every_week_has_three_cases_and_three_near_misses_of_every_pattern() {
+    for weeks in 1..=3 {
+        let settings = Settings { misbehaviour: true, every_week: true, days: 7 * weeks, ..Settings::new(10_000, 12) };
+        let trade = Trade::new(settings.seed, 500, settings.start);
+        let cases = Misbehaviour::new(&settings, &trade);
+        let mut begun: BTreeMap<(i32, &str, bool), usize> = BTreeMap::new();
+        for (day, pattern, positive) in cases.begins() {
+            *begun.entry(((day.0 - settings.start.0 - 1) / 7, pattern, positive)).or_default() += 1;
+        }
+        let patterns = injectors().count() * weeks as usize - COMPARED_WITH_ALL.len() * (weeks as usize - 1);
+        assert_eq!(begun.len(), patterns * 2);
+        assert!(begun.values().all(|count| *count >= 3), "{begun:?}");
+    }
+}
+
+#[test]
+fn cases_of_every_week_are_found() {
+    let settings = Settings { misbehaviour: true, every_week: true, days: 14, ..Settings::new(10_000, 13) };
+    let mut simulator = Simulator::new(settings);
+    let records: Vec<Record> = simulator.by_ref().collect();
+    let wrong = unconfirmed(&records, simulator.labels());
+    assert!(wrong.is_empty(), "{} of {} labels fail:\n{}", wrong.len(), simulator.labels().len(), wrong.join("\n"));
 }
 
 /// What the plain evaluator alerts: pattern, key, business date.

@@ -24,6 +24,15 @@ pub struct SimulateArgs {
     /// File for the planted cases, one JSON object a line
     #[arg(long, default_value = "labels.ndjson")]
     pub labels: PathBuf,
+    /// Calendar days on which bills are issued; their lives go on for half a year more
+    #[arg(long, default_value_t = 182, value_parser = clap::value_parser!(u32).range(7..=3_650))]
+    pub days: u32,
+    /// Every week of issues has three planted cases and three near misses of every pattern, whatever the size of the market
+    #[arg(long)]
+    pub every_week: bool,
+    /// Adds the ten published fraud cases; what must be alerted for them, and by when, goes into this file
+    #[arg(long)]
+    pub cases: Option<PathBuf>,
 }
 
 /// Arguments of `ingest`.
@@ -180,4 +189,6 @@ pub enum BenchKind {
     Memory,
     /// Planted cases found, near misses alerted, alerts on a clean week; exit code 5 when one does not fit.
     Patterns,
+    /// The published fraud cases, each played out among normal trade: alerted by which pattern, and in time; exit code 5 when not.
+    Cases,
 }

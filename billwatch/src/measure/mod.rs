@@ -7,6 +7,7 @@
 //! - `custom-report`: `first_full_answer_ms` of a report of four dimensions that is registered under load (what it means:
 //!   [`custom_report`]).
 //! - `patterns`: how the patterns tell planted cases from near misses and clean trade (`billwatch_bench::measure::patterns`).
+//! - `cases`: the published fraud cases, alerted by the moment that their story names (`billwatch_bench::measure::cases`).
 //! - `memory`: `bytes_per_live_lot`, at the moment at which most lots live (what it means: `billwatch_bench::measure`).
 
 mod custom_report;
@@ -20,6 +21,7 @@ use billwatch_bench::{
     batches::column_batch,
     client, load,
     measure::{
+        cases,
         engine::{self, EngineRun},
         epochs::{EPOCH_FACTS, EncodedEpoch, simulate},
         memory, patterns, plain_loop,
@@ -32,7 +34,7 @@ use crate::{
     cli::{BenchArgs, BenchKind, Format},
     cluster::{LocalCluster, Plan},
     failure::{Failure, Outcome},
-    output::{Listing, grouped, print_json},
+    output::{Listing, grouped, market_time, print_json},
     progress::Progress,
     simulate::market,
     workload::{BATCH_RECORDS, Workload},
@@ -51,6 +53,7 @@ pub async fn run(args: BenchArgs) -> Outcome {
             blocking(move || weigh(facts, seed, threads)).await?
         }
         BenchKind::Patterns => return score(args).await,
+        BenchKind::Cases => return judge_cases(args).await,
     };
     results["cores"] = json!(std::thread::available_parallelism().map_or(0, usize::from));
     results["processes"] = json!(args.processes);
@@ -158,6 +161,38 @@ async fn score(args: BenchArgs) -> Outcome {
         }
     }
     if scores.faults.is_empty() { Ok(()) } else { Err(Failure::Labels) }
+}
+
+/// A table, case by case and demand by demand.
+async fn judge_cases(args: BenchArgs) -> Outcome {
+    let (facts, seed, threads) = (args.facts, args.seed, (args.processes * args.threads) as usize);
+    let judging = move || -> Result<Vec<cases::Verdict>, Failure> {
+        let directory = tempfile::Builder::new().prefix("billwatch-bench-").tempdir()?;
+        Ok(cases::run(&Catalogue::embedded(), facts, seed, threads, directory.path())?)
+    };
+    let verdicts = tokio::task::spawn_blocking(judging).await.map_err(|error| anyhow::anyhow!(error))??;
+    match args.output.format {
+        Format::Json => print_json(&serde_json::to_value(&verdicts).map_err(anyhow::Error::from)?)?,
+        format => {
+            let columns = ["case", "name_en", "name_zh", "pattern", "key", "by", "alerted", "in_time", "on"];
+            let mut listing = Listing::new(columns);
+            for verdict in &verdicts {
+                listing.push([
+                    json!(verdict.case),
+                    json!(verdict.name_en),
+                    json!(verdict.name_zh),
+                    json!(verdict.pattern),
+                    json!(verdict.key),
+                    json!(market_time(verdict.by)),
+                    json!(verdict.alerted.map(market_time)),
+                    json!(verdict.in_time),
+                    json!(verdict.on),
+                ]);
+            }
+            listing.print(format)?;
+        }
+    }
+    if verdicts.iter().all(|verdict| verdict.in_time) { Ok(()) } else { Err(Failure::Labels) }
 }
 
 fn score_listing(scores: &patterns::Scores) -> Listing {

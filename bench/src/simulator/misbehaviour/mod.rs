@@ -33,6 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use billwatch_market::fact::{EventId, Fact};
 use billwatch_market::ids::Day;
 
+use super::Settings;
 use super::label::Label;
 use super::story::{Cast, Sequel, Story};
 use super::trade::Trade;
@@ -91,6 +92,10 @@ const LIGHT_ROUND_FACTS: u64 = 9_000;
 /// Light rounds together are kept below one in this many facts of normal trade, the first round aside.
 const ONE_IN: u64 = 100;
 
+/// Patterns that compare with everybody (peers, the whole market): a second round in their window would move what the first
+/// is compared with. When every week has a round, these are told in the first alone.
+pub const COMPARED_WITH_ALL: [&str; 4] = ["P071", "P136", "P164", "P169"];
+
 /// A case that goes on on a later day.
 struct Open {
     pattern: &'static str,
@@ -112,16 +117,21 @@ pub struct Misbehaviour {
 }
 
 impl Misbehaviour {
-    /// The schedule for a market of this size that begins on `start` and issues bills for `days`.
-    pub fn new(facts: u64, start: Day, days: u32, trade: &Trade) -> Self {
-        let weeks = u64::from(days / 7).max(1);
-        let rounds = (facts / ONE_IN / LIGHT_ROUND_FACTS).clamp(1, weeks);
+    /// The schedule for a market of these settings.
+    pub fn new(settings: &Settings, trade: &Trade) -> Self {
+        let start = settings.start;
+        let weeks = u64::from(settings.days / 7).max(1);
+        let rounds =
+            if settings.every_week { weeks } else { (settings.facts / ONE_IN / LIGHT_ROUND_FACTS).clamp(1, weeks) };
         let mut schedule = Vec::new();
         for round in 0..rounds {
             let week = start.plus(1 + (round * weeks / rounds * 7) as i32);
             let quarterly = round == 0 || round * weeks / rounds % 13 < (round - 1) * weeks / rounds % 13;
             for (place, injector) in injectors().enumerate() {
-                if injector.heavy && !quarterly {
+                if injector.heavy && !quarterly && !settings.every_week {
+                    continue;
+                }
+                if settings.every_week && round > 0 && COMPARED_WITH_ALL.contains(&injector.pattern) {
                     continue;
                 }
                 for variant in 0..CASES_A_ROUND {
@@ -151,6 +161,11 @@ impl Misbehaviour {
     pub fn told(&self) -> &BTreeSet<EventId> {
         static NONE: BTreeSet<EventId> = BTreeSet::new();
         self.told.as_ref().unwrap_or(&NONE)
+    }
+
+    /// The cases still to begin: day, pattern, positive.
+    pub fn begins(&self) -> impl Iterator<Item = (Day, &'static str, bool)> {
+        self.schedule.iter().map(|(day, injector, positive, _)| (*day, injector.pattern, *positive))
     }
 
     /// True while a case is still to begin or to go on.

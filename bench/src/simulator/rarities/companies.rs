@@ -20,7 +20,7 @@ pub(super) const LIVES: &[Rarity] = &[
     rare("a drawer's guarantee on the second try", 24, drawer_guarantee),
     rare("an acceptor's guarantee on the second try", 12, acceptance_guarantee),
     rare("an endorser's guarantee that is not given", 24, endorsement_guarantee),
-    rare("a pledge withdrawn, its release disputed", 40, pledge),
+    rare("a pledge on the third try, its release disputed", 40, pledge),
     rare("a repo-style discount on the third try", 12, repo_discount),
     rare("a repo-style discount that is not redeemed", 4, redemption_missed),
     rare("a discount mandate without a deal", 24, mandate_cancelled),
@@ -191,6 +191,8 @@ fn pledge(teller: &mut Teller) {
     let (payee, bank) = (teller.bill.payee, teller.bank(0));
     teller.ask(behaviour::PLG_REQ, payee, bank);
     teller.tell(behaviour::PLG_WDR, payee, bank);
+    teller.ask(behaviour::PLG_REQ, payee, bank);
+    teller.tell(behaviour::PLG_REJ, bank, payee);
     teller.ask(behaviour::PLG_REQ, payee, bank);
     teller.tell(behaviour::PLG_SGN, bank, payee);
     teller.some_days_later(20);

@@ -1,6 +1,6 @@
 //! Rare ends: payment withdrawn, confirmed, made by another; recourse with its refusals; courts.
 
-use billwatch_market::fact::{Field, behaviour};
+use billwatch_market::fact::{Behaviour, Field, behaviour};
 
 use super::teller::Teller;
 use super::{Rarity, rare};
@@ -14,6 +14,9 @@ pub(super) const LIVES: &[Rarity] = &[
     rare("recovered after discount, off line", 4, recovered_off_line),
     rare("moved by a court", 8, moved_by_court),
     rare("frozen by a court for some days", 40, frozen),
+    rare("locked by the exchange and released", 4, locked),
+    rare("voided by the exchange", 4, voided),
+    rare("settled early by the exchange", 4, settled_early),
     rare("early payment on the second try", 12, early_payment),
 ];
 
@@ -144,4 +147,29 @@ fn early_payment(teller: &mut Teller) {
     teller.next_day();
     teller.ask(behaviour::PAY_ERQ, payee, acceptor);
     teller.tell(behaviour::PAY_ESG, acceptor, payee);
+}
+
+/// The market desk acts on a bill (AR10).
+fn desk(teller: &mut Teller, behaviour: Behaviour) {
+    let payee = teller.bill.payee;
+    teller.tell_with(behaviour, Party::SYSTEM, payee, |draft| draft.code(Field::ChangeReason, "AR10"));
+}
+
+fn locked(teller: &mut Teller) {
+    teller.received();
+    desk(teller, behaviour::LSF_LCK);
+    teller.some_days_later(5);
+    desk(teller, behaviour::LSF_ULK);
+    let payee = teller.bill.payee;
+    teller.paid(payee);
+}
+
+fn voided(teller: &mut Teller) {
+    teller.received();
+    desk(teller, behaviour::LSF_VOI);
+}
+
+fn settled_early(teller: &mut Teller) {
+    teller.received();
+    desk(teller, behaviour::LSF_EST);
 }
