@@ -28,7 +28,7 @@ use crate::{
     command::{Command, EpochInput, Report},
     counters::Stage,
     dataflow,
-    limits::{COMMANDS_IN_FLIGHT, COUNTERS_EVERY, PARK_MAX},
+    limits::{COMMANDS_IN_FLIGHT, COUNTERS_EVERY, CROSS_TURN, CROSS_TURN_BUSY, PARK_MAX},
     mesh::{Guards, Mesh, MeshError},
     saving::Saver,
     shard::{Common, Seat, Shard},
@@ -264,7 +264,8 @@ impl Loop<'_> {
             let command = match inbox.try_recv() {
                 Ok(command) => command,
                 Err(TryRecvError::Empty) => {
-                    if fill_crosses(&shard, plan.common.fill_pace.turn)? {
+                    let is_filling = fill_crosses(&shard, plan.common.fill_pace.turn)?;
+                    if self.read_on(&shard, CROSS_TURN) || is_filling {
                         worker.step();
                     } else {
                         worker.step_or_park(Some(PARK_MAX));
@@ -283,6 +284,7 @@ impl Loop<'_> {
                     }
                     shard.lives.borrow_mut().turn_history().map_err(|error| error.to_string())?;
                     fill_crosses(&shard, Some(plan.common.fill_pace.turn_busy))?;
+                    self.read_on(&shard, CROSS_TURN_BUSY);
                     if let Some(saver) = &mut saver {
                         saver.step(&shard).map_err(|error| error.to_string())?;
                     }
@@ -306,6 +308,17 @@ impl Loop<'_> {
                 Command::Stop => return Ok(()),
             }
         }
+    }
+
+    /// Takes a turn at questions that read the whole history. False when there are none.
+    fn read_on(&self, shard: &Shard, turn: Duration) -> bool {
+        if shard.readings.borrow().is_empty() {
+            return false;
+        }
+        let started = Instant::now();
+        answers::go_on(shard, started + turn, |part| (self.sink)(self.thread, Report::Answer(Box::new(part))));
+        shard.spent(Stage::Answers, started);
+        true
     }
 
     fn epoch(

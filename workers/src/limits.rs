@@ -152,10 +152,13 @@ pub const CROSS_ROWS_AN_EPOCH: usize = 16_384;
 /// Rows of filled crosses that may wait to leave; then the filling waits for an epoch.
 pub const CROSS_ROWS_WAITING: usize = 131_072;
 
-/// Longest turn at filling crosses while nothing else waits for the thread: what comes meanwhile waits no longer.
+/// Lives that are counted for a report before the clock is looked at: one or two milliseconds.
+pub const REPORT_LIVES_AT_ONCE: usize = 32;
+
+/// Longest turn at filling crosses, or at reading for reports, while nothing else waits for the thread: what comes meanwhile waits no longer.
 pub const CROSS_TURN: Duration = Duration::from_millis(5);
 
-/// Shortest turn at filling crosses behind an epoch when more wait: they are filled while the cluster catches up, too.
+/// Shortest turn at filling crosses, or at reading for reports, behind an epoch when more wait: they are filled while the cluster catches up, too.
 pub const CROSS_TURN_BUSY: Duration = Duration::from_millis(2);
 
 /// Places (rule, key, bucket) that one question about the liveness of rules may judge again at one worker, each as it is and

@@ -5,6 +5,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     rc::Rc,
     sync::Arc,
     time::Instant,
@@ -14,7 +15,7 @@ use billwatch_market::{aggregate::cross::CrossId, catalogue::Catalogue, indicato
 use billwatch_proto::v1;
 
 use crate::{
-    answers::cells::Watches,
+    answers::{cells::Watches, reports::Reading},
     counters::{Counts, Stage, add},
     dataflow::{
         alerts::{AlertRow, Alerts, alert_group},
@@ -88,6 +89,8 @@ pub struct Shard {
     pub alerts: RefCell<Alerts>,
     /// What indicators have worked out of windows.
     pub indicators: RefCell<Memo>,
+    /// Questions about reports that are being worked on.
+    pub readings: RefCell<VecDeque<Reading>>,
     /// Subscriptions to cells.
     pub watches: RefCell<Watches>,
     /// The rules in force.
@@ -117,6 +120,7 @@ impl Shard {
             windows: RefCell::new(Windows::new(patterns, is_own)),
             alerts: RefCell::new(Alerts::default()),
             indicators: RefCell::default(),
+            readings: RefCell::default(),
             watches: RefCell::default(),
             rules: RefCell::new(common.rules.clone()),
             rule_change: RefCell::default(),

@@ -10,7 +10,7 @@ use crate::{
 type Points = Vec<Timeline<i64>>;
 
 /// All curves, by row of bill_class, and all rates, by row of rate_kind.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Curves {
     /// Days of each curve_tenor row, ascending.
     tenor_days: Vec<i64>,

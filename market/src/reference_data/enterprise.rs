@@ -65,7 +65,7 @@ enum Said {
 }
 
 /// One enterprise: what was said of it, and what it is from each instant on.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct EnterpriseHistory {
     said: Timeline<Said>,
     versions: Vec<(i64, Enterprise)>,

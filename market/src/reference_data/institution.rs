@@ -43,14 +43,14 @@ enum Said {
     Changed(Field, Option<Box<str>>),
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct BranchHistory {
     said: Timeline<Said>,
     versions: Vec<(i64, Institution)>,
 }
 
 /// Every branch and the branches of every legal institution.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Institutions {
     branches: HashMap<InstId, BranchHistory>,
     /// Branches ever created under a legal institution, ascending: the first that is known is the head office.

@@ -31,13 +31,14 @@ impl Shared {
 }
 
 /// What is compared of a protected name.
+#[derive(Clone)]
 pub(super) struct ProtectedName {
     core: String,
     token: Option<String>,
 }
 
 /// The indices.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Kin {
     sharers: HashMap<Shared, SmallVec<[PartyId; 1]>>,
     /// Ascending.

@@ -99,6 +99,7 @@ impl Touched {
 type Register<K, T> = HashMap<K, Timeline<T>>;
 
 /// All reference data.
+#[derive(Clone)]
 pub struct Reference {
     /// Changes so far.
     version: u64,
@@ -136,6 +137,7 @@ enum Tier {
 }
 
 /// Rows that rules compare with.
+#[derive(Clone, Copy)]
 struct Rows {
     medium: Row,
     small: Row,

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Every accepted record, by event id.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Records {
     by_id: HashMap<EventId, SmallVec<[Box<[u8]>; 1]>>,
     corrections_of: HashMap<EventId, SmallVec<[EventId; 1]>>,

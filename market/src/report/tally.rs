@@ -196,6 +196,16 @@ impl<'a> Tally<'a> {
         Tally { counting, of_behaviour, of_lots, of_cuts, tables, laws, meanings, reference, disclosed_on: None }
     }
 
+    /// Goes on where another tally of the same figures stopped.
+    pub fn resume(self, tables: Tables) -> Self {
+        Tally { tables, ..self }
+    }
+
+    /// Stops; [`Tally::resume`] goes on.
+    pub fn pause(self) -> Tables {
+        self.tables
+    }
+
     /// Counts the records of one bill, one desk, or reference data.
     pub fn family(&mut self, home: Home, records: Vec<Fact>) {
         let facts = effective_at(home, records).facts;

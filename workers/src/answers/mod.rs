@@ -13,14 +13,16 @@ pub mod dump;
 mod explain;
 mod features;
 mod indicators;
-mod reports;
+pub mod reports;
 mod rules;
+
+use std::time::Instant;
 
 use billwatch_proto::v1::{self, shard_answer, shard_question};
 
 use crate::shard::Shard;
 
-/// Answers a question; hands the parts over, the last one marked.
+/// Answers a question; hands the parts over, the last one marked. A question about reports is taken down only: [`go_on`].
 pub fn answer(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(v1::ShardAnswer)) {
     let mut waiting: Option<shard_answer::Kind> = None;
     let part = |kind: Option<shard_answer::Kind>, last: bool, error: String| v1::ShardAnswer {
@@ -30,6 +32,12 @@ pub fn answer(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(
         error,
         kind,
     };
+    if let Some(shard_question::Kind::Reports(request)) = &question.kind {
+        return match reports::Reading::begin(shard, question.question, request) {
+            Ok(reading) => shard.readings.borrow_mut().push_back(reading),
+            Err(error) => give(part(None, true, format!("{error:#}"))),
+        };
+    }
     let result = parts(shard, question, |kind| {
         if let Some(before) = waiting.replace(kind) {
             give(part(Some(before), false, String::new()));
@@ -37,6 +45,16 @@ pub fn answer(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(
     });
     let error = result.err().map(|error| format!("{error:#}")).unwrap_or_default();
     give(part(waiting, true, error));
+}
+
+/// Works on questions that were taken down, until an instant. False when there are none.
+pub fn go_on(shard: &Shard, until: Instant, mut give: impl FnMut(v1::ShardAnswer)) -> bool {
+    let Some(mut reading) = shard.readings.borrow_mut().pop_front() else { return false };
+    match reading.go_on(shard, until) {
+        Some(answer) => give(answer),
+        None => shard.readings.borrow_mut().push_front(reading),
+    }
+    true
 }
 
 fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard_answer::Kind)) -> anyhow::Result<()> {
@@ -77,10 +95,6 @@ fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard
             shard.cells.borrow_mut().keep_changed = others;
             Ok(())
         }
-        Some(shard_question::Kind::Reports(request)) => {
-            give(shard_answer::Kind::Reports(reports::tables(shard, request)?.into()));
-            Ok(())
-        }
         Some(shard_question::Kind::RuleLiveness(request)) => {
             give(shard_answer::Kind::RuleLiveness(rules::answer(shard, request)?.into()));
             Ok(())
@@ -88,7 +102,9 @@ fn parts(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(shard
         Some(shard_question::Kind::Cross(request)) => {
             crosses::read(shard, request, &mut |part| give(shard_answer::Kind::Cross(part)))
         }
-        None => anyhow::bail!("a question without a kind; the coordinator is of another build"),
+        Some(shard_question::Kind::Reports(_)) | None => {
+            anyhow::bail!("a question without a kind; the coordinator is of another build")
+        }
     }
 }
 

@@ -2,43 +2,110 @@
 //!
 //! All figures of all reports of a question in one pass. Reference data are the same on every worker, so the first one alone
 //! counts what stands in them. Indicators are read from the windows, on the days that the reports need.
+//!
+//! The whole history is read, which takes seconds, so a pass goes on between epochs, some lives at a time ([`Reading`]). All that
+//! it says holds at the epoch of the question: lives, reference data and the clock are noted then, and facts accepted
+//! later are left out.
 
-use std::ops::ControlFlow;
+use std::time::Instant;
 
-use billwatch_market::report::{Period, Tally, indicators::parts, last_day, questions};
-use billwatch_proto::v1;
+use billwatch_market::{
+    ids::Day,
+    reference_data::Reference,
+    report::{Asked, Period, Tables, Tally, indicators::parts, last_day, questions},
+};
+use billwatch_proto::v1::{self, shard_answer};
 
 use super::{budget::Budget, indicators::with_evaluator, invalid};
-use crate::shard::Shard;
+use crate::{dataflow::lives::Noted, limits::REPORT_LIVES_AT_ONCE, shard::Shard};
 
-/// The tables of this worker, encoded.
-pub fn tables(shard: &Shard, request: &v1::ReportsQuestion) -> anyhow::Result<Vec<u8>> {
-    let rules = shard.rules();
-    let book = &rules.reports;
-    let mut wanted = Vec::with_capacity(request.reports.len());
-    for v1::ReportOfPeriod { report, period } in &request.reports {
-        let number = book.number(report).ok_or_else(|| invalid(format!("no report `{report}`")))?;
-        let frequency = book.reports[number].frequency;
-        let period =
-            Period::parse(frequency, period).ok_or_else(|| invalid(format!("`{period}` is no period of {report}")))?;
-        wanted.push((number, period));
+/// A question that is being worked on.
+pub struct Reading {
+    question: u64,
+    epoch: u64,
+    asked: Vec<Asked>,
+    tables: Tables,
+    reference: Reference,
+    lives: Noted,
+    budget: Budget,
+}
+
+impl Reading {
+    /// Notes what the question is about, and works out all but the history.
+    ///
+    /// # Errors
+    /// A report or period is not known.
+    pub fn begin(shard: &Shard, question: u64, request: &v1::ReportsQuestion) -> anyhow::Result<Self> {
+        let rules = shard.rules();
+        let book = &rules.reports;
+        let mut wanted = Vec::with_capacity(request.reports.len());
+        for v1::ReportOfPeriod { report, period } in &request.reports {
+            let number = book.number(report).ok_or_else(|| invalid(format!("no report `{report}`")))?;
+            let frequency = book.reports[number].frequency;
+            let period = Period::parse(frequency, period)
+                .ok_or_else(|| invalid(format!("`{period}` is no period of {report}")))?;
+            wanted.push((number, period));
+        }
+        let asked = questions(book, &wanted);
+        let lives = shard.lives.borrow();
+        let reference = lives.reference().clone();
+        let mut tally = Tally::new(&asked, |asked| book.figure(asked), &rules.laws, &rules.meanings, &reference);
+        if shard.seat.index() == 0 {
+            tally.reference();
+        }
+        let mut tables = tally.pause();
+        if let Some(clock) = lives.clock() {
+            tables.indicators = with_evaluator(shard, |evaluator| parts(evaluator, book, &asked, clock));
+        }
+        let budget = Budget::new(shard.common.question_facts_max);
+        Ok(Reading { question, epoch: shard.epoch.get(), asked, tables, reference, lives: lives.note(), budget })
     }
-    let asked = questions(book, &wanted);
-    let lives = shard.lives.borrow();
-    let mut tally = Tally::new(&asked, |asked| book.figure(asked), &rules.laws, &rules.meanings, lives.reference());
-    let budget = Budget::new(shard.common.question_facts_max);
-    lives.each_family(|home, records| {
-        budget.take(records.len())?;
-        tally.family(home, records);
-        ControlFlow::Continue(())
-    })?;
-    budget.check("a report", "give the history more workers")?;
-    if shard.seat.index() == 0 {
-        tally.reference();
+
+    /// Reads on until an instant. The answer, once everything is read or something went wrong.
+    pub fn go_on(&mut self, shard: &Shard, until: Instant) -> Option<v1::ShardAnswer> {
+        let (kind, error) = match self.read(shard, until) {
+            Ok(false) => return None,
+            Ok(true) => (Some(shard_answer::Kind::Reports(self.finish(shard).into())), String::new()),
+            Err(error) => (None, format!("{error:#}")),
+        };
+        Some(v1::ShardAnswer { question: self.question, epoch: self.epoch, last: true, error, kind })
     }
-    let mut of_indicators = Vec::new();
-    if let Some(clock) = lives.clock() {
-        of_indicators = with_evaluator(shard, |evaluator| parts(evaluator, book, &asked, clock));
+
+    /// True at the end of the history.
+    fn read(&mut self, shard: &Shard, until: Instant) -> anyhow::Result<bool> {
+        let rules = shard.rules();
+        let lives = shard.lives.borrow();
+        let figure = |asked: &Asked| rules.reports.figure(asked);
+        let mut tally = Tally::new(&self.asked, figure, &rules.laws, &rules.meanings, &self.reference)
+            .resume(std::mem::take(&mut self.tables));
+        let is_end = loop {
+            let budget = &self.budget;
+            let went_on = lives.read_noted(&mut self.lives, REPORT_LIVES_AT_ONCE, self.epoch, |home, records| {
+                let is_within = budget.take(records.len()).is_continue();
+                tally.family(home, records);
+                is_within
+            })?;
+            budget.check("a report", "give the history more workers")?;
+            if !went_on {
+                break true;
+            }
+            if Instant::now() >= until {
+                break false;
+            }
+        };
+        self.tables = tally.pause();
+        Ok(is_end)
     }
-    Ok(tally.finish(last_day(&asked), of_indicators).encode())
+
+    fn finish(&mut self, shard: &Shard) -> Vec<u8> {
+        let rules = shard.rules();
+        let mut tables = std::mem::take(&mut self.tables);
+        let indicators = std::mem::take(&mut tables.indicators);
+        let figure = |asked: &Asked| rules.reports.figure(asked);
+        let date: Day = last_day(&self.asked);
+        Tally::new(&self.asked, figure, &rules.laws, &rules.meanings, &self.reference)
+            .resume(tables)
+            .finish(date, indicators)
+            .encode()
+    }
 }

@@ -119,6 +119,14 @@ pub struct Lives {
     batch: Batch,
 }
 
+/// Lives as they were at some epoch, as far as they are not read.
+pub struct Noted {
+    /// The next one last.
+    left: Vec<Dense>,
+    /// What had joined a life by then.
+    joined: HashMap<Dense, Vec<Dense>>,
+}
+
 impl Lives {
     /// Without facts. `outlet`: the way to the disk, where there is one.
     pub fn new(common: &Common, seat: Seat, outlet: Option<Rc<Outlet>>) -> Self {
@@ -223,6 +231,46 @@ impl Lives {
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Notes all lives as they are now, for who reads them bit by bit ([`Lives::read_noted`]).
+    pub fn note(&self) -> Noted {
+        let joined: HashMap<Dense, Vec<Dense>> = self
+            .singles
+            .numbers()
+            .filter(|dense| !self.singles.get(*dense).joined().is_empty())
+            .map(|dense| (dense, self.singles.get(dense).joined().to_vec()))
+            .collect();
+        let moved: HashSet<Dense> = joined.values().flatten().copied().collect();
+        let bills = 0..self.bills.len() as Dense;
+        let singles = self.singles.numbers().filter(|dense| !moved.contains(dense));
+        let mut left: Vec<Dense> = bills.chain(singles).collect();
+        left.reverse();
+        Noted { left, joined }
+    }
+
+    /// Hands the next lives over, each as its records up to an epoch made it: (its home, its records). Reads until it is told to
+    /// stop. False when nothing is left.
+    pub fn read_noted(
+        &self,
+        noted: &mut Noted,
+        at_once: usize,
+        epoch: u64,
+        mut take: impl FnMut(Home, Vec<Fact>) -> bool,
+    ) -> Result<bool, StoreError> {
+        let lives = noted.left.split_off(noted.left.len().saturating_sub(at_once));
+        for (dense, past) in self.pasts(&lives.into_iter().collect())? {
+            // What joined it later was noted as a life of its own.
+            let was_its_own = |past: &Past| {
+                past.life == dense || noted.joined.get(&dense).is_some_and(|joined| joined.contains(&past.life))
+            };
+            let records = past.into_iter().filter(|past| past.epoch <= epoch && was_its_own(past));
+            let records: Vec<Fact> = records.map(|past| past.fact).collect();
+            if !records.is_empty() && !take(self.home_of(dense), records) {
+                break;
+            }
+        }
+        Ok(!noted.left.is_empty())
     }
 
     /// Where the records of a life belong.
