@@ -259,7 +259,7 @@ mod tests {
         let ledger = Ledger::open(dir.path(), parameters.clone(), Failure::default()).unwrap();
         assert_eq!(ledger.read().book, before);
         assert_eq!(ledger.read().diffs, diffs);
-        assert_eq!(ledger.read().first_clock_ms, Some(20), "of the first epoch");
+        assert_eq!(ledger.read().first_clock_ms, Some(10), "of the first epoch");
         assert_eq!(ledger.read().as_of.epoch, 5, "the mark says how far the ledger has come");
     }
 }
