@@ -7,9 +7,9 @@
 //! Closing begins with the first market clock that the alert ledger saw, so that a market that is replayed in a minute has its
 //! closed periods too.
 //!
-//! A pass reads the history of every shard on the shards' own loops. So passes are [`Closing::pause`] apart, and at least
-//! [`limits::REPORTS_REST`] times as long as the last one took; each makes at most [`limits::REPORTS_AT_ONCE`] reports: in a
-//! market that runs in real time that is one pass a day.
+//! A pass reads the history of every shard on the shards' own loops, in turns between epochs. Passes are [`Closing::pause`]
+//! apart, and at least [`limits::REPORTS_REST`] times as long as the last one took; each makes at most
+//! [`limits::REPORTS_AT_ONCE`] reports: in a market that runs in real time that is one pass a day.
 
 use std::{sync::Arc, time::Duration};
 
