@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use billwatch_market::bill::{Bill, Effect, Laws};
+use billwatch_market::bill::{Bill, Effect, Laws, Lot, Status};
 use billwatch_market::catalogue::Catalogue;
 use billwatch_market::codec::encode_record;
 use billwatch_market::corrections::effective;
-use billwatch_market::fact::{Behaviour, ControlKind, Fact, Record};
+use billwatch_market::fact::{Behaviour, ControlKind, Fact, Field, Record, behaviour};
+use billwatch_market::ids::Code;
 use billwatch_market::ndjson::{parse_line, print_record};
 use billwatch_market::observe::Meanings;
 use billwatch_market::pattern::Patterns;
@@ -75,6 +76,60 @@ fn clean_trade_is_valid_and_applied() {
         }
     }
     assert!(seen.len() > 75, "a market has many behaviours, not only {seen:?}");
+}
+
+/// P180 rests on this: what an applied fact says of the stock of accepted bills is what it moves there, PAY.EXP aside, which
+/// ends what is left of the range that it names.
+#[test]
+fn applied_facts_move_the_stock_by_what_they_say() {
+    let laws = Laws::new(&Catalogue::embedded()).expect("the tables are tested");
+    let (records, _) = market(COVERING_FACTS, 17, true);
+    let mut bills: BTreeMap<_, Vec<Fact>> = BTreeMap::new();
+    for fact in facts_of(&records) {
+        if let Some(bill) = fact.bill_id {
+            bills.entry(bill).or_default().push(fact);
+        }
+    }
+    let in_stock = |lot: &Lot| {
+        let counts = matches!(lot.status, Status::Accepted | Status::Received | Status::Due);
+        if counts { lot.amount_fen } else { 0 }
+    };
+    let mut seen = BTreeSet::new();
+    for facts in bills.into_values() {
+        let facts = effective(facts).facts;
+        let (bill, outcomes) = Bill::fold(&facts, &laws);
+        let acceptor = bill.header.as_ref().map(|header| header.acceptor);
+        for (place, (fact, outcome)) in facts.iter().zip(&outcomes).enumerate() {
+            if outcome.effect != Effect::Applied {
+                continue;
+            }
+            let after: i64 = outcome.changes.iter().map(|change| in_stock(&change.after)).sum();
+            let before: i64 = outcome.changes.iter().filter_map(|change| change.before.as_ref()).map(in_stock).sum();
+            let code = fact.behaviour.code();
+            let was_accepted =
+                || facts[..place].iter().any(|fact| matches!(fact.behaviour, behaviour::ACC_SGN | behaviour::PPR_ACC));
+            let last_obligor_pays = fact.party(Field::DebtorId).or(fact.party(Field::PayerId)) == acceptor;
+            let says = match code {
+                "ACC.SGN" | "PPR.ACC" => 1,
+                "PAY.SET" | "PAY.SUB" | "PAY.ESG" | "PPR.CLS" | "PDR.CLS" | "ACC.CNL" | "RCV.CLR" => -1,
+                "LSF.EST" | "LSF.VOI" | "LSF.JDG" | "ISS.RVK" if was_accepted() => -1,
+                "RCS.SET" if last_obligor_pays => -1,
+                "RCS.AGS" if last_obligor_pays && fact.code(Field::SettlementMethod) == Code::parse("OFFLINE") => -1,
+                "PAY.EXP" => continue,
+                _ => 0,
+            };
+            let amount = fact.amount_sent().unwrap_or(bill.header.as_ref().map_or(0, |header| header.face_fen));
+            assert_eq!(after - before, says * amount, "{code} of {}", bill_name(fact));
+            if says != 0 {
+                seen.insert(code);
+            }
+        }
+    }
+    assert!(seen.len() >= 12, "{seen:?}");
+}
+
+fn bill_name(fact: &Fact) -> String {
+    fact.bill_id.map_or_else(String::new, |bill| bill.to_string())
 }
 
 /// Behaviours of the catalogue that no fact of a market has.

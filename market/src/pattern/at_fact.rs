@@ -32,9 +32,6 @@ impl Patterns {
                 self.judge_fact(index, bill, sight, registry, weight, out);
             }
         }
-        if !counts {
-            return;
-        }
         self.emits.observe(&self.compiled.features, sight, registry, i64::from(weight), &mut out.deltas);
     }
 

@@ -79,7 +79,7 @@ impl Patterns {
         weight: i32,
         out: &mut Output,
     ) {
-        if features.is_empty() || !sight.outcome().effect.counts() {
+        if features.is_empty() {
             return;
         }
         let mut deltas = Vec::new();

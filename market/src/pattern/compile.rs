@@ -219,9 +219,13 @@ fn compile_features(
             if emit.key.is_empty() || emit.key.len() > 2 {
                 return Err(entry_error(name, "key", "expected one or two expressions"));
             }
+            if emit.any_effect && emit.on.is_none() {
+                return Err(entry_error(name, "any_effect", "a stock has no facts: name behaviours in `on`"));
+            }
             let key = emit.key.iter().map(|part| expression(name, "key", part, names));
             emits.push(Emit {
                 on: behaviours(name, "on", emit.on.as_deref().unwrap_or_default())?,
+                any_effect: emit.any_effect,
                 condition: node("if", &emit.condition)?,
                 key: key.collect::<Result<_, _>>()?,
                 member: node("member", &emit.member)?,

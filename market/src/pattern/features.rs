@@ -1,9 +1,9 @@
 //! What facts and lots add to features.
 //!
-//! A flow counts applied facts. A stock (balance) is the sum of what lots add when they change: −before, +after. Balances are
-//! of accepted bills that have not ended, in statuses CS02, CS03 and CS04; most facts lock or unlock a lot and move no
-//! balance, so a stock is asked only when something it reads has changed. Stock cells have sums but no counts: a cut makes
-//! more lots of the same sum.
+//! A flow counts applied facts, or every accepted one where it says so (`any_effect`). A stock (balance) is the sum of what
+//! lots add when they change: −before, +after. Balances are of accepted bills that have not ended, in statuses CS02, CS03
+//! and CS04; most facts lock or unlock a lot and move no balance, so a stock is asked only when something it reads has
+//! changed. Stock cells have sums but no counts: a cut makes more lots of the same sum.
 
 use smallvec::SmallVec;
 
@@ -36,6 +36,8 @@ mod aspect {
 pub(super) struct EmitIndex {
     /// Flows (feature, place in it), by behaviour.
     flows: Vec<Box<[(u16, u8)]>>,
+    /// Those of them that count facts without effect, by behaviour.
+    flows_of_any: Vec<Box<[(u16, u8)]>>,
     /// Stocks (feature, place in it), and the aspects of a lot that they read.
     stocks: Box<[(u16, u8, u8)]>,
 }
@@ -63,11 +65,14 @@ impl EmitIndex {
             flows.sort_by_cached_key(key_of);
             flows.into_boxed_slice()
         };
-        let flows = flows.iter().map(|list| of_behaviour(list)).collect();
-        EmitIndex { flows, stocks: stocks.into() }
+        let flows: Vec<Box<[(u16, u8)]>> = flows.iter().map(|list| of_behaviour(list)).collect();
+        let of_any =
+            |(feature, place): &(u16, u8)| features[usize::from(*feature)].emits[usize::from(*place)].any_effect;
+        let flows_of_any = flows.iter().map(|list| list.iter().copied().filter(of_any).collect()).collect();
+        EmitIndex { flows, flows_of_any, stocks: stocks.into() }
     }
 
-    /// What an applied or informational fact adds to all features, times `weight`.
+    /// What a fact adds to all features, times `weight`.
     pub fn observe<S: Sight, R: Registry>(
         &self,
         features: &[Feature],
@@ -77,12 +82,17 @@ impl EmitIndex {
         out: &mut Vec<FeatureDelta>,
     ) {
         let fact = sight.fact();
-        for (feature, place) in &self.flows[usize::from(fact.behaviour.0)] {
+        let counts = sight.outcome().effect.counts();
+        let flows = if counts { &self.flows } else { &self.flows_of_any };
+        for (feature, place) in &flows[usize::from(fact.behaviour.0)] {
             let at = &features[usize::from(*feature)];
             let scope = BillScope { sight, registry, parameters: &[], key: None, lot: None, surety: None };
             let bucket = at.width.bucket(fact.biz_date, fact.event_time);
             let delta = contribution(FeatureIndex(*feature), &at.emits[usize::from(*place)], &scope, bucket, weight);
             out.extend(delta.map(|delta| FeatureDelta { count: weight, ..delta }));
+        }
+        if !counts {
+            return;
         }
         let changed = aspects_changed(sight.outcome());
         for (feature, place, reads) in &self.stocks {

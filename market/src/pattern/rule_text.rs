@@ -32,6 +32,9 @@ pub(super) struct FeatureText {
 pub(super) struct EmitText {
     /// Behaviours whose applied (or informational) facts count; absent: a stock, from every change of a lot.
     pub on: Option<Vec<String>>,
+    /// Every accepted fact counts, whatever its effect (facts.md 4.2).
+    #[serde(default)]
+    pub any_effect: bool,
     #[serde(rename = "if")]
     pub condition: Option<String>,
     pub key: Vec<String>,

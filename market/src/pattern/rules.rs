@@ -258,6 +258,8 @@ impl Rule {
 pub struct Emit {
     /// Behaviours; empty: a stock.
     pub on: Vec<Behaviour>,
+    /// Also facts without effect.
+    pub any_effect: bool,
     /// Filter.
     pub condition: Option<Node>,
     /// One or two parts.

@@ -5,6 +5,7 @@
 //! when: every round three positives and three near misses of every pattern, the first round always, further ones as
 //! far as they stay a small part of the market.
 
+mod books;
 mod bursts;
 mod collectors;
 mod concentration;
@@ -83,6 +84,7 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
         .chain(related::CASES)
         .chain(peers::CASES)
         .chain(quality::CASES)
+        .chain(books::CASES)
 }
 
 /// Positives, and near misses, of one pattern in one round.
@@ -94,7 +96,7 @@ const ONE_IN: u64 = 100;
 
 /// Patterns that compare with everybody (peers, the whole market): a second round in their window would move what the first
 /// is compared with. When every week has a round, these are told in the first alone.
-pub const COMPARED_WITH_ALL: [&str; 4] = ["P071", "P136", "P164", "P169"];
+pub const COMPARED_WITH_ALL: [&str; 5] = ["P071", "P136", "P164", "P169", "P180"];
 
 /// A case that goes on on a later day.
 struct Open {

@@ -310,9 +310,10 @@ fn inputs(rule: &Rule, catalogue: &Catalogue, patterns: &Patterns) -> Vec<u16> {
         Scope::Timer(timer) => (listed(&timer.start.on), false),
         Scope::Orphan => (every(), true),
         Scope::Keyed(_) | Scope::Peer(_) => {
-            let mut behaviours = Vec::new();
+            let (mut behaviours, mut any_effect) = (Vec::new(), false);
             for feature in super::keyed_of(rule).map_or(&[][..], |keyed| &keyed.trigger) {
                 for emit in &patterns.compiled.features[usize::from(feature.0)].emits {
+                    any_effect |= emit.any_effect;
                     // A balance moves with facts that change the state of a lot.
                     let moves = |behaviour: &Behaviour| catalogue.behaviour_row(*behaviour).has_state;
                     match emit.on.as_slice() {
@@ -321,7 +322,7 @@ fn inputs(rule: &Rule, catalogue: &Catalogue, patterns: &Patterns) -> Vec<u16> {
                     }
                 }
             }
-            (behaviours, false)
+            (behaviours, any_effect)
         }
     };
     let mut slots: Vec<u16> = behaviours.iter().map(|behaviour| tally::counted(*behaviour)).collect();

@@ -217,3 +217,54 @@ fn p175_facts_that_come_late() {
     quiet("P175", &case(99, 600_001));
     quiet("P175", &case(100, 600_000));
 }
+
+#[test]
+fn p180_stock_that_does_not_balance() {
+    let whole = |bill| Some((bill, Range::WHOLE));
+    // A second settlement of a paid bill; under the id of the first it would be the same fact.
+    let paid_twice = |again: bool| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        let bill = market.draw(&Terms { due_in: 30, ..Terms::default() });
+        market.at("2025-04-02", "09:00").present(bill, ent(2), bank(1));
+        market.pay(bill, ent(2), bank(1));
+        if again {
+            market.pay(bill, ent(2), bank(1));
+        }
+        market
+    };
+    holds("P180", &paid_twice(true), &["MARKET 2025-04-02"]);
+    quiet("P180", &paid_twice(false));
+    let mut waits = paid_twice(true);
+    let end = waits.clock();
+    waits.set_clock(end - 1);
+    quiet("P180", &waits);
+    // One kind does not stand in for the other: an acceptance of a commercial bill in vain, a settlement of a bank bill.
+    let offset = |kind: &'static str, less: i64| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        let bank_bill = market.register_bill(&Terms::default());
+        let acceptor = if kind == "CAB" { ent(4) } else { bank(1) };
+        let face = Terms::default().face - less;
+        let other = market.register_bill(&Terms { kind, acceptor, face, ..Terms::default() });
+        market.fact("PAY.SET", whole(bank_bill), PartyId::SYSTEM, ent(2), &[]);
+        market.fact("ACC.SGN", whole(other), acceptor, ent(1), &[]);
+        market
+    };
+    quiet("P180", &offset("BAB", 0));
+    holds("P180", &offset("BAB", 1), &["MARKET 2025-03-03"]);
+    holds("P180", &offset("CAB", 0), &["MARKET 2025-03-03"]);
+    // Revoking a bill whose payee has it says that an accepted bill ended; one that was never accepted is in no stock.
+    let revoked = |received: bool| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        let bill = if received { market.draw(&Terms::default()) } else { market.register_bill(&Terms::default()) };
+        if !received {
+            market.fact("ACC.REQ", whole(bill), ent(1), bank(1), &[]);
+        }
+        market.fact("ISS.RVK", whole(bill), ent(1), ent(2), &[]);
+        market
+    };
+    holds("P180", &revoked(true), &["MARKET 2025-03-03"]);
+    quiet("P180", &revoked(false));
+}
