@@ -82,6 +82,8 @@ pub const CHECKPOINTS_KEPT: usize = 2;
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// Reports of one pass: their figures are counted together, and their members wait in memory together.
 pub const REPORTS_AT_ONCE: usize = 32;
+/// Reports of one question, and their members, wait in memory together: every report of 23 periods.
+pub const REPORTS_ASKED: usize = 512;
 /// Pauses between passes are so many times as long as the last pass: shards spend a twentieth of their time on them at most.
 pub const REPORTS_REST: u32 = 20;
 /// Between two looks at the market clock: cheap.

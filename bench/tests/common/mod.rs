@@ -4,8 +4,16 @@
 use std::collections::BTreeMap;
 
 use billwatch_bench::simulator::{Settings, Simulator, label::Label};
-use billwatch_market::fact::{ControlKind, Fact, Record, Source};
-use billwatch_proto::v1::AlertChange;
+use billwatch_market::{
+    fact::{ControlKind, Fact, Record, Source},
+    indicator::Indicators,
+    report::{
+        self, Book, Figures, Period, Report, Tables, alerts::add_alerts, indicators::add_indicators, plain, questions,
+    },
+};
+use billwatch_proto::v1::{
+    AlertChange, ReportOfPeriod, ReportsQuestion, shard_answer::Kind as Answer, shard_question::Kind,
+};
 use billwatch_workers::harness::{EngineHarness, EpochResult};
 
 /// Pattern, key, days since 1970.
@@ -88,4 +96,32 @@ pub fn run(engine: &mut EngineHarness, market: &Market, takes: impl Fn(&Fact) ->
         standing.follow(&engine.feed(&facts, *clock).expect("the engine runs"));
     }
     standing
+}
+
+/// Reports as the engine gives them, of what its workers counted each for itself. Withdrawn alerts are the ledger's matter.
+pub fn reports(
+    engine: &mut EngineHarness,
+    (book, indicators): (&Book, &Indicators),
+    clock: i64,
+    wanted: &[(usize, Period)],
+) -> anyhow::Result<Vec<Report>> {
+    let of_period = |(report, period): &(usize, Period)| ReportOfPeriod {
+        report: book.reports[*report].id.clone(),
+        period: period.label(),
+    };
+    let question = ReportsQuestion { reports: wanted.iter().map(of_period).collect() };
+    let mut tables = Tables::default();
+    for part in engine.ask(Kind::Reports(question))? {
+        if let Some(Answer::Reports(bytes)) = part.kind {
+            tables.add(Tables::decode(&bytes).expect("tables of this build"));
+        }
+    }
+    let asked = questions(book, wanted);
+    add_indicators(book, &asked, indicators, Some(clock), &mut tables);
+    add_alerts(book, &asked, &mut tables);
+    let figures = Figures::new(book, &asked, tables);
+    let made = |(report, period): &(usize, Period)| {
+        report::evaluate(book, *report, *period, &figures, plain::is_final(*period, Some(clock)))
+    };
+    Ok(wanted.iter().map(made).collect())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Cluster, Output};
+use crate::verify::reports::{PERIODS, PERIODS_MOST};
 
 /// Arguments of `simulate`.
 #[derive(Args)]
@@ -125,6 +126,9 @@ pub struct VerifyArgs {
     /// Catalogue tables, when the cluster runs on others than the built-in ones
     #[arg(long)]
     pub catalogue: Option<PathBuf>,
+    /// Periods of which each report is compared, spread over those with facts; 0 = no reports
+    #[arg(long, default_value_t = PERIODS, value_parser = clap::value_parser!(u32).range(0..=PERIODS_MOST))]
+    pub periods: u32,
     /// How to print.
     #[command(flatten)]
     pub output: Output,

@@ -258,7 +258,7 @@ async fn show_alerts(address: &str, workload: &Workload) -> Result<Judgement, Fa
 
 async fn check(address: &str) -> Result<bool, Failure> {
     let started = Instant::now();
-    let comparison = verify::compare(address, None).await?;
+    let comparison = verify::compare(address, None, verify::reports::PERIODS).await?;
     print_line("\nLive views against the reference evaluator (核对)")?;
     comparison.print(Format::Table)?;
     print_line(&format!("verified {} facts in {:.1} s", grouped(comparison.facts), started.elapsed().as_secs_f64()))?;

@@ -31,7 +31,8 @@ pub async fn run(command: ReportCommand) -> Outcome {
     }
 }
 
-async fn connect(address: &str) -> Result<ReportServiceClient<Channel>, Failure> {
+/// A client of the reports of a cluster.
+pub async fn connect(address: &str) -> Result<ReportServiceClient<Channel>, Failure> {
     let channel = client::connect(address).await?;
     Ok(ReportServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES))
 }
@@ -102,7 +103,8 @@ async fn versions(args: ReportVersionsArgs) -> Outcome {
 
 async fn export(args: ReportExportArgs) -> Outcome {
     let mut client = connect(&args.cluster.address).await?;
-    let request = GetReportsRequest { reports: args.reports, period: args.period, version: args.version };
+    let ReportExportArgs { reports, period, version, .. } = args;
+    let request = GetReportsRequest { reports, period, version, each: Vec::new() };
     let mut reports = client.get_reports(request).await?.into_inner();
     std::fs::create_dir_all(&args.out).with_context(|| format!("making {}", args.out.display()))?;
     while let Some(answer) = reports.message().await? {

@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::errors::{ApiError, bad_request, no_such};
 use crate::{
+    limits,
     metrics::questions::{QuestionKind, QuestionTimes},
     reports::{Reports, shelf::changed},
 };
@@ -128,14 +129,30 @@ impl ReportApi {
 }
 
 impl ReportApi {
-    async fn get_several(&self, request: v1::GetReportsRequest) -> Result<Vec<v1::GetReportResponse>, ApiError> {
-        let book = &*self.reports.book;
-        let all: Vec<String> = book.reports.iter().map(|report| report.id.clone()).collect();
+    /// The reports and periods of a question, each once, and whether each of them must exist.
+    async fn wanted(&self, request: &v1::GetReportsRequest) -> Result<(Vec<(usize, Period)>, bool), ApiError> {
+        let mut wanted = Vec::new();
+        if !request.each.is_empty() {
+            if request.each.len() > limits::REPORTS_ASKED {
+                let (sent, most) = (request.each.len().to_string(), limits::REPORTS_ASKED);
+                return Err(bad_request("each", &sent, &format!("ask for at most {most} reports at once")));
+            }
+            if !request.reports.is_empty() || !request.period.is_empty() {
+                return Err(bad_request("each", "", "leave `reports` and `period` empty beside it"));
+            }
+            for v1::ReportOfPeriod { report, period } in &request.each {
+                let one = self.named(report, period).await?;
+                if !wanted.contains(&one) {
+                    wanted.push(one);
+                }
+            }
+            return Ok((wanted, true));
+        }
+        let all: Vec<String> = self.reports.book.reports.iter().map(|report| report.id.clone()).collect();
         let (named, ids) = match request.reports.is_empty() {
             true => (false, &all),
             false => (true, &request.reports),
         };
-        let mut wanted = Vec::new();
         for id in ids {
             match self.named(id, &request.period).await {
                 Ok(one) if !wanted.contains(&one) => wanted.push(one),
@@ -144,6 +161,12 @@ impl ReportApi {
                 _ => {}
             }
         }
+        Ok((wanted, named))
+    }
+
+    async fn get_several(&self, request: v1::GetReportsRequest) -> Result<Vec<v1::GetReportResponse>, ApiError> {
+        let book = &*self.reports.book;
+        let (wanted, named) = self.wanted(&request).await?;
         if request.version > 0 {
             let kept = self.reports.kept();
             let version = |(number, period): &(usize, Period)| {

@@ -135,6 +135,15 @@ impl Ledger {
         self.shelf.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns once the book holds at an epoch, or at a later one. Wait for no epoch that was not sent to the workers.
+    pub async fn reached(&self, epoch: u64) {
+        let mut changes = self.subscribe();
+        while self.read().as_of.epoch < epoch {
+            // An error says that some were missed: the book tells.
+            let _ = changes.recv().await;
+        }
+    }
+
     /// Changes from now on; call it with the guard of [`Ledger::read`] held to miss none behind a snapshot.
     pub fn subscribe(&self) -> broadcast::Receiver<Changed> {
         self.changes.subscribe()

@@ -5,7 +5,8 @@
 //! Invariants: a kept version never changes; versions of a period count from 1; what is shown is on disk. The file can be
 //! deleted: periods are then closed again, as of now.
 //!
-//! Alerts (R22) come from the ledger, which may be an epoch or two ahead of the shards' answer.
+//! Alerts that hold (R22) come from the shards, as of the epoch of the question; those that were withdrawn by then come from the
+//! ledger. Only one that was withdrawn by then and has come back while the shards read is missed.
 
 pub mod closing;
 pub mod shelf;
@@ -20,8 +21,8 @@ use billwatch_market::{
     indicator::Indicators,
     observe::Meanings,
     report::{
-        Book, Figures, Period, Report, Tables,
-        alerts::{SeenAlert, add_alerts},
+        Asked, Book, Figures, Period, Report, Tables,
+        alerts::{SeenAlert, add_alerts, counts_alerts},
         evaluate,
         indicators::add_indicators,
         plain, questions,
@@ -29,13 +30,14 @@ use billwatch_market::{
 };
 use billwatch_proto::v1::{self, AlertState, shard_answer, shard_question::Kind};
 use billwatch_telemetry::codes;
+use tokio::time::timeout;
 
 use self::shelf::{Entry, Kept, Shelf};
 use crate::{
     api::errors::{ApiError, internal, worker_failed},
     cluster::Cluster,
     durable_file::DurableFile,
-    ledger::{AsOf, Ledger},
+    ledger::{AsOf, Ledger, book::AlertEntry},
     limits,
     server::ServeError,
 };
@@ -103,6 +105,11 @@ impl Reports {
         let asked = self.cluster.ask(Kind::Reports(question)).await?.within(limits::LONG_QUESTION_WITHIN);
         let as_of = asked.as_of;
         let parts = asked.all().await?;
+        let asked = questions(&self.book, &wanted);
+        if counts_alerts(&self.book, &asked) {
+            let reached = timeout(limits::QUESTION_WITHIN, self.ledger.reached(as_of.epoch)).await;
+            reached.map_err(|_| worker_failed("the alert ledger does not come to the epoch of the question"))?;
+        }
         let reports = self.clone();
         let form = move || {
             let mut tables = Tables::default();
@@ -113,34 +120,29 @@ impl Reports {
                     tables.add(part.ok_or_else(|| worker_failed(&words))?);
                 }
             }
-            Ok(reports.form(&wanted, tables, as_of))
+            Ok(reports.form(&wanted, &asked, tables, as_of))
         };
         let made = tokio::task::spawn_blocking(form).await;
         let made = made.unwrap_or_else(|_| Err(internal("the reports could not be made")))?;
         Ok((as_of, made))
     }
 
-    fn form(&self, wanted: &[(usize, Period)], mut tables: Tables, as_of: AsOf) -> Vec<Report> {
+    fn form(&self, wanted: &[(usize, Period)], asked: &[Asked], mut tables: Tables, as_of: AsOf) -> Vec<Report> {
         let book = &*self.book;
-        let asked = questions(book, wanted);
-        add_indicators(book, &asked, &self.indicators, as_of.market_clock_ms, &mut tables);
-        if wanted.iter().any(|(report, _)| book.counts_alerts(*report)) {
-            let alerts: Vec<SeenAlert> = self
-                .ledger
-                .read()
-                .book
-                .after(None)
-                .map(|alert| SeenAlert {
-                    pattern: alert.now.pattern.clone(),
-                    level: alert.level as u16,
-                    day: Day(alert.now.biz_day),
-                    key: alert.now.key.clone(),
-                    withdrawn: alert.state == AlertState::Withdrawn,
-                })
-                .collect();
-            add_alerts(book, &asked, alerts.iter(), &mut tables);
+        add_indicators(book, asked, &self.indicators, as_of.market_clock_ms, &mut tables);
+        if counts_alerts(book, asked) {
+            let ledger = self.ledger.read();
+            let gone = |alert: &&AlertEntry| alert.state == AlertState::Withdrawn && alert.last_epoch <= as_of.epoch;
+            tables.alerts.extend(ledger.book.after(None).filter(gone).map(|alert| SeenAlert {
+                pattern: alert.now.pattern.clone(),
+                level: alert.level as u16,
+                day: Day(alert.now.biz_day),
+                key: alert.now.key.clone(),
+                withdrawn: true,
+            }));
         }
-        let figures = Figures::new(book, &asked, tables);
+        add_alerts(book, asked, &mut tables);
+        let figures = Figures::new(book, asked, tables);
         let report = |(report, period): &(usize, Period)| {
             evaluate(book, *report, *period, &figures, plain::is_final(*period, as_of.market_clock_ms))
         };

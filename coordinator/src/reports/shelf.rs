@@ -121,8 +121,8 @@ mod tests {
             Book::read(&Arc::new(billwatch_market::observe::Meanings::new(Catalogue::embedded()).unwrap())).unwrap();
         let period = Period::parse(Frequency::Daily, "2025-04-08").unwrap();
         let number = book.number("R01").unwrap();
-        let first =
-            plain::reports(&[], &[], Some(period.to.end_ms() * 2), &rules, &book, &[(number, period)]).remove(0);
+        let empty = plain::Market { records: &[], alerts: &[], clock: Some(period.to.end_ms() * 2), rules: &rules };
+        let first = plain::reports(empty, &book, &[(number, period)]).remove(0);
         let mut second = first.clone();
         second.blocks[0].rows[0].cells[3] = Exact::Number(123_456_789_012);
         let mut shelf = Shelf::default();

@@ -16,6 +16,7 @@ use crate::{
         liveness::{self, Liveness, RuleLiveness},
         plain,
     },
+    report::{self, Book, Period, Report, alerts::SeenAlert},
     view::{self, ViewHash},
 };
 
@@ -39,6 +40,8 @@ pub struct Mark {
 
 /// All views of a list of facts.
 pub struct EveryView {
+    rules_of_facts: Rules,
+    clock: Option<i64>,
     views: Views,
     patterns: Patterns,
     evaluation: plain::Evaluation,
@@ -88,7 +91,16 @@ impl EveryView {
             part = liveness::plain::part(&liveness, &evaluation, setting, span, clock);
             states = liveness.finish(&part, (span, clock), calendar);
         }
-        Ok(EveryView { views, patterns, evaluation, indicators, rules: part, states })
+        Ok(EveryView {
+            rules_of_facts: rules,
+            clock: watermark,
+            views,
+            patterns,
+            evaluation,
+            indicators,
+            rules: part,
+            states,
+        })
     }
 
     /// Hash and number of rows of every view.
@@ -145,6 +157,27 @@ impl EveryView {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Reports of the facts that were evaluated, which are given once more. Alerts of R22: those that hold here, and these
+    /// withdrawn ones, of which facts alone say nothing.
+    pub fn reports(
+        &self,
+        facts: &[Fact],
+        book: &Book,
+        wanted: &[(usize, Period)],
+        withdrawn: Vec<SeenAlert>,
+    ) -> Vec<Report> {
+        let mut alerts = report::alerts::holding(&self.evaluation.alerts, &self.patterns);
+        alerts.extend(withdrawn);
+        let rules = &self.rules_of_facts;
+        let market = report::plain::Market { records: facts, alerts: &alerts, clock: self.clock, rules };
+        report::plain::made(market, book, wanted, Some((&self.evaluation, &self.patterns)))
+    }
+
+    /// The compiled rules of the catalogue: of bills, cells, names.
+    pub fn market_rules(&self) -> &Rules {
+        &self.rules_of_facts
     }
 
     /// How every rule stands, in the order of the rules; none before the first watermark.

@@ -1,4 +1,8 @@
-//! Figures of alerts: they come from the alert ledger, not from facts.
+//! Figures of alerts (R22): alerts that hold come from who judges them, those that were withdrawn from the alert ledger.
+//!
+//! Which alerts hold is a function of the facts. Which were withdrawn is not: it tells in what order facts came.
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     definition::Book,
@@ -9,10 +13,11 @@ use crate::{
     bill::TextHash,
     ids::{Day, PartyId},
     items::Item,
+    pattern::{AlertKey, AlertSet, HitCount, Patterns},
 };
 
-/// An alert, as the ledger has it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// An alert as reports see it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SeenAlert {
     /// Pattern id.
     pub pattern: String,
@@ -26,13 +31,24 @@ pub struct SeenAlert {
     pub withdrawn: bool,
 }
 
-/// Adds alerts to the tables of a question.
-pub fn add_alerts<'a>(
-    book: &Book,
-    asked: &[Asked],
-    alerts: impl Iterator<Item = &'a SeenAlert> + Clone,
-    tables: &mut Tables,
-) {
+/// The alerts of a set: all of them hold.
+pub fn holding(alerts: &AlertSet, patterns: &Patterns) -> Vec<SeenAlert> {
+    let seen = |(pattern, key, day, hits): (_, &AlertKey, Day, &HitCount)| {
+        let level = hits.level()? as u16;
+        let key = key.to_string();
+        Some(SeenAlert { pattern: patterns.id(pattern).to_owned(), level, day, key, withdrawn: false })
+    };
+    alerts.iter().filter_map(seen).collect()
+}
+
+/// True when one of the figures counts alerts.
+pub fn counts_alerts(book: &Book, asked: &[Asked]) -> bool {
+    asked.iter().any(|asked| book.figure(asked).basis == Basis::Alerts)
+}
+
+/// Puts the alerts of a question into its tables.
+pub fn add_alerts(book: &Book, asked: &[Asked], tables: &mut Tables) {
+    let alerts = std::mem::take(&mut tables.alerts);
     tables.tables.resize_with(asked.len().max(tables.tables.len()), Default::default);
     let vocabulary = book.meanings.vocabulary();
     let item = |name: AlertName, alert: &SeenAlert| match name {
@@ -60,11 +76,11 @@ pub fn add_alerts<'a>(
         _ => Item::NA,
     };
     for (place, asked) in asked.iter().enumerate() {
-        let figure = &book.reports[usize::from(asked.report)].figures[usize::from(asked.figure)];
+        let figure = book.figure(asked);
         if figure.basis != Basis::Alerts {
             continue;
         }
-        for alert in alerts.clone().filter(|alert| (asked.span.from..=asked.span.to).contains(&alert.day)) {
+        for alert in alerts.iter().filter(|alert| (asked.span.from..=asked.span.to).contains(&alert.day)) {
             if !figure.filters.iter().all(|filter| filter.holds(&[of(filter.name, alert)])) {
                 continue;
             }

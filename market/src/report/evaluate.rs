@@ -18,7 +18,7 @@ use super::{
     definition::{Book, ColumnForm, Definitions, ReportForm, RowForm, RowsFrom, Select, Unit},
     exact::Exact,
     expression::{CellRange, Expression, Function, Named},
-    figure::{Basis, Members, Slot},
+    figure::{Members, Slot},
     period::{Period, Shift},
     reading::at_end,
     tally::{About, Asked, Held, Key, Tables},
@@ -115,7 +115,8 @@ pub struct CheckResult {
 trait Source {
     /// The table of a figure; `None`: nothing there.
     fn table(&self, asked: &Asked) -> Option<&BTreeMap<Key, Held>>;
-    fn about(&self, party: PartyId) -> Option<&About>;
+    /// Who a party is at the end of a day.
+    fn about(&self, day: Day, party: PartyId) -> Option<&About>;
     /// Only notes what is asked.
     fn is_dry(&self) -> bool {
         false
@@ -133,7 +134,7 @@ impl Source for Notebook {
         None
     }
 
-    fn about(&self, _: PartyId) -> Option<&About> {
+    fn about(&self, _: Day, _: PartyId) -> Option<&About> {
         None
     }
 
@@ -145,7 +146,7 @@ impl Source for Notebook {
 /// Tables of a question, ready to be read.
 pub struct Figures {
     tables: HashMap<Asked, BTreeMap<Key, Held>>,
-    about: BTreeMap<PartyId, About>,
+    about: BTreeMap<(Day, PartyId), About>,
 }
 
 impl Figures {
@@ -175,8 +176,8 @@ impl Source for Figures {
         self.tables.get(asked)
     }
 
-    fn about(&self, party: PartyId) -> Option<&About> {
-        self.about.get(&party)
+    fn about(&self, day: Day, party: PartyId) -> Option<&About> {
+        self.about.get(&(day, party))
     }
 }
 
@@ -188,11 +189,6 @@ pub fn questions(book: &Book, wanted: &[(usize, Period)]) -> Vec<Asked> {
         course.report(*report, *period, false);
     }
     notebook.asked.into_inner().into_iter().collect()
-}
-
-/// The last day that a question reads: parties are described as of it.
-pub fn last_day(asked: &[Asked]) -> Day {
-    asked.iter().map(|asked| asked.span.to).max().unwrap_or(Day(0))
 }
 
 /// Makes a report. `is_final`: no fact of the period can come in time any more.
@@ -329,7 +325,7 @@ impl<'a> Course<'a> {
                 });
                 for (_, item, place) in found {
                     let id = self.book.meanings.vocabulary().item_text(item);
-                    let about = place.party.and_then(|party| self.source.about(party));
+                    let about = place.party.and_then(|party| self.source.about(place.period.to, party));
                     let name = about.map_or_else(|| id.clone(), |about| about.name.clone());
                     let cells = cells(&place);
                     rows.push(Row { id, english: name.clone(), chinese: name, total: form.total, cells });
@@ -532,7 +528,7 @@ impl<'a> Course<'a> {
 
     fn about(&self, what: &Expression, place: &Place<'_>) -> Exact {
         let (Expression::Name(named), Some(party)) = (what, place.party) else { return Exact::Null };
-        let Some(about) = self.source.about(party) else { return Exact::Null };
+        let Some(about) = self.source.about(place.period.to, party) else { return Exact::Null };
         let item = |item: Option<Item>| item.map_or_else(String::new, |item| self.book.title(item));
         let text = match named.name.as_str() {
             "name" => about.name.clone(),
@@ -594,10 +590,5 @@ impl Book {
             }
             _ => text,
         }
-    }
-
-    /// True when a report counts alerts: its figures come from the ledger besides.
-    pub fn counts_alerts(&self, report: usize) -> bool {
-        self.reports[report].figures.iter().any(|figure| figure.basis == Basis::Alerts)
     }
 }

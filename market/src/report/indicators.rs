@@ -84,7 +84,7 @@ pub fn add_indicators(book: &Book, asked: &[Asked], indicators: &Indicators, clo
         let Basis::Indicator(id) = &figure.basis else { continue };
         let Some(indicator) = indicators.find(id) else { continue };
         let days: BTreeSet<Day> = days(book, figure, indicator, asked, At { indicators, clock }).into_iter().collect();
-        let reader = Reader { book, figure, indicators, tables };
+        let reader = Reader { book, figure, indicators, tables, end: asked.span.to };
         let of_days = values.get(&indicator).into_iter().flatten().filter(|value| days.contains(&value.day));
         let read: Vec<(Key, Held)> = of_days.filter_map(|value| reader.read(value)).collect();
         for (key, held) in read {
@@ -101,6 +101,8 @@ struct Reader<'a> {
     figure: &'a Figure,
     indicators: &'a Indicators,
     tables: &'a Tables,
+    /// Parties are described as of this day.
+    end: Day,
 }
 
 impl Reader<'_> {
@@ -145,7 +147,7 @@ impl Reader<'_> {
     }
 
     fn item(&self, name: ReportName, key: pattern::Key) -> Item {
-        let about = || party_of(key).and_then(|party| self.tables.about.get(&party));
+        let about = || party_of(key).and_then(|party| self.tables.about.get(&(self.end, party)));
         match name {
             ReportName::Indicator(IndicatorName::Key) => party_of(key).map_or(Item::NA, Item::party),
             ReportName::Indicator(IndicatorName::InstitutionType) => {

@@ -24,6 +24,7 @@ pub mod exact;
 pub mod expression;
 pub mod figure;
 pub mod indicators;
+pub mod lines;
 pub mod period;
 pub mod plain;
 pub mod print;
@@ -32,7 +33,7 @@ pub mod tally;
 mod text;
 
 pub use definition::{Book, DefinitionError};
-pub use evaluate::{Figures, Report, Status, evaluate, last_day, questions};
+pub use evaluate::{Figures, Report, Status, evaluate, questions};
 pub use period::{Frequency, Period};
 pub use tally::{Asked, Tables, Tally};
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
 
 use super::{
+    alerts::SeenAlert,
     figure::{Amount, Basis, Figure, Filter, Members, ReportName},
     indicators::party_of,
     period::Span,
@@ -91,11 +92,13 @@ pub struct Tables {
     pub tables: Vec<BTreeMap<Key, Held>>,
     /// What indicators say (`super::indicators`).
     pub indicators: Vec<Part>,
-    /// Who the parties of the keys are.
-    pub about: BTreeMap<PartyId, About>,
+    /// Alerts that hold, when a figure counts alerts (`super::alerts`).
+    pub alerts: Vec<SeenAlert>,
+    /// Who the parties of the keys are, at the end of each span that has them.
+    pub about: BTreeMap<(Day, PartyId), About>,
 }
 
-/// What reference data says of a party at the end of the question, for people.
+/// What reference data says of a party at the end of a day, for people.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct About {
     /// Name.
@@ -127,6 +130,7 @@ impl Tables {
             }
         }
         self.indicators.extend(other.indicators);
+        self.alerts.extend(other.alerts);
         self.about.extend(other.about);
     }
 
@@ -445,17 +449,28 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// What was counted, with these parts of indicators, and what reference data says of the parties in both at `date`.
-    pub fn finish(self, date: Day, indicators: Vec<Part>) -> Tables {
+    /// What was counted, with these parts of indicators, and what reference data says of the parties in both: of each at the
+    /// end of the spans that have it, so that a report never depends on what else was asked with it.
+    pub fn finish(self, indicators: Vec<Part>) -> Tables {
         let mut tables = Tables { indicators, ..self.tables };
         for table in &mut tables.tables {
             table.retain(|_, held| !held.is_nothing());
         }
-        let keys = tables.tables.iter().flat_map(BTreeMap::keys).flatten();
-        let of_indicators = tables.indicators.iter().flat_map(|part| &part.rows).filter_map(|row| party_of(row.key));
-        let parties: BTreeSet<PartyId> = keys.filter_map(|item| item.as_party()).chain(of_indicators).collect();
-        let as_of = AsOf { meanings: self.meanings, reference: self.reference, at: date.end_ms() - 1, date };
-        tables.about = parties.into_iter().map(|party| (party, about(party, &as_of))).collect();
+        let rows = tables.indicators.iter().flat_map(|part| &part.rows);
+        let of_indicators: BTreeSet<PartyId> = rows.filter_map(|row| party_of(row.key)).collect();
+        let mut parties: BTreeSet<(Day, PartyId)> = BTreeSet::new();
+        for Counting { figure, spans } in &self.counting {
+            for (span, place) in spans {
+                let keys = tables.tables[*place].keys().flatten();
+                parties.extend(keys.filter_map(|item| Some((span.to, item.as_party()?))));
+                if matches!(figure.basis, Basis::Indicator(_)) {
+                    parties.extend(of_indicators.iter().map(|party| (span.to, *party)));
+                }
+            }
+        }
+        let as_of =
+            |date: Day| AsOf { meanings: self.meanings, reference: self.reference, at: date.end_ms() - 1, date };
+        tables.about = parties.into_iter().map(|(day, party)| ((day, party), about(party, &as_of(day)))).collect();
         tables
     }
 }

@@ -1,7 +1,8 @@
 //! Figures of reports: what this worker's lives add to them, worked out from its history.
 //!
 //! All figures of all reports of a question in one pass. Reference data are the same on every worker, so the first one alone
-//! counts what stands in them. Indicators are read from the windows, on the days that the reports need.
+//! counts what stands in them. Indicators are read from the windows, on the days that the reports need; alerts are those that
+//! hold at the worker that owns them.
 //!
 //! The whole history is read, which takes seconds, so a pass goes on between epochs, some lives at a time ([`Reading`]). All that
 //! it says holds at the epoch of the question: lives, reference data and the clock are noted then, and facts accepted
@@ -10,9 +11,13 @@
 use std::time::Instant;
 
 use billwatch_market::{
-    ids::Day,
     reference_data::Reference,
-    report::{Asked, Period, Tables, Tally, indicators::parts, last_day, questions},
+    report::{
+        Asked, Period, Tables, Tally,
+        alerts::{counts_alerts, holding},
+        indicators::parts,
+        questions,
+    },
 };
 use billwatch_proto::v1::{self, shard_answer};
 
@@ -56,6 +61,9 @@ impl Reading {
         let mut tables = tally.pause();
         if let Some(clock) = lives.clock() {
             tables.indicators = with_evaluator(shard, |evaluator| parts(evaluator, book, &asked, clock));
+        }
+        if counts_alerts(book, &asked) {
+            tables.alerts = holding(shard.alerts.borrow().set(), &rules.patterns);
         }
         let budget = Budget::new(shard.common.question_facts_max);
         Ok(Reading { question, epoch: shard.epoch.get(), asked, tables, reference, lives: lives.note(), budget })
@@ -102,10 +110,9 @@ impl Reading {
         let mut tables = std::mem::take(&mut self.tables);
         let indicators = std::mem::take(&mut tables.indicators);
         let figure = |asked: &Asked| rules.reports.figure(asked);
-        let date: Day = last_day(&self.asked);
         Tally::new(&self.asked, figure, &rules.laws, &rules.meanings, &self.reference)
             .resume(tables)
-            .finish(date, indicators)
+            .finish(indicators)
             .encode()
     }
 }

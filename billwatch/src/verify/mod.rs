@@ -2,14 +2,18 @@
 //!
 //! The cluster is asked for one hash a view, all at one epoch. The accepted facts up to that epoch are read from its log and
 //! evaluated here, in this process, with the reference evaluator: one pass, no increments, no shards. Equal hashes mean
-//! equal rows. Where a hash differs, the rows of that view are fetched and the first difference is shown.
+//! equal rows. Where a hash differs, the rows of that view are fetched and the first difference is shown. Reports, which are
+//! made when asked for, are compared line by line: [`reports`].
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+pub mod reports;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_market::{
     aggregate::cross::CrossDefinition,
+    catalogue::Catalogue,
     codec,
     evaluator::{EveryView, Mark},
     fact::{Fact, Record},
@@ -22,6 +26,7 @@ use billwatch_proto::v1::{
 use serde_json::json;
 use tonic::transport::Channel;
 
+use self::reports::Chosen;
 use crate::{
     catalogue,
     cli::{Format, VerifyArgs},
@@ -38,7 +43,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Runs the command.
 pub async fn run(args: VerifyArgs) -> Outcome {
-    let comparison = compare(&args.cluster.address, args.catalogue.as_deref()).await?;
+    let comparison = compare(&args.cluster.address, args.catalogue.as_deref(), args.periods).await?;
     comparison.print(args.output.format)?;
     if comparison.is_equal() { Ok(()) } else { Err(Failure::Differs) }
 }
@@ -63,6 +68,8 @@ pub struct Comparison {
     /// Facts that were evaluated.
     pub facts: u64,
     pairs: Vec<Pair>,
+    /// Reports that were compared, and periods with facts whose reports were not.
+    reports: (usize, usize),
 }
 
 impl Comparison {
@@ -98,12 +105,17 @@ impl Comparison {
                     "equal": self.is_equal(),
                     "views": listing.json(),
                     "first_differences": differences.collect::<Vec<_>>(),
+                    "reports": {"compared": self.reports.0, "left_out": self.reports.1},
                 }))
             }
             Format::Csv => listing.print(Format::Csv),
             Format::Table => {
                 listing.print(Format::Table)?;
                 print_line(&as_of_text(Some(self.as_of)))?;
+                let (compared, left_out) = self.reports;
+                print_line(&format!(
+                    "reports: {compared} compared, of periods spread over those with facts; {left_out} others left out (`--periods`)"
+                ))?;
                 for pair in &self.pairs {
                     if let Some(Difference { live, reference }) = &pair.difference {
                         let shown = |row: &Option<String>| row.clone().unwrap_or_else(|| "(no further row)".to_owned());
@@ -118,8 +130,8 @@ impl Comparison {
     }
 }
 
-/// Compares the cluster at `address` with the reference evaluator.
-pub async fn compare(address: &str, catalogue: Option<&Path>) -> Result<Comparison, Failure> {
+/// Compares the cluster at `address` with the reference evaluator; and of each report `periods` periods.
+pub async fn compare(address: &str, catalogue: Option<&Path>, periods: u32) -> Result<Comparison, Failure> {
     let tables = catalogue::load(catalogue)?;
     let channel = client::connect(address).await?;
     let mut admin = AdminServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES);
@@ -133,17 +145,12 @@ pub async fn compare(address: &str, catalogue: Option<&Path>) -> Result<Comparis
     }
     let crosses = whole_crosses(address).await?;
     let (as_of, live) = live_marks(&mut admin).await?;
-    let facts = read_facts(&mut admin, as_of.epoch, status.accepted_facts).await?;
-    let count = facts.len() as u64;
-    let clock = as_of.market_clock_ms;
-    let parameters = in_force(address, as_of.epoch).await?;
-    let evaluating = move || {
-        EveryView::evaluate_under(&facts, clock, &tables, &crosses, &parameters).map(|views| (views.marks(), views))
-    };
-    let evaluated = tokio::task::spawn_blocking(evaluating).await.map_err(|error| anyhow!(error))?;
-    let (reference, views) = evaluated.context("rules of the catalogue")?;
+    let evaluated = evaluate(&mut admin, address, as_of, (&tables, &crosses), status.accepted_facts).await?;
+    let (facts, views) = (evaluated.facts.clone(), evaluated.views.clone());
+    let reference = evaluated.views.marks();
 
     let names = live.keys().chain(reference.keys()).cloned().collect::<std::collections::BTreeSet<_>>();
+    let count = facts.len() as u64;
     let mut pairs = Vec::new();
     for view in names {
         let (live, reference) = (live.get(&view).copied(), reference.get(&view).copied());
@@ -153,7 +160,39 @@ pub async fn compare(address: &str, catalogue: Option<&Path>) -> Result<Comparis
         };
         pairs.push(Pair { view, live, reference, difference });
     }
-    Ok(Comparison { as_of, facts: count, pairs })
+    let chosen = Chosen::of(&facts, &views, periods)?;
+    let counts = (chosen.count(), chosen.left_out);
+    let live = chosen.ask(address, as_of).await?;
+    let Evaluated { facts, views } = match live.as_of == as_of {
+        true => evaluated,
+        // Facts came meanwhile: these answers hold at a later epoch.
+        false => evaluate(&mut admin, address, live.as_of, (&tables, &crosses), status.accepted_facts).await?,
+    };
+    pairs.extend(chosen.compare(address, live, facts, views).await?);
+    Ok(Comparison { as_of, facts: count, pairs, reports: counts })
+}
+
+/// The accepted facts up to an epoch, and all views of them.
+struct Evaluated {
+    facts: Arc<Vec<Fact>>,
+    views: Arc<EveryView>,
+}
+
+/// Reads the log up to an epoch and evaluates it; `expected`: about how many facts.
+async fn evaluate(
+    admin: &mut AdminServiceClient<Channel>,
+    address: &str,
+    as_of: AsOf,
+    (catalogue, crosses): (&Arc<Catalogue>, &[CrossDefinition]),
+    expected: u64,
+) -> Result<Evaluated, Failure> {
+    let facts = Arc::new(read_facts(admin, as_of.epoch, expected).await?);
+    let parameters = in_force(address, as_of.epoch).await?;
+    let (records, catalogue, crosses) = (facts.clone(), catalogue.clone(), crosses.to_vec());
+    let evaluating =
+        move || EveryView::evaluate_under(&records, as_of.market_clock_ms, &catalogue, &crosses, &parameters);
+    let views = tokio::task::spawn_blocking(evaluating).await.map_err(|error| anyhow!(error))?;
+    Ok(Evaluated { facts, views: Arc::new(views.context("rules of the catalogue")?) })
 }
 
 /// Parameters of patterns in force at an epoch.
