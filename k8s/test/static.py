@@ -42,6 +42,7 @@ REFUSED = [
     ("image.digest=sha256:1234", "64 hexadecimal digits"),
     ("config.extra.OTHER=x", "additional properties 'OTHER' not allowed"),
     ("config.logFormat=xml", "/config/logFormat"),
+    ("config.reportsS=0", "/config/reportsS"),
     ("networkPolicy.clients=null", "networkPolicy.clients: empty"),
     ("monitoring.serviceMonitor.enabled=true,networkPolicy.scrapers=null", "networkPolicy.scrapers: empty"),
     ("monitoring.prometheusRule.enabled=true", "every alert names its runbook"),
