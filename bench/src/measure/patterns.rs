@@ -159,11 +159,8 @@ mod tests {
         let catalogue = Catalogue::embedded();
         let scores = run(&catalogue, 10_000, 31, 1, tempfile::tempdir().unwrap().path()).unwrap();
         assert!(scores.faults.is_empty(), "{:#?}", scores.faults);
-        // Their cases need more of a market than a story has: many banks, a month or a year.
-        let known = "P115 P133 P134 P135 P143 P163 P166 P167 P170 P171 P172 P173 P175 P192 P194";
-        assert_eq!(scores.without_cases.join(" "), known);
-        let told = |score: &Score| (score.found >= 3 && score.near_misses >= 3) || known.contains(&score.pattern);
-        assert!(scores.patterns.iter().all(told), "{scores:#?}");
+        assert!(scores.without_cases.is_empty(), "{:?}", scores.without_cases);
+        assert!(scores.patterns.iter().all(|score| score.found >= 3 && score.near_misses >= 3), "{scores:#?}");
         assert!(scores.clean_facts > 9_000 && scores.labelled_facts > scores.clean_facts);
     }
 

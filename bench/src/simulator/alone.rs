@@ -15,7 +15,7 @@ const WORLD_FACTS: u64 = 10_000;
 
 /// A case and everything that it happens in.
 pub struct Told {
-    /// Every fact in order of event time, reference data included.
+    /// Every fact in the order of sending, reference data included.
     pub facts: Vec<Fact>,
     /// The facts of the case itself, and the registration of its parties.
     pub own: BTreeSet<EventId>,

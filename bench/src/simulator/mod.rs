@@ -96,7 +96,7 @@ pub struct Settings {
     /// Adds labelled misbehaviour and near misses, on parties of their own and on top of `facts`.
     pub misbehaviour: bool,
     /// Every week of issues has a whole round of the labelled cases, however small the market: three positives and three near
-    /// misses of every pattern (but [`misbehaviour::COMPARED_WITH_ALL`], told in the first). Otherwise rounds are as many as stay a small part of the market, one at least.
+    /// misses of every pattern (but those of [`misbehaviour::Injector::is_told_once`]). Otherwise rounds are as many as stay a small part of the market, one at least.
     pub every_week: bool,
     /// Adds the ten published fraud cases, on parties of their own and on top of `facts`.
     pub published_cases: bool,
@@ -281,8 +281,8 @@ impl Simulator {
             }
         }
         if let Some(cases) = &mut self.misbehaviour {
-            for fact in cases.begin_day(today, &mut self.trade) {
-                self.plan(fact);
+            for (at, fact) in cases.begin_day(today, &mut self.trade) {
+                self.plan_at(at, fact);
             }
         }
     }

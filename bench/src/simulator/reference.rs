@@ -61,6 +61,12 @@ impl Registration {
     }
 }
 
+/// Rates of structured deposits (RK01) by term, percent times 10^4. Below the bill curve, as in ordinary times: deposits that pay
+/// more than a discount costs are the exception that P133 looks for.
+pub const STRUCTURED_DEPOSIT_RATE: [(&str, i64); 2] = [("TM090", 9_000), ("TM180", 9_500)];
+/// The rediscount rate (RK07) as the PBOC set it from January 2024 to May 2025.
+pub const REDISCOUNT_RATE: i64 = 17_500;
+
 /// Writes reference facts and numbers them.
 pub struct Registry {
     next: EventId,
@@ -416,13 +422,13 @@ impl Opening {
             return Some(registry.curve_point(self.at, class, tenor, curve.point(class, tenor)));
         }
         let (kind, tenor, rate_e4) = *[
-            ("RK01", "TM090", 14_000),
-            ("RK01", "TM180", 15_000),
-            ("RK02", "TM180", 13_000),
+            ("RK01", STRUCTURED_DEPOSIT_RATE[0].0, STRUCTURED_DEPOSIT_RATE[0].1),
+            ("RK01", STRUCTURED_DEPOSIT_RATE[1].0, STRUCTURED_DEPOSIT_RATE[1].1),
+            ("RK02", "TM180", 8_500),
             ("RK04", "TM007", 16_000),
             ("RK05", "TM007", 17_000),
             ("RK06", "TM360", 31_000),
-            ("RK07", "TM180", 17_500),
+            ("RK07", "TM180", REDISCOUNT_RATE),
         ]
         .get(place - points)?;
         Some(registry.deposit_rate(self.at, kind, tenor, rate_e4))

@@ -4,6 +4,8 @@
 //! The verbs act on the whole of a bill, but for `*_part`. Facts are handed to the simulator in any order and sent at their time. Parties are registered shortly before the
 //! case begins and belong to it alone, so that cases cannot disturb each other or normal trade.
 
+use std::collections::BTreeMap;
+
 use billwatch_market::fact::{EventId, Fact, Field, Range, Source, behaviour};
 use billwatch_market::ids::{Day, InstId, PartyId};
 
@@ -31,22 +33,32 @@ const MINUTE: i64 = 60_000;
 /// What the case goes on with on a later day, when the market of that day is known (its curve).
 pub type Sequel = Box<dyn FnOnce(&mut Story) + Send>;
 
-/// Numbers given to parties of cases.
+/// Numbers given to parties of cases, and what several cases stand before.
 #[derive(Default)]
 pub struct Cast {
     companies: u64,
     members: u32,
+    /// Day on which the first case began.
+    first_begin: Option<Day>,
+    /// What is told once for several cases, by pattern and number.
+    shared: BTreeMap<(&'static str, i32), Shared>,
+}
+
+/// What is told once for several cases: its parties, and its facts about bills.
+struct Shared {
+    parties: Vec<Party>,
+    told: Vec<EventId>,
 }
 
 impl Cast {
     /// Numbers for rare business: apart from those of labelled cases, which count from the first.
     pub fn of_rarities() -> Self {
-        Cast { companies: 1_000_000_000, members: 100_000 }
+        Cast { companies: 1_000_000_000, members: 100_000, ..Cast::default() }
     }
 
     /// Numbers for the published fraud cases.
     pub fn of_published_cases() -> Self {
-        Cast { companies: 2_000_000_000, members: 200_000 }
+        Cast { companies: 2_000_000_000, members: 200_000, ..Cast::default() }
     }
 }
 
@@ -66,7 +78,9 @@ pub struct Story<'a> {
     now: i64,
     /// Facts told so far.
     pub facts: Vec<Fact>,
-    /// Facts told on earlier days of the same case.
+    /// Facts that are sent later than they happened, each with the instant, ms.
+    pub belated: Vec<(i64, Fact)>,
+    /// Facts told on earlier days of the same case, or by another for this one too.
     pub before: Vec<EventId>,
     /// Labels made.
     pub labels: Vec<Label>,
@@ -84,6 +98,7 @@ impl<'a> Story<'a> {
         trade: &'a mut Trade,
         cast: &'a mut Cast,
     ) -> Self {
+        cast.first_begin.get_or_insert(begin);
         let mut story = Story {
             variant,
             positive,
@@ -93,6 +108,7 @@ impl<'a> Story<'a> {
             pattern,
             now: 0,
             facts: Vec::new(),
+            belated: Vec::new(),
             before: Vec::new(),
             labels: Vec::new(),
             sequels: Vec::new(),
@@ -129,6 +145,35 @@ impl<'a> Story<'a> {
     /// Sets the clock, ms.
     pub fn at(&mut self, now: i64) {
         self.now = now;
+    }
+
+    /// What several cases of this pattern stand before, such as the peers of a group: the first that asks for it tells it,
+    /// all get its parties, and its facts belong to the labels of all.
+    pub fn shared(&mut self, number: i32, tell: impl FnOnce(&mut Story) -> Vec<Party>) -> Vec<Party> {
+        let key = (self.pattern, number);
+        if let Some(shared) = self.cast.shared.get(&key) {
+            self.before.extend(&shared.told);
+            return shared.parties.clone();
+        }
+        let from = self.facts.len();
+        let parties = tell(self);
+        let told = self.facts[from..].iter().filter(|fact| fact.bill_id.is_some()).map(|fact| fact.event_id).collect();
+        self.cast.shared.insert(key, Shared { parties: parties.clone(), told });
+        parties
+    }
+
+    /// First day of the n-th calendar month, from 0, of those that begin after all cases of the first round have begun.
+    pub fn month(&self, nth: i32) -> Day {
+        let first = self.cast.first_begin.unwrap_or(self.begin);
+        first.plus(20).month_start().add_months(1 + nth)
+    }
+
+    /// Tells a fact that happened at the clock and is sent at another instant, ms.
+    pub fn put_belated(&mut self, sent: i64, mut fact: Fact) -> EventId {
+        let id = fact.event_id;
+        fact.stamp.ingest_time = sent;
+        self.belated.push((sent, fact));
+        id
     }
 
     /// The n-th business day after a day.

@@ -8,6 +8,7 @@ use super::detours::OF_BANKS;
 use super::draft::Draft;
 use super::life::Kind;
 use super::lot::{Extra, Lot, Product, Step};
+use super::reference::REDISCOUNT_RATE;
 use super::trade::{Next, QUIET_DAYS, Trade};
 use super::world::Who;
 
@@ -307,7 +308,7 @@ impl Trade {
         }
         lot.rate_e4 = match lot.product {
             Product::Repo | Product::Buyout => 16_000 + self.dice.between(-2_000, 2_000),
-            Product::Rediscount | Product::RepoRediscount => 17_500,
+            Product::Rediscount | Product::RepoRediscount => REDISCOUNT_RATE,
             _ => self.rate(at, lot),
         };
         self.deals += 1;

@@ -3,11 +3,11 @@
 use billwatch_market::fact::behaviour;
 use billwatch_market::ids::{Day, PartyId};
 
-use super::{Injector, heavy};
+use super::{Injector, once};
 use crate::simulator::life::{Bill, Kind};
 use crate::simulator::story::{MILLION, Story};
 
-pub(super) const CASES: &[Injector] = &[heavy("P180", out_of_balance)];
+pub(super) const CASES: &[Injector] = &[once("P180", out_of_balance)];
 
 /// A day of the weekend some weeks on, on which nobody else trades: a Sunday for cases, the Saturday before for near misses.
 fn quiet_day(story: &Story) -> Day {

@@ -1,11 +1,13 @@
-//! Cases of concentration: P104 to P114. P115 has none: the share of the five largest is one figure of the whole market.
+//! Cases of concentration: P104 to P115, P194.
 //!
 //! A bank's shares are judged from a balance of 1,000,000,000 CNY on: the cases reach it with their last bill, so that the
 //! lopsided beginning is not judged.
 
-use billwatch_market::ids::PartyId;
+use billwatch_market::fact::{Field, Value, behaviour};
+use billwatch_market::ids::{Code, PartyId};
 
-use super::{Injector, heavy, light};
+use super::scenery::{paper, place};
+use super::{Injector, heavy, light, once};
 use crate::simulator::draft::Party;
 use crate::simulator::life::Kind;
 use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
@@ -22,6 +24,8 @@ pub(super) const CASES: &[Injector] = &[
     heavy("P112", one_due_date),
     light("P113", one_group),
     light("P114", few_holders),
+    once("P115", larger_share_of_five),
+    light("P194", financed_by_bills),
 ];
 
 /// 80 % of 100,000,000 CNY discounted by one bank; the miss: one fen moved to the other, or one fen less in all.
@@ -253,4 +257,75 @@ fn few_holders(story: &mut Story) {
         story.paid(&mut bill, payee);
     }
     story.label(acceptor.id, story.begin, "two holders of 100,000,000 CNY; miss: a third, or a fen less");
+}
+
+/// Shares of the five largest banks month by month, ppm: one half for six months; then, by the place of a case, the least that is
+/// five points above the mean of the six before, or one part less.
+fn shares_of_five(months: usize) -> Vec<i64> {
+    const RISE: i64 = 50_000;
+    let mut shares = vec![500_000; 6];
+    for place in 0..6 {
+        let before: i64 = shares[place..].iter().sum();
+        let least = (before + 6 * RISE + 5).div_euclid(6);
+        // Positives have odd places.
+        shares.push(least - i64::from(place % 2 == 0));
+    }
+    shares.truncate(months);
+    shares
+}
+
+/// The share of the five largest of ten banks lies five points above the mean of six months; the miss: a part per million less. The
+/// months come after all other cases, when nobody else accepts any more. A case tells those of its seven that no other has told.
+fn larger_share_of_five(story: &mut Story) {
+    const FIRST_MONTH: i32 = 20;
+    /// Fen of a part per million of a month's acceptance.
+    const PART: i64 = 100_000;
+    let banks = story.shared(-1, |story| (0..10).map(|_| story.member(205)).collect());
+    let month = 6 + place(story);
+    let (drawer, payee) = (story.company(), story.company());
+    let shares = shares_of_five(month + 1);
+    for (nth, share) in shares.iter().enumerate().skip(place(story)) {
+        story.shared(nth as i32, |story| {
+            let day = story.month(FIRST_MONTH + nth as i32);
+            story.on(story.trade.calendar.roll(day));
+            for (total, banks) in [(share * PART, &banks[..5]), ((1_000_000 - share) * PART, &banks[5..])] {
+                for (place, bank) in banks.iter().enumerate() {
+                    let face = total / 5 + if place == 0 { total % 5 } else { 0 };
+                    paper(story, (drawer, *bank, payee), face, 120);
+                }
+            }
+            Vec::new()
+        });
+    }
+    let end = story.month(FIRST_MONTH + month as i32).month_end();
+    story.label(PartyId::MARKET, end, "five banks have 5 points more than in six months; miss: a millionth less");
+}
+
+/// A financing vehicle or developer has half of its revenue in commercial bills, half as many again as a year before; the miss: a fen
+/// less of bills, a fen more of revenue, or another flag.
+fn financed_by_bills(story: &mut Story) {
+    let miss = (!story.positive).then_some(story.variant);
+    let acceptor = story.company();
+    let flag = if miss == Some(2) { "SRDI" } else { ["LGFV", "REALEST"][story.variant % 2] };
+    for fact in &mut story.facts {
+        if fact.behaviour == behaviour::MST_ENR {
+            fact.set(Field::SpecialFlags, Value::Codes([Code::of(flag)].into()));
+        }
+    }
+    let less = i64::from(miss == Some(0));
+    let now = 15 * MILLION - less;
+    let revenue = 2 * now + i64::from(miss == Some(1));
+    let statement = story.begin.month_start().plus(-1);
+    let at = story.reference_time() + 5;
+    let fact = story.trade.registry.financials(at, acceptor, statement, revenue);
+    story.put(fact);
+    let (first, last) = story.days_apart(story.begin, 365);
+    for (day, face) in [(first, 10 * MILLION), (last, now)] {
+        story.on(day);
+        let payee = story.company();
+        let mut bill = story.bill(Kind::Commercial, face, (acceptor, acceptor, payee), 120);
+        story.accepted(&mut bill);
+        story.unused(&mut bill);
+    }
+    story.label(acceptor.id, last, "half of its revenue, and half as much again as a year before; miss: a fen, a flag");
 }

@@ -5,16 +5,19 @@
 //! when: every round three positives and three near misses of every pattern, the first round always, further ones as
 //! far as they stay a small part of the market.
 
+mod bank_peers;
 mod books;
 mod bursts;
 mod collectors;
 mod concentration;
 mod cycles;
 mod disposals;
+mod drawer_peers;
 mod duties;
 mod fans;
 mod identity;
 mod integrity;
+mod market_rates;
 mod monthly;
 mod peers;
 mod prices;
@@ -22,6 +25,7 @@ mod quality;
 mod ratios;
 mod references;
 mod related;
+mod scenery;
 mod sequence;
 mod shifts;
 mod standing;
@@ -47,16 +51,38 @@ pub struct Injector {
     /// Such as `P013`.
     pub pattern: &'static str,
     tell: Tell,
-    /// A case of hundreds of facts: told once a quarter at most.
-    heavy: bool,
+    often: Often,
+}
+
+/// In which rounds a case is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Often {
+    EveryRound,
+    /// A case of hundreds of facts: once a quarter at most, unless every week is to have all.
+    Quarterly,
+    /// The first alone.
+    Once,
 }
 
 const fn light(pattern: &'static str, tell: Tell) -> Injector {
-    Injector { pattern, tell, heavy: false }
+    Injector { pattern, tell, often: Often::EveryRound }
 }
 
 const fn heavy(pattern: &'static str, tell: Tell) -> Injector {
-    Injector { pattern, tell, heavy: true }
+    Injector { pattern, tell, often: Often::Quarterly }
+}
+
+/// The pattern compares with everybody (peers, the whole market), or looks at one key that all cases share (the market, a
+/// source): a second round would move what the first is compared with.
+const fn once(pattern: &'static str, tell: Tell) -> Injector {
+    Injector { pattern, tell, often: Often::Once }
+}
+
+impl Injector {
+    /// Told in the first round alone.
+    pub fn is_told_once(&self) -> bool {
+        self.often == Often::Once
+    }
 }
 
 /// All cases, family by family.
@@ -83,6 +109,9 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
         .chain(prices::CASES)
         .chain(related::CASES)
         .chain(peers::CASES)
+        .chain(bank_peers::CASES)
+        .chain(drawer_peers::CASES)
+        .chain(market_rates::CASES)
         .chain(quality::CASES)
         .chain(books::CASES)
 }
@@ -90,13 +119,9 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
 /// Positives, and near misses, of one pattern in one round.
 const CASES_A_ROUND: usize = 3;
 /// Facts of one round of the light patterns, about.
-const LIGHT_ROUND_FACTS: u64 = 9_000;
+const LIGHT_ROUND_FACTS: u64 = 9_600;
 /// Light rounds together are kept below one in this many facts of normal trade, the first round aside.
 const ONE_IN: u64 = 100;
-
-/// Patterns that compare with everybody (peers, the whole market): a second round in their window would move what the first
-/// is compared with. When every week has a round, these are told in the first alone.
-pub const COMPARED_WITH_ALL: [&str; 5] = ["P071", "P136", "P164", "P169", "P180"];
 
 /// A case that goes on on a later day.
 struct Open {
@@ -130,10 +155,12 @@ impl Misbehaviour {
             let week = start.plus(1 + (round * weeks / rounds * 7) as i32);
             let quarterly = round == 0 || round * weeks / rounds % 13 < (round - 1) * weeks / rounds % 13;
             for (place, injector) in injectors().enumerate() {
-                if injector.heavy && !quarterly && !settings.every_week {
-                    continue;
-                }
-                if settings.every_week && round > 0 && COMPARED_WITH_ALL.contains(&injector.pattern) {
+                let is_told = match injector.often {
+                    Often::EveryRound => true,
+                    Often::Quarterly => quarterly || settings.every_week,
+                    Often::Once => round == 0,
+                };
+                if !is_told {
                     continue;
                 }
                 for variant in 0..CASES_A_ROUND {
@@ -180,8 +207,8 @@ impl Misbehaviour {
         &self.labels
     }
 
-    /// Tells what begins or goes on today; the facts, each at its own time from today on.
-    pub fn begin_day(&mut self, today: Day, trade: &mut Trade) -> Vec<Fact> {
+    /// Tells what begins or goes on today; the facts, each with the instant from today on at which it is sent, ms.
+    pub fn begin_day(&mut self, today: Day, trade: &mut Trade) -> Vec<(i64, Fact)> {
         let mut told = Vec::new();
         for case in self.open.remove(&today).unwrap_or_default() {
             let mut story = Story::new(case.pattern, case.positive, case.variant, today, trade, &mut self.cast);
@@ -196,19 +223,23 @@ impl Misbehaviour {
             told.extend(finish(story, &mut self.labels, &mut self.open));
         }
         if let Some(kept) = &mut self.told {
-            kept.extend(told.iter().map(|fact: &Fact| fact.event_id));
+            kept.extend(told.iter().map(|(_, fact): &(i64, Fact)| fact.event_id));
         }
         told
     }
 }
 
-/// Takes a story's labels and sequels; gives its facts.
-fn finish(story: Story, labels: &mut Vec<Label>, open: &mut BTreeMap<Day, Vec<Open>>) -> Vec<Fact> {
-    let Story { pattern, positive, variant, facts, mut before, labels: made, sequels, .. } = story;
+/// Takes a story's labels and sequels; gives its facts, each with the instant at which it is sent.
+fn finish(
+    story: Story,
+    labels: &mut Vec<Label>,
+    open: &mut BTreeMap<Day, Vec<Open>>,
+) -> impl Iterator<Item = (i64, Fact)> {
+    let Story { pattern, positive, variant, facts, belated, mut before, labels: made, sequels, .. } = story;
     labels.extend(made);
     before.extend(facts.iter().filter(|fact| fact.bill_id.is_some()).map(|fact| fact.event_id));
     for (day, sequel) in sequels {
         open.entry(day).or_default().push(Open { pattern, positive, variant, before: before.clone(), sequel });
     }
-    facts
+    facts.into_iter().map(|fact| (fact.event_time, fact)).chain(belated)
 }

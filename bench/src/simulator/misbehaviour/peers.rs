@@ -1,21 +1,17 @@
-//! Cases of peer groups: P164, P165, P168, P169. Each case brings its own peers, in a group that nobody else is in. P163, P166,
-//! P167, P170 to P173 and P192 have none: their peers are a tier or a division of the whole market, or they look back a year.
+//! Cases of peer groups: P164, P165, P168, P169. Each case brings its own few peers, in a group that nobody else is in. Groups of
+//! more are in `bank_peers` and `drawer_peers`.
 
 use billwatch_market::ids::InstId;
 
-use super::{Injector, heavy};
+use super::scenery::{TYPES, place};
+use super::{Injector, heavy, once};
 use crate::simulator::draft::Party;
 use crate::simulator::life::Kind;
 use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
 use crate::simulator::tables::section_of;
 
 pub(super) const CASES: &[Injector] =
-    &[heavy("P164", refusals), heavy("P165", discount_rate), heavy("P168", one_branch), heavy("P169", margin_ratio)];
-
-/// A number of this case among those of its round: 0..6.
-fn place(story: &Story) -> usize {
-    story.variant * 2 + usize::from(story.positive)
-}
+    &[once("P164", refusals), heavy("P165", discount_rate), heavy("P168", one_branch), once("P169", margin_ratio)];
 
 /// One of ten bills refused, its face one fen above that of the peer's; the miss: equal.
 fn refusals(story: &mut Story) {
@@ -79,9 +75,6 @@ fn discount_rate(story: &mut Story) {
 
 /// Margin one part per million below that of two peers; the miss: equal.
 fn margin_ratio(story: &mut Story) {
-    // Types without another bank; 204 and 209 once more as larger ones, which is another tier.
-    const TYPES: [(u16, i64); 6] =
-        [(201, 100_000), (207, 100_000), (208, 100_000), (209, 100_000), (209, 400_000), (204, 100_000)];
     let (inst_type, assets) = TYPES[place(story)];
     let mut subject: Option<Party> = None;
     for less in [0, 0, story.either(1, 0)] {

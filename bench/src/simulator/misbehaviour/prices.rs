@@ -1,10 +1,10 @@
-//! Cases of prices: P132 and P136 to P144. They go on when the curve of their day is known. P133, P134, P135 and P143 have
-//! none: they are weighted rates of the whole market.
+//! Cases of prices of single deals and of members: P132, P136 to P142, P144. They go on when the curve of their day is known. Rates
+//! of the whole market are in `market_rates`.
 
 use billwatch_market::fact::{Field, Value, behaviour};
 use billwatch_market::ids::{Day, PartyId};
 
-use super::{Injector, heavy, light};
+use super::{Injector, heavy, light, once};
 use crate::simulator::deals::Discount;
 use crate::simulator::draft::Party;
 use crate::simulator::life::{Bill, Kind};
@@ -15,7 +15,7 @@ pub(super) const CASES: &[Injector] = &[
     light("P139", priced_like_a_bank),
     light("P141", fat_finger),
     light("P142", wrong_cash),
-    heavy("P136", near_zero),
+    once("P136", near_zero),
     light("P137", repo_off_money_market),
     light("P138", price_ladder),
     heavy("P140", one_sided_losses),

@@ -1,9 +1,9 @@
-//! Cases of data quality: P174, P176, P177, P178, P179, P181, P183, P184, P186, P187.
+//! Cases of data quality: P174, P175, P176, P177, P178, P179, P181, P183, P184, P186, P187.
 
-use billwatch_market::fact::{Fact, Field, Range, Value, behaviour};
+use billwatch_market::fact::{Fact, Field, Range, Source, Value, behaviour};
 use billwatch_market::ids::{BillId, Code};
 
-use super::{Injector, light};
+use super::{Injector, light, once};
 use crate::simulator::deals::Discount;
 use crate::simulator::draft::Party;
 use crate::simulator::life::{Bill, Kind};
@@ -12,6 +12,7 @@ use crate::simulator::story::{CNY, MILLION, Story};
 
 pub(super) const CASES: &[Injector] = &[
     light("P174", conflicting_duplicate),
+    once("P175", late_facts),
     light("P176", malformed_number),
     light("P177", range_and_amount),
     light("P178", unknown_code),
@@ -67,6 +68,30 @@ fn conflicting_duplicate(story: &mut Story) {
     story.put(again);
     story.label(fact.event_id, story.today(), "same event id, other channel; miss: a true redelivery");
     go_on(story, &mut bill, &fact);
+}
+
+/// A hundred facts of one source come a millisecond more than ten minutes behind its watermark; the miss: ten minutes, ninety-nine,
+/// or half of them in the next five minutes. They are sent at the first instant of a Monday, when the watermark is the last of the
+/// Sunday; near misses a week later.
+fn late_facts(story: &mut Story) {
+    let miss = (!story.positive).then_some(story.variant);
+    let bank = story.member(205);
+    let source = [Source::Clrs, Source::Cpes, Source::Refd][story.variant % 3];
+    let first = story.month(0).plus(story.either(0, 7));
+    let monday = first.plus(7 - first.weekday() as i32);
+    let happened = monday.start_ms() - 1 - 600_000 - if miss == Some(0) { 0 } else { 1 };
+    let sunday = monday.plus(-1);
+    let mut told = Vec::new();
+    for nth in 0..if miss == Some(1) { 99 } else { 100 } {
+        let earlier = if miss == Some(2) && nth % 2 == 0 { 300_000 } else { 0 };
+        let mut fact = story.trade.registry.cash_deposit(happened - earlier, bank, MILLION + nth);
+        fact.source = source;
+        told.push(story.put_belated(monday.start_ms(), fact));
+    }
+    story.label(source.code(), sunday, "100 facts more than 10 minutes late; miss: 10 minutes, 99, or in two spans");
+    if let Some(label) = story.labels.last_mut() {
+        label.event_ids.extend(told);
+    }
 }
 
 /// Another kind digit, 29 digits, or another date; the miss: a good number whose check digit alone is wrong.

@@ -1,10 +1,8 @@
 //! Cases of statistical deviation, second part: P068, P069, P070, P071, P074, P075, P076, P077, P078, P190.
 
-use billwatch_market::fact::Source;
-use billwatch_market::ids::InstId;
-
 use super::bursts::{stocked, stocked_until};
-use super::{Injector, heavy, light};
+use super::scenery::paper;
+use super::{Injector, heavy, light, once};
 use crate::simulator::draft::Party;
 use crate::simulator::life::{Bill, Kind};
 use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
@@ -13,7 +11,7 @@ pub(super) const CASES: &[Injector] = &[
     heavy("P068", other_tenors),
     heavy("P069", other_faces),
     heavy("P070", more_refusals),
-    heavy("P071", deeper_endorsements),
+    once("P071", deeper_endorsements),
     heavy("P074", other_hours),
     heavy("P075", turnover_break),
     heavy("P076", fewer_partners),
@@ -21,26 +19,6 @@ pub(super) const CASES: &[Injector] = &[
     heavy("P078", slow_answers),
     light("P190", quarter_end_margin),
 ];
-
-/// A paper bill that its acceptor registers: one fact.
-fn paper(story: &mut Story, parties: (Party, Party, Party), face: i64, tenor: i32) {
-    let acceptor = parties.1;
-    let mut bill = story.bill(Kind::Bank, face, parties, tenor);
-    bill = Bill::new(
-        bill.serial,
-        Kind::Bank,
-        Source::Preg,
-        false,
-        face,
-        (bill.issue, bill.due, bill.due_adjusted),
-        parties,
-        story.trade.world.bank_no_at(acceptor.inst.unwrap_or(InstId(0))),
-        50_000_000 + bill.serial % 50_000_000,
-    );
-    let fact = bill.register_paper(story.now());
-    story.put(fact);
-    story.wait(1);
-}
 
 /// Fifty bills of 90 days, the next day one of 100; the miss: one of 99, or forty-nine before.
 fn other_tenors(story: &mut Story) {

@@ -319,9 +319,9 @@ fn p143_interbank_below_rediscount() {
         market.clock_at_end_of("2025-04-30");
         market
     };
-    holds("P143", &case(15_499, yuan(13_000_000)), &[&market_on("2025-04-30")]);
-    quiet("P143", &case(15_500, yuan(13_000_000)));
-    quiet("P143", &case(15_499, yuan(13_000_000) - 1));
+    holds("P143", &case(7_499, yuan(13_000_000)), &[&market_on("2025-04-30")]);
+    quiet("P143", &case(7_500, yuan(13_000_000)));
+    quiet("P143", &case(7_499, yuan(13_000_000) - 1));
 }
 
 #[test]
