@@ -28,7 +28,7 @@ use crate::{
     command::{Command, EpochInput, Report},
     counters::Stage,
     dataflow,
-    limits::{COMMANDS_IN_FLIGHT, COUNTERS_EVERY, CROSS_TURN, CROSS_TURN_BUSY, PARK_MAX},
+    limits::{COMMANDS_IN_FLIGHT, COUNTERS_EVERY, CROSS_TURN, CROSS_TURN_BUSY, PARK_MAX, READING_BUSY, READING_REST},
     mesh::{Guards, Mesh, MeshError},
     saving::Saver,
     shard::{Common, Seat, Shard},
@@ -171,7 +171,7 @@ impl Process {
             let kit = kits.lock().expect("no thread fails while it holds this").get_mut(thread).and_then(Option::take);
             let mut alarm = Alarm { thread, sink: sink.clone(), quiet: false };
             if let Some(kit) = kit {
-                let mut seat = Loop { thread, plan: &plan, sink: &sink };
+                let mut seat = Loop { thread, plan: &plan, sink: &sink, busy_at: None, rests_until: None };
                 if let Err(error) = seat.run(worker, kit) {
                     sink(thread, Report::Failed { error });
                 }
@@ -238,6 +238,10 @@ struct Loop<'a> {
     thread: usize,
     plan: &'a Plan,
     sink: &'a ReportSink,
+    /// When the last epoch with records had passed.
+    busy_at: Option<Instant>,
+    /// No turn at reading for reports before.
+    rests_until: Option<Instant>,
 }
 
 impl Loop<'_> {
@@ -276,7 +280,9 @@ impl Loop<'_> {
             };
             match command {
                 Command::Epoch(epoch) => {
+                    let has_records = !epoch.records.is_empty();
                     self.epoch(worker, &shard, &mut input, &probe, epoch)?;
+                    self.busy_at = if has_records { Some(Instant::now()) } else { self.busy_at };
                     let due = counters_sent.elapsed() >= COUNTERS_EVERY;
                     self.report_epoch(&shard, due);
                     if due {
@@ -310,14 +316,17 @@ impl Loop<'_> {
         }
     }
 
-    /// Takes a turn at questions that read the whole history. False when there are none.
-    fn read_on(&self, shard: &Shard, turn: Duration) -> bool {
-        if shard.readings.borrow().is_empty() {
+    /// Takes a turn at questions that read the whole history. While records come, a turn is followed by a rest: epochs would
+    /// find a machine without a free processor otherwise. False when there is nothing to do now.
+    fn read_on(&mut self, shard: &Shard, turn: Duration) -> bool {
+        let started = Instant::now();
+        if shard.readings.borrow().is_empty() || self.rests_until.is_some_and(|until| started < until) {
             return false;
         }
-        let started = Instant::now();
         answers::go_on(shard, started + turn, |part| (self.sink)(self.thread, Report::Answer(Box::new(part))));
         shard.spent(Stage::Answers, started);
+        let is_busy = self.busy_at.is_some_and(|at| at.elapsed() < READING_BUSY);
+        self.rests_until = is_busy.then(|| Instant::now() + started.elapsed() * READING_REST);
         true
     }
 

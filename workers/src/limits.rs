@@ -153,7 +153,13 @@ pub const CROSS_ROWS_AN_EPOCH: usize = 16_384;
 pub const CROSS_ROWS_WAITING: usize = 131_072;
 
 /// Lives that are counted for a report before the clock is looked at: one or two milliseconds.
-pub const REPORT_LIVES_AT_ONCE: usize = 32;
+pub const REPORT_LIVES_AT_ONCE: usize = 16;
+
+/// Rest behind a turn at reading for reports, in lengths of that turn, while records come: a fifth of the thread reads.
+pub const READING_REST: u32 = 4;
+
+/// So long after the last epoch with records a thread counts as busy.
+pub const READING_BUSY: Duration = Duration::from_millis(500);
 
 /// Longest turn at filling crosses, or at reading for reports, while nothing else waits for the thread: what comes meanwhile waits no longer.
 pub const CROSS_TURN: Duration = Duration::from_millis(5);
