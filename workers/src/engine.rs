@@ -28,7 +28,9 @@ use crate::{
     command::{Command, EpochInput, Report},
     counters::Stage,
     dataflow,
-    limits::{COMMANDS_IN_FLIGHT, COUNTERS_EVERY, CROSS_TURN, CROSS_TURN_BUSY, PARK_MAX, READING_BUSY, READING_REST},
+    limits::{
+        BUSY_FOR, COMMANDS_IN_FLIGHT, COUNTERS_EVERY, CROSS_TURN, CROSS_TURN_BUSY, PARK_MAX, READING_REST_PERCENT,
+    },
     mesh::{Guards, Mesh, MeshError},
     saving::Saver,
     shard::{Common, Seat, Shard},
@@ -240,7 +242,7 @@ struct Loop<'a> {
     sink: &'a ReportSink,
     /// When the last epoch with records had passed.
     busy_at: Option<Instant>,
-    /// No turn at reading for reports before.
+    /// No turn at what reads the whole history before.
     rests_until: Option<Instant>,
 }
 
@@ -268,11 +270,11 @@ impl Loop<'_> {
             let command = match inbox.try_recv() {
                 Ok(command) => command,
                 Err(TryRecvError::Empty) => {
-                    let is_filling = fill_crosses(&shard, plan.common.fill_pace.turn)?;
-                    if self.read_on(&shard, CROSS_TURN) || is_filling {
+                    if self.catch_up(&shard, plan.common.fill_pace.turn, CROSS_TURN)? {
                         worker.step();
                     } else {
-                        worker.step_or_park(Some(PARK_MAX));
+                        let rest = self.rests_until.map(|until| until.saturating_duration_since(Instant::now()));
+                        worker.step_or_park(rest.filter(|rest| !rest.is_zero()).or(Some(PARK_MAX)));
                     }
                     continue;
                 }
@@ -289,8 +291,7 @@ impl Loop<'_> {
                         counters_sent = Instant::now();
                     }
                     shard.lives.borrow_mut().turn_history().map_err(|error| error.to_string())?;
-                    fill_crosses(&shard, Some(plan.common.fill_pace.turn_busy))?;
-                    self.read_on(&shard, CROSS_TURN_BUSY);
+                    self.catch_up(&shard, Some(plan.common.fill_pace.turn_busy), CROSS_TURN_BUSY)?;
                     if let Some(saver) = &mut saver {
                         saver.step(&shard).map_err(|error| error.to_string())?;
                     }
@@ -316,18 +317,25 @@ impl Loop<'_> {
         }
     }
 
-    /// Takes a turn at questions that read the whole history. While records come, a turn is followed by a rest: epochs would
-    /// find a machine without a free processor otherwise. False when there is nothing to do now.
-    fn read_on(&mut self, shard: &Shard, turn: Duration) -> bool {
+    /// Takes a turn at what reads the whole history: crosses that are filled, questions of reports. While records come, a turn
+    /// is followed by a rest: epochs would find a machine without a free processor otherwise. False when there is nothing to do now.
+    fn catch_up(&mut self, shard: &Shard, filling: Option<Duration>, reading: Duration) -> Result<bool, String> {
         let started = Instant::now();
-        if shard.readings.borrow().is_empty() || self.rests_until.is_some_and(|until| started < until) {
-            return false;
+        if self.rests_until.is_some_and(|until| started < until) {
+            return Ok(false);
         }
-        answers::go_on(shard, started + turn, |part| (self.sink)(self.thread, Report::Answer(Box::new(part))));
-        shard.spent(Stage::Answers, started);
-        let is_busy = self.busy_at.is_some_and(|at| at.elapsed() < READING_BUSY);
-        self.rests_until = is_busy.then(|| Instant::now() + started.elapsed() * READING_REST);
-        true
+        let has_filled = fill_crosses(shard, filling)?;
+        let has_read = !shard.readings.borrow().is_empty();
+        if has_read {
+            let started = Instant::now();
+            answers::go_on(shard, started + reading, |part| (self.sink)(self.thread, Report::Answer(Box::new(part))));
+            shard.spent(Stage::Answers, started);
+        }
+        let is_busy = self.busy_at.is_some_and(|at| at.elapsed() < BUSY_FOR);
+        let rest = if has_read { READING_REST_PERCENT } else { shard.common.fill_pace.rest_percent };
+        self.rests_until =
+            (is_busy && (has_filled || has_read)).then(|| Instant::now() + started.elapsed() * rest / 100);
+        Ok(has_filled || has_read)
     }
 
     fn epoch(

@@ -127,15 +127,17 @@ impl EngineHarness {
         Self::start_within(catalogue, threads, Some(dir), restore_epoch, bounds)
     }
 
-    /// The same with new crosses filled by one life behind each epoch, and room for one unpacked bill.
+    /// The same with new crosses filled by one life behind each epoch, a part of the history after every epoch, and room for one
+    /// unpacked bill.
     pub fn start_filling_slowly(
         catalogue: &Arc<Catalogue>,
         threads: usize,
         dir: Option<&Path>,
         restore_epoch: u64,
     ) -> anyhow::Result<Self> {
-        let fill_pace = FillPace { turn: None, turn_busy: Duration::ZERO, lives_at_once: 1 };
-        let bounds = Bounds { awake_bills_min: 1, fill_pace, ..Bounds::default() };
+        let fill_pace = FillPace { turn: None, turn_busy: Duration::ZERO, lives_at_once: 1, rest_percent: 0 };
+        let save_pace = SavePace { history_part_bytes: 1, ..SavePace::default() };
+        let bounds = Bounds { awake_bills_min: 1, save_pace, fill_pace, ..Bounds::default() };
         Self::start_within(catalogue, threads, dir, restore_epoch, bounds)
     }
 

@@ -144,7 +144,11 @@ pub const ROWS_AT_ONCE: usize = 32;
 pub const INDICATOR_VALUES_MAX: usize = 300_000;
 
 /// Bills, or facts without a bill, that are counted for a new cross before the clock is looked at: one or two milliseconds.
-pub const CROSS_LIVES_AT_ONCE: usize = 32;
+pub const CROSS_LIVES_AT_ONCE: usize = 256;
+
+/// Rest behind a turn at filling crosses while records come, in percent of that turn: two thirds of the thread fill, as a first
+/// answer is waited for.
+pub const CROSS_REST_PERCENT: u32 = 50;
 
 /// Rows of filled crosses that leave with one epoch: their owners take some milliseconds for them.
 pub const CROSS_ROWS_AN_EPOCH: usize = 16_384;
@@ -153,13 +157,13 @@ pub const CROSS_ROWS_AN_EPOCH: usize = 16_384;
 pub const CROSS_ROWS_WAITING: usize = 131_072;
 
 /// Lives that are counted for a report before the clock is looked at: one or two milliseconds.
-pub const REPORT_LIVES_AT_ONCE: usize = 16;
+pub const REPORT_LIVES_AT_ONCE: usize = 32;
 
-/// Rest behind a turn at reading for reports, in lengths of that turn, while records come: a fifth of the thread reads.
-pub const READING_REST: u32 = 4;
+/// Rest behind a turn at reading for reports while records come, in percent of that turn: a fifth of the thread reads.
+pub const READING_REST_PERCENT: u32 = 400;
 
 /// So long after the last epoch with records a thread counts as busy.
-pub const READING_BUSY: Duration = Duration::from_millis(500);
+pub const BUSY_FOR: Duration = Duration::from_millis(500);
 
 /// Longest turn at filling crosses, or at reading for reports, while nothing else waits for the thread: what comes meanwhile waits no longer.
 pub const CROSS_TURN: Duration = Duration::from_millis(5);

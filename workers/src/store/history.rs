@@ -20,6 +20,7 @@ use billwatch_market::{
     ids::{BillId, PartyId},
     key_group::{key_group_of_bill, key_group_of_party},
 };
+use hashbrown::HashMap;
 
 use super::{Store, StoreError, Table, writer::Outlet};
 use crate::limits::HISTORY_WAITING_BYTES;
@@ -85,6 +86,15 @@ pub struct Past {
     pub life: u32,
     /// The fact.
     pub fact: Fact,
+}
+
+/// How far a walk through the store has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    /// Place of the key group in the list of groups.
+    group: usize,
+    /// Key of the last subject of the group that was handed over.
+    subject: Option<[u8; SUBJECT_BYTES]>,
 }
 
 /// Facts gathered in memory, in order of arrival.
@@ -247,13 +257,7 @@ impl History {
             }
             pasts.push(past);
         }
-        for part in self.sealed.iter().map(Arc::as_ref).chain([&self.open]) {
-            for row in &part.rows {
-                if let Some(place) = wanted(row.dense) {
-                    pasts[place].push(Past { epoch: row.epoch, life: row.dense, fact: decode(part.of(row))? });
-                }
-            }
-        }
+        self.gathered(wanted, |place, past| pasts[place].push(past))?;
         Ok(pasts)
     }
 
@@ -264,28 +268,81 @@ impl History {
         parts.find_map(|part| part.rows.first()).map_or(u64::MAX, |row| row.epoch)
     }
 
-    /// Hands every fact of every subject to `take`: evidence, verification, a variant's home. Reads the whole history.
-    pub fn scan(
+    /// Hands the subjects in the store over in order of key, each with its facts there that are not in memory too, from a
+    /// place on until it is told to stop. True at the end of the store.
+    pub fn walk(
         &self,
         groups: &[u16],
-        subject_of: impl Fn(u32) -> Subject,
-        mut take: impl FnMut(Subject, Past),
-    ) -> Result<(), StoreError> {
-        let first = self.first_gathered_epoch();
-        if let Some(outlet) = &self.outlet {
-            for group in groups {
-                outlet.store().scan_group(Table::History, *group, |key, value| {
-                    let (epoch, subject) = parse_key(key)?;
-                    if epoch < first {
-                        take(subject, past_of(epoch, value)?);
-                    }
-                    Ok(())
-                })?;
+        place: &mut Place,
+        mut take: impl FnMut(Subject, Vec<Past>) -> bool,
+    ) -> Result<bool, StoreError> {
+        let Some(outlet) = &self.outlet else { return Ok(true) };
+        let before = self.first_gathered_epoch();
+        while let Some(group) = groups.get(place.group) {
+            let mut from = group.to_be_bytes().to_vec();
+            if let Some(subject) = place.subject {
+                from = subject.to_vec();
+                // Behind every row of the subject.
+                from.extend([u8::MAX; KEY_BYTES - SUBJECT_BYTES + 1]);
             }
+            // The subject at hand, with what was read of it.
+            let mut at_hand: Option<([u8; SUBJECT_BYTES], Vec<Past>)> = None;
+            let mut result = Ok(());
+            let mut is_told = false;
+            let mut give = |(key, past): ([u8; SUBJECT_BYTES], Vec<Past>), place: &mut Place| {
+                place.subject = Some(key);
+                Subject::of_key(&key).is_none_or(|subject| take(subject, past))
+            };
+            outlet.store().scan(Table::History, &from, &(group + 1).to_be_bytes(), |key, value| {
+                let Some(subject) = key.first_chunk::<SUBJECT_BYTES>() else {
+                    result = parse_key(key).map(drop);
+                    return false;
+                };
+                if at_hand.as_ref().is_none_or(|(known, _)| known != subject) {
+                    let whole = at_hand.replace((*subject, Vec::new()));
+                    if whole.is_some_and(|whole| !give(whole, place)) {
+                        (at_hand, is_told) = (None, true);
+                        return false;
+                    }
+                }
+                let row = parse_key(key).and_then(|(epoch, _)| match epoch < before {
+                    true => past_of(epoch, value).map(Some),
+                    false => Ok(None),
+                });
+                match (row, &mut at_hand) {
+                    (Ok(past), Some((_, pasts))) => pasts.extend(past),
+                    (Ok(_), None) => {}
+                    (Err(error), _) => result = Err(error),
+                }
+                result.is_ok()
+            })?;
+            result?;
+            if is_told || at_hand.is_some_and(|whole| !give(whole, place)) {
+                return Ok(false);
+            }
+            *place = Place { group: place.group + 1, subject: None };
         }
+        Ok(true)
+    }
+
+    /// Adds what lies in memory to the pasts of some subjects, by their dense numbers.
+    pub fn add_gathered(&self, pasts: &mut [(u32, Vec<Past>)]) -> Result<(), StoreError> {
+        pasts.iter_mut().for_each(|(dense, past)| past.iter_mut().for_each(|past| past.life = *dense));
+        let places: HashMap<u32, usize> = pasts.iter().enumerate().map(|(place, (dense, _))| (*dense, place)).collect();
+        self.gathered(|dense| places.get(&dense).copied(), |place, past| pasts[place].1.push(past))
+    }
+
+    /// Hands the facts in memory over that are wanted, in order of arrival.
+    fn gathered(
+        &self,
+        wanted: impl Fn(u32) -> Option<usize>,
+        mut take: impl FnMut(usize, Past),
+    ) -> Result<(), StoreError> {
         for part in self.sealed.iter().map(Arc::as_ref).chain([&self.open]) {
             for row in &part.rows {
-                take(subject_of(row.dense), Past { epoch: row.epoch, life: row.dense, fact: decode(part.of(row))? });
+                if let Some(place) = wanted(row.dense) {
+                    take(place, Past { epoch: row.epoch, life: row.dense, fact: decode(part.of(row))? });
+                }
             }
         }
         Ok(())
@@ -401,10 +458,34 @@ mod tests {
         }
         flush(&mut history);
         assert_eq!(ids(&history, 7), [1_007, 2_007, 3_007]);
-        let mut seen = 0;
-        let groups: Vec<u16> = (0..1024).collect();
-        history.scan(&groups, subject, |_, _| seen += 1).unwrap();
-        assert_eq!(seen, 150);
+        let walked = |history: &History, at_once: usize| {
+            let groups: Vec<u16> = (0..1024).collect();
+            let (mut place, mut seen) = (Place::default(), Vec::new());
+            loop {
+                let mut found: Vec<(u32, Vec<Past>)> = Vec::new();
+                let is_end = history.walk(&groups, &mut place, |subject, past| {
+                    let Subject::Bill(bill) = subject else { panic!("{subject:?} was never written") };
+                    found.push((bill.digits as u32 - 7, past));
+                    found.len() < at_once
+                });
+                history.add_gathered(&mut found).unwrap();
+                seen.extend(found.into_iter().map(|(dense, past)| {
+                    let ids = past.iter().map(|past| past.fact.event_id - u128::from(dense)).collect::<Vec<_>>();
+                    (dense, ids)
+                }));
+                if is_end.unwrap() {
+                    seen.sort_unstable();
+                    break seen;
+                }
+            }
+        };
+        let stored = vec![1_000, 2_000, 3_000];
+        for at_once in [1, 7, 50, 51] {
+            let whole: Vec<_> = (0..50).map(|dense| (dense, stored.clone())).collect();
+            assert_eq!(walked(&history, at_once), whole, "{at_once} at once");
+        }
+        add(&mut history, 7, 4, 4_007);
+        assert_eq!(walked(&history, 3)[7], (7, vec![1_000, 2_000, 3_000, 4_000]), "the rest lies in memory");
         let again = History::new(Some(outlet.clone()), 1 << 20);
         assert_eq!(ids(&again, 49), [1_049, 2_049, 3_049]);
         drop((history, again, outlet));

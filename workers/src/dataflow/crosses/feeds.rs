@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::{
-    dataflow::lives::{Dense, SINGLE, single_place},
+    dataflow::lives::{Dense, Sweep},
     limits::{CROSS_ROWS_AN_EPOCH, CROSS_ROWS_WAITING},
 };
 
@@ -34,35 +34,12 @@ pub struct CrossRow {
 
 type Sums = SmallVec<[i128; 4]>;
 
-/// How far the filling of a cross has come. Lives are numbered in order of arrival.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Fill {
-    /// The next bill to count.
-    pub next_bill: usize,
-    /// Bills from here on began after the order.
-    pub bills: usize,
-    /// The next fact without a bill to count.
-    pub next_single: usize,
-    /// Facts without a bill from here on came after the order.
-    pub singles: usize,
-}
-
-impl Fill {
-    /// True when the life is counted.
-    fn counts(&self, dense: Dense) -> bool {
-        if dense & SINGLE == 0 {
-            let place = dense as usize;
-            place < self.next_bill || place >= self.bills
-        } else {
-            let place = single_place(dense);
-            place < self.next_single || place >= self.singles
-        }
-    }
-
-    /// True when all lives are.
-    pub fn is_over(&self) -> bool {
-        self.next_bill >= self.bills && self.next_single >= self.singles
-    }
+/// A walk over the history for crosses that were ordered together.
+pub struct Filling {
+    /// Names it.
+    pub number: u32,
+    /// Lives that it has not reached are not counted.
+    pub sweep: Sweep,
 }
 
 /// One cross, as its facts are counted here.
@@ -71,8 +48,8 @@ struct Feed {
     definition: CrossDefinition,
     /// Epoch of its order; 0: of the catalogue.
     version: u64,
-    /// `None`: every life is counted.
-    fill: Option<Fill>,
+    /// By which filling; `None`: every life is counted.
+    filling: Option<u32>,
     /// It was filled, and nobody was told.
     is_news: bool,
     /// The life at hand is counted.
@@ -88,7 +65,9 @@ pub struct CrossFeeds {
     set: CrossSet,
     /// In the order of the set.
     feeds: Vec<Feed>,
-    is_filling: bool,
+    /// In order of their orders.
+    fillings: Vec<Filling>,
+    next_filling: u32,
     sink: CrossSink,
     /// Of the epoch at hand.
     live: Waiting,
@@ -103,7 +82,8 @@ impl CrossFeeds {
             aggregates,
             set: CrossSet::default(),
             feeds: Vec::new(),
-            is_filling: false,
+            fillings: Vec::new(),
+            next_filling: 0,
             sink: CrossSink::new(false),
             live: HashMap::new(),
             filled: HashMap::new(),
@@ -112,14 +92,14 @@ impl CrossFeeds {
         feeds
     }
 
-    fn add(&mut self, cross: Arc<Cross>, version: u64, fill: Option<Fill>) {
+    fn add(&mut self, cross: Arc<Cross>, version: u64, filling: Option<u32>) {
         let (id, definition) = (cross.id, cross.definition.clone());
-        self.feeds.push(Feed { id, definition, version, is_news: fill.is_some(), fill, counts: true });
+        self.feeds.push(Feed { id, definition, version, is_news: filling.is_some(), filling, counts: true });
         self.set = CrossSet::new(self.set.crosses().iter().cloned().chain([cross]).collect());
-        self.is_filling |= fill.is_some();
     }
 
-    /// Begins a cross; gives its id, or nothing when it is kept already.
+    /// Begins a cross; gives its id, or nothing when it is kept already. With a walk: it is filled by it, together with what was
+    /// ordered at the same time.
     ///
     /// # Errors
     /// The definition does not compile: the order is of another build.
@@ -127,15 +107,37 @@ impl CrossFeeds {
         &mut self,
         definition: &CrossDefinition,
         version: u64,
-        fill: Option<Fill>,
+        sweep: Option<Sweep>,
     ) -> Result<Option<CrossId>, String> {
         let cross = self.aggregates.cross(definition).map_err(|error| format!("cross {definition}: {error}"))?;
         if self.set.find(cross.id).is_some() {
             return Ok(None);
         }
         let id = cross.id;
-        self.add(Arc::new(cross), version, fill);
+        let filling = sweep.map(|sweep| self.filling_of(sweep));
+        self.add(Arc::new(cross), version, filling);
         Ok(Some(id))
+    }
+
+    fn filling_of(&mut self, sweep: Sweep) -> u32 {
+        if let Some(same) = self.fillings.iter().find(|filling| filling.sweep.is_like(&sweep)) {
+            return same.number;
+        }
+        let number = self.next_filling;
+        self.next_filling += 1;
+        self.fillings.push(Filling { number, sweep });
+        number
+    }
+
+    /// Ends fillings that nobody needs.
+    fn forget_fillings(&mut self) {
+        let feeds = &self.feeds;
+        self.fillings.retain(|filling| feeds.iter().any(|feed| feed.filling == Some(filling.number)));
+    }
+
+    fn sweep_of(&self, feed: &Feed) -> Option<&Sweep> {
+        let number = feed.filling?;
+        self.fillings.iter().find(|filling| filling.number == number).map(|filling| &filling.sweep)
     }
 
     /// Ends a cross.
@@ -145,7 +147,7 @@ impl CrossFeeds {
         for waiting in [&mut self.live, &mut self.filled] {
             waiting.retain(|(cross, _), _| *cross != id);
         }
-        self.is_filling = self.feeds.iter().any(|feed| feed.fill.is_some());
+        self.forget_fillings();
     }
 
     /// Every compiled cross.
@@ -166,8 +168,9 @@ impl CrossFeeds {
     /// Says whose facts come next: they are counted where the life is.
     #[inline]
     pub fn turn_to(&mut self, dense: Dense) {
-        if self.is_filling {
-            self.feeds.iter_mut().for_each(|feed| feed.counts = feed.fill.is_none_or(|fill| fill.counts(dense)));
+        for Filling { number, sweep } in &self.fillings {
+            let counts = sweep.has_passed(dense);
+            self.feeds.iter_mut().filter(|feed| feed.filling == Some(*number)).for_each(|feed| feed.counts = counts);
         }
     }
 
@@ -186,30 +189,37 @@ impl CrossFeeds {
         let row = |((cross, key), sums)| CrossRow { cross, key, sums };
         let is_something = |sums: &Sums| sums.iter().any(|sum| *sum != 0);
         self.live.drain().filter(|(_, sums)| is_something(sums)).map(row).for_each(&mut give);
-        if self.is_filling {
+        if self.is_filling() {
             self.filled.extract_if(|_, _| true).take(CROSS_ROWS_AN_EPOCH).map(row).for_each(&mut give);
             let waits = |id: CrossId| self.filled.keys().any(|(cross, _)| *cross == id);
-            let is_done = |feed: &Feed| feed.fill.is_some_and(|fill| fill.is_over()) && !waits(feed.id);
+            let is_done = |feed: &Feed| self.sweep_of(feed).is_some_and(Sweep::is_over) && !waits(feed.id);
             let done: Vec<CrossId> = self.feeds.iter().filter(|feed| is_done(feed)).map(|feed| feed.id).collect();
             for feed in self.feeds.iter_mut().filter(|feed| done.contains(&feed.id)) {
-                (feed.fill, feed.counts) = (None, true);
+                (feed.filling, feed.counts) = (None, true);
             }
-            self.is_filling = self.feeds.iter().any(|feed| feed.fill.is_some());
+            self.forget_fillings();
         }
     }
 
     /// True while a cross is being filled.
     pub fn is_filling(&self) -> bool {
-        self.is_filling
+        !self.fillings.is_empty()
     }
 
-    /// Where the crosses that are filled next stand; `None` when nobody is to be counted now: all are, or too many rows wait
-    /// to leave.
-    pub fn next_fill(&self) -> Option<Fill> {
-        if !self.is_filling || self.filled.len() >= CROSS_ROWS_WAITING {
+    /// Takes out the filling that goes on next, until [`CrossFeeds::go_on_filling`]; `None` when nobody is to be counted now: all
+    /// are, or too many rows wait to leave.
+    pub fn take_filling(&mut self) -> Option<Filling> {
+        if self.filled.len() >= CROSS_ROWS_WAITING {
             return None;
         }
-        self.feeds.iter().filter_map(|feed| feed.fill).find(|fill| !fill.is_over())
+        let place = self.fillings.iter().position(|filling| !filling.sweep.is_over())?;
+        Some(self.fillings.remove(place))
+    }
+
+    /// Puts back what [`CrossFeeds::take_filling`] took.
+    pub fn go_on_filling(&mut self, filling: Filling) {
+        let place = self.fillings.partition_point(|other| other.number < filling.number);
+        self.fillings.insert(place, filling);
     }
 
     /// True when a fact may add to some cross.
@@ -217,32 +227,30 @@ impl CrossFeeds {
         !outcome.changes.is_empty() || !outcome.cuts.is_empty() || !self.set.ignores(behaviour)
     }
 
-    /// Adds a fact of a life that the crosses which stand at `at` reach.
-    pub fn fill(&mut self, seen: &Observation<'_>, at: Fill) {
+    /// Adds a fact of a life that a filling has reached.
+    pub fn fill(&mut self, seen: &Observation<'_>, filling: u32) {
         let CrossFeeds { aggregates, set, feeds, sink, filled, .. } = self;
-        set.observe(aggregates, seen, 1, |place| feeds[usize::from(place)].fill == Some(at), sink);
+        set.observe(aggregates, seen, 1, |place| feeds[usize::from(place)].filling == Some(filling), sink);
         drain(feeds, sink, filled);
-    }
-
-    /// The crosses that stand at `at` have counted up to `to`.
-    pub fn advance(&mut self, at: Fill, to: Fill) {
-        self.feeds.iter_mut().filter(|feed| feed.fill == Some(at)).for_each(|feed| feed.fill = Some(to));
     }
 
     /// How far each ordered cross is: those that are being filled or have just been, or all. `worker` and cells are left open.
     pub fn progress(&mut self, all: bool) -> Vec<v1::CrossProgress> {
         let mut progress = Vec::new();
-        for feed in self.feeds.iter_mut().filter(|feed| feed.version > 0) {
-            let news = std::mem::replace(&mut feed.is_news, feed.fill.is_some());
+        let sweeps: Vec<(usize, usize)> = self
+            .feeds
+            .iter()
+            .map(|feed| self.sweep_of(feed).map_or((0, 0), |sweep| (sweep.passed(), sweep.lives())))
+            .collect();
+        for (feed, (counted, lives)) in self.feeds.iter_mut().zip(sweeps).filter(|(feed, _)| feed.version > 0) {
+            let news = std::mem::replace(&mut feed.is_news, feed.filling.is_some());
             if news || all {
-                let (counted, lives) =
-                    feed.fill.map_or((0, 0), |fill| (fill.next_bill + fill.next_single, fill.bills + fill.singles));
                 progress.push(v1::CrossProgress {
                     cross: feed.id.0,
                     version: feed.version,
                     lives_counted: counted as u64,
                     lives: lives as u64,
-                    done: feed.fill.is_none(),
+                    done: feed.filling.is_none(),
                     ..v1::CrossProgress::default()
                 });
             }
@@ -266,19 +274,4 @@ fn drain(feeds: &[Feed], sink: &mut CrossSink, to: &mut Waiting) {
         }
     }
     sink.clear();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_life_is_counted_before_the_place_reached_and_behind_the_end() {
-        let fill = Fill { next_bill: 3, bills: 5, next_single: 0, singles: 2 };
-        let counted = |dense| fill.counts(dense);
-        assert_eq!([2, 3, 4, 5].map(counted), [true, false, false, true]);
-        assert_eq!([SINGLE, SINGLE | 1, SINGLE | 2].map(counted), [false, false, true]);
-        assert!(!fill.is_over());
-        assert!(Fill { next_bill: 5, next_single: 2, ..fill }.is_over());
-    }
 }

@@ -4,8 +4,8 @@
 //! the cells that this worker owns. Orders (cluster.proto, `Order`) come with the epoch from which on they hold.
 //!
 //! **Filling.** A new cross is filled from the history while facts go on. A life is *counted* by the cross or it is not: lives
-//! that begin after the order are counted from their first fact; the others when the filling reaches them, by number
-//! ([`Fill`]): then the whole life as it is now is added at once. A fact of a life that is not counted yet adds nothing, and
+//! that begin after the order are counted from their first fact; the others when the filling reaches them ([`Filling`]): then
+//! the whole life as it is now is added at once. A fact of a life that is not counted yet adds nothing, and
 //! taking such a life out takes nothing away. So at any moment the cross is exactly the sum over the lives that are counted,
 //! whatever is folded again meanwhile, and it is complete when all are.
 //!
@@ -17,7 +17,7 @@ mod feeds;
 mod totals;
 
 pub use self::{
-    feeds::{CrossFeeds, CrossRow, Fill},
+    feeds::{CrossFeeds, CrossRow, Filling},
     totals::{CellName, CrossTotals},
 };
 
@@ -27,7 +27,7 @@ use billwatch_proto::v1;
 use std::time::Duration;
 
 use crate::{
-    limits::{CROSS_LIVES_AT_ONCE, CROSS_TURN, CROSS_TURN_BUSY},
+    limits::{CROSS_LIVES_AT_ONCE, CROSS_REST_PERCENT, CROSS_TURN, CROSS_TURN_BUSY},
     ownership::group_of_words,
 };
 
@@ -40,11 +40,18 @@ pub struct FillPace {
     pub turn_busy: Duration,
     /// Lives counted before the clock is looked at.
     pub lives_at_once: usize,
+    /// Rest behind a turn while records come, in percent of that turn.
+    pub rest_percent: u32,
 }
 
 impl Default for FillPace {
     fn default() -> Self {
-        FillPace { turn: Some(CROSS_TURN), turn_busy: CROSS_TURN_BUSY, lives_at_once: CROSS_LIVES_AT_ONCE }
+        FillPace {
+            turn: Some(CROSS_TURN),
+            turn_busy: CROSS_TURN_BUSY,
+            lives_at_once: CROSS_LIVES_AT_ONCE,
+            rest_percent: CROSS_REST_PERCENT,
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 //! An epoch comes in as a [`batch`]; [`folding`] takes each of its lives the fast or the slow way; [`bills`] keeps the folded
 //! bills, nearly all of them packed; [`singles`] keeps the facts without a bill; [`strangers`] takes in copies of variants
 //! that belong elsewhere; [`readers`] finds the lives that late reference data touches; [`rejudged`] judges facts again when
-//! parameters change; [`saved`] writes and reads
-//! checkpoints, [`dirty`] says which rows are not saved.
+//! parameters change; [`sweep`] walks over all of them between epochs; [`saved`] writes and reads checkpoints, [`dirty`] says
+//! which rows are not saved.
 //! Begin with [`Lives::apply`].
 //!
 //! Invariant: what this worker has emitted so far is the sum, over its lives, of the value of their facts under the reference
@@ -21,6 +21,7 @@ mod rejudged;
 mod saved;
 mod singles;
 mod strangers;
+mod sweep;
 
 use std::{collections::BTreeMap, ops::ControlFlow, rc::Rc, sync::Arc, time::Instant};
 
@@ -34,8 +35,9 @@ use billwatch_market::{
     pattern::{Hit, liveness::Tally},
     reference_data::Reference,
 };
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
+pub use self::sweep::Sweep;
 use self::{batch::Batch, bills::Bills, dirty::Dirty, readers::Readers, singles::Singles};
 use super::{
     alerts::AlertRow,
@@ -100,6 +102,8 @@ pub struct Lives {
     /// Branches of a legal institution.
     branches: HashMap<PartyId, Vec<InstId>>,
     history: History,
+    /// Key groups whose lives are here, in order.
+    groups: Vec<u16>,
     valuer: Valuer,
     timers: BTreeMap<i64, Vec<Dense>>,
     clock: Option<i64>,
@@ -121,8 +125,7 @@ pub struct Lives {
 
 /// Lives as they were at some epoch, as far as they are not read.
 pub struct Noted {
-    /// The next one last.
-    left: Vec<Dense>,
+    left: Sweep,
     /// What had joined a life by then.
     joined: HashMap<Dense, Vec<Dense>>,
 }
@@ -132,6 +135,8 @@ impl Lives {
     pub fn new(common: &Common, seat: Seat, outlet: Option<Rc<Outlet>>) -> Self {
         // All facts without a bill have one home (market::fact_scope).
         let home = common.owners[usize::from(key_group_of_party(PartyId::SYSTEM))];
+        let owned = |(group, owner): (u16, &u32)| (*owner == seat.index() as u32).then_some(group);
+        let groups = (0..).zip(common.owners.iter()).filter_map(owned).collect();
         let saves_reference = seat.thread == 0 && outlet.is_some();
         Lives {
             bills: Bills::new(common.awake_bills_min),
@@ -140,6 +145,7 @@ impl Lives {
             readers: Readers::default(),
             branches: HashMap::new(),
             history: History::new(outlet, common.save_pace.history_part_bytes),
+            groups,
             valuer: Valuer::new(common),
             timers: BTreeMap::new(),
             clock: None,
@@ -207,13 +213,12 @@ impl Lives {
     /// the whole history, unless it is told to stop.
     pub fn each_family(&self, mut take: impl FnMut(Home, Vec<Fact>) -> ControlFlow<()>) -> Result<(), StoreError> {
         const AT_ONCE: usize = 1_024;
-        let bills: Vec<Dense> = (0..self.bills.len() as Dense).collect();
-        let moved: HashSet<Dense> =
-            self.singles.numbers().flat_map(|dense| self.singles.get(dense).joined()).copied().collect();
-        let singles: Vec<Dense> = self.singles.numbers().filter(|dense| !moved.contains(dense)).collect();
-        for lives in bills.chunks(AT_ONCE).chain(singles.chunks(AT_ONCE)) {
-            if self.families(lives.iter().copied(), &mut take)?.is_break() {
-                break;
+        let mut sweep = self.sweep();
+        while !sweep.is_over() {
+            for (dense, past) in self.sweep_on(&mut sweep, AT_ONCE)? {
+                if take(self.home_of(dense), past.into_iter().map(|past| past.fact).collect()).is_break() {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -241,11 +246,7 @@ impl Lives {
             .filter(|dense| !self.singles.get(*dense).joined().is_empty())
             .map(|dense| (dense, self.singles.get(dense).joined().to_vec()))
             .collect();
-        let moved: HashSet<Dense> = joined.values().flatten().copied().collect();
-        let bills = 0..self.bills.len() as Dense;
-        let singles = self.singles.numbers().filter(|dense| !moved.contains(dense));
-        let mut left: Vec<Dense> = bills.chain(singles).collect();
-        left.reverse();
+        let left = self.sweep();
         Noted { left, joined }
     }
 
@@ -258,8 +259,7 @@ impl Lives {
         epoch: u64,
         mut take: impl FnMut(Home, Vec<Fact>) -> bool,
     ) -> Result<bool, StoreError> {
-        let lives = noted.left.split_off(noted.left.len().saturating_sub(at_once));
-        for (dense, past) in self.pasts(&lives.into_iter().collect())? {
+        for (dense, past) in self.sweep_on(&mut noted.left, at_once)? {
             // What joined it later was noted as a life of its own.
             let was_its_own = |past: &Past| {
                 past.life == dense || noted.joined.get(&dense).is_some_and(|joined| joined.contains(&past.life))
@@ -270,7 +270,7 @@ impl Lives {
                 break;
             }
         }
-        Ok(!noted.left.is_empty())
+        Ok(!noted.left.is_over())
     }
 
     /// Where the records of a life belong.
