@@ -16,7 +16,7 @@ use std::{
 
 use billwatch_market::aggregate::{
     Aggregates,
-    cross::{Cross, CrossDefinition, CrossFilter, CrossId, CrossSet},
+    cross::{Cross, CrossDefinition, CrossFilter, CrossId},
 };
 use billwatch_proto::v1::{self, CustomReportState as State, order};
 use billwatch_telemetry::codes;
@@ -31,7 +31,7 @@ pub struct Kept {
     pub cross: Arc<Cross>,
     /// Name for people.
     pub title: String,
-    /// Epoch of its order; 0 = of the catalogue.
+    /// Epoch of its order.
     pub version: u64,
     /// How it stands.
     pub state: State,
@@ -80,19 +80,9 @@ pub fn definition_of(theme: &str, dimensions: &[String], filters: &[v1::CrossFil
 }
 
 impl Crosses {
-    /// Those of the catalogue, and what the log says was ordered: orders with their epoch.
-    pub fn new(aggregates: Arc<Aggregates>, of_catalogue: &CrossSet, orders: Vec<(u64, v1::Order)>) -> Self {
-        let mut book = Book::default();
-        for cross in of_catalogue.crosses() {
-            let kept = Kept {
-                cross: cross.clone(),
-                title: String::new(),
-                version: 0,
-                state: State::Live,
-                progress: BTreeMap::new(),
-            };
-            book.kept.insert(cross.id, kept);
-        }
+    /// What the log says was ordered: orders with their epoch.
+    pub fn new(aggregates: Arc<Aggregates>, orders: Vec<(u64, v1::Order)>) -> Self {
+        let book = Book::default();
         let crosses = Crosses { aggregates, book: Mutex::new(book), changed: watch::Sender::new(()) };
         orders.iter().for_each(|(epoch, order)| crosses.ordered(*epoch, order));
         crosses
@@ -137,7 +127,7 @@ impl Crosses {
                     if let Some(kept) = book.kept.get_mut(&id) {
                         (kept.state, kept.progress) = (State::Overflown, BTreeMap::new());
                     }
-                } else if book.kept.get(&id).is_some_and(|kept| kept.version > 0) {
+                } else {
                     book.kept.remove(&id);
                 }
             }
@@ -198,7 +188,7 @@ impl Crosses {
 
     /// Number of crosses that were ordered.
     pub fn ordered_count(&self) -> usize {
-        self.book().kept.values().filter(|kept| kept.version > 0).count()
+        self.book().kept.len()
     }
 
     /// Compiles a definition.
@@ -214,7 +204,7 @@ impl Crosses {
     /// Crosses beyond the limit of cells.
     fn too_large(&self) -> Vec<CrossId> {
         let book = self.book();
-        let over = |kept: &&Kept| kept.version > 0 && kept.cells() > limits::CROSS_CELLS_MOST;
+        let over = |kept: &&Kept| kept.cells() > limits::CROSS_CELLS_MOST;
         book.kept.values().filter(over).map(|kept| kept.cross.id).collect()
     }
 
@@ -269,8 +259,7 @@ mod tests {
     #[test]
     fn a_cross_is_live_when_every_worker_is_done() {
         let aggregates = Arc::new(Aggregates::embedded().unwrap());
-        let none = CrossSet::default();
-        let crosses = Crosses::new(aggregates, &none, vec![(3, keep("D.amt")), (5, keep("D.amt"))]);
+        let crosses = Crosses::new(aggregates, vec![(3, keep("D.amt")), (5, keep("D.amt"))]);
         let kept = &crosses.list()[0];
         let id = kept.cross.id;
         assert_eq!((crosses.list().len(), kept.version), (1, 3), "the second order changes nothing");

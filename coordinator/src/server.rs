@@ -10,7 +10,7 @@ use std::{
 };
 
 use billwatch_market::{
-    aggregate::{Aggregates, cross::CrossSet},
+    aggregate::Aggregates,
     catalogue::{Catalogue, CatalogueError},
     evaluator::RulesError,
     indicator::Indicators,
@@ -159,7 +159,6 @@ pub async fn serve(
     };
     let meanings = Arc::new(Meanings::new(catalogue.clone())?);
     let aggregates = Arc::new(Aggregates::new(meanings.clone()));
-    let of_catalogue = CrossSet::of_catalogue(&aggregates)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| ServeError::Listen { address: config.listen, source })?;
@@ -169,7 +168,7 @@ pub async fn serve(
     let store = tokio::task::spawn_blocking(move || Store::open(&opening, tables, &at_opening))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-    let crosses = Arc::new(Crosses::new(aggregates.clone(), &of_catalogue, store.orders));
+    let crosses = Arc::new(Crosses::new(aggregates.clone(), store.orders));
     let (freshness, times) = (Arc::<Freshness>::default(), Arc::<QuestionTimes>::default());
     let surroundings = Surroundings {
         processes: config.processes,

@@ -129,9 +129,6 @@ impl Shard {
             failure: RefCell::new(None),
             common,
         };
-        for cross in shard.common.rules.crosses.crosses() {
-            shard.crosses.borrow_mut().keep(cross.id, 0);
-        }
         if outlet.is_some() {
             shard.keep_dirty();
         }

@@ -102,8 +102,6 @@ pub struct Catalogue {
     pub patterns: Vec<descriptions::PatternRow>,
     /// Reports.
     pub reports: Vec<descriptions::ReportRow>,
-    /// Crosses that the fixed reports read: kept from the first fact on.
-    pub crosses: Vec<crate::aggregate::cross::CrossDefinition>,
     /// Code tables.
     pub enums: enums::Enums,
     /// Fields and their bounds.
@@ -217,7 +215,6 @@ impl Catalogue {
             calendar: calendar::Calendar::read(of(calendar::FILE))?,
             indicators,
             patterns,
-            crosses: Vec::new(),
             reports: descriptions::read_reports(of(descriptions::REPORTS_FILE), &enums)?,
             payloads: payloads::Payloads::read(of(payloads::FILE), &fields)?,
             themes: themes::read(of(themes::FILE), &enums, &fields, &derived)?,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use anyhow::Context as _;
 
 use billwatch_market::{
-    aggregate::{Aggregates, CellLayout, EpochSums, cross::CrossSet},
+    aggregate::{Aggregates, CellLayout, EpochSums},
     bill::{Bill, Effect, Laws, Outcome},
     catalogue::Catalogue,
     corrections::{Effective, effective_at},
@@ -57,8 +57,6 @@ pub struct Rules {
     pub indicators: Indicators,
     /// Inputs and eased thresholds of the rules.
     pub liveness: Liveness,
-    /// Crosses that the catalogue needs, kept from the first fact on.
-    pub crosses: CrossSet,
     /// Reports.
     pub reports: Arc<Book>,
     /// Parameters under which they are compiled.
@@ -79,7 +77,6 @@ impl Rules {
             laws: Arc::new(Laws::new(catalogue)?),
             cell_layout: Arc::new(CellLayout::new(&aggregates)),
             reports: Arc::new(Book::read(&meanings)?),
-            crosses: CrossSet::of_catalogue(&aggregates)?,
             aggregates,
             meanings,
             indicators: Indicators::of(catalogue, &patterns)?,
@@ -107,7 +104,6 @@ impl Rules {
         Ok(Rules {
             indicators: Indicators::of(&self.catalogue, &patterns)?,
             liveness: Liveness::new(&self.catalogue, &patterns),
-            crosses: CrossSet::of_catalogue(&self.aggregates)?,
             laws: self.laws.clone(),
             reports: self.reports.clone(),
             meanings: self.meanings.clone(),
@@ -224,7 +220,7 @@ impl Valuer {
             cells: EpochSums::new(common.rules.aggregates.clone(), common.rules.cell_layout.clone()),
             effects: Effects::default(),
             tally: Tally::new(patterns.rule_count()),
-            crosses: CrossFeeds::new(common.rules.aggregates.clone(), &common.rules.crosses),
+            crosses: CrossFeeds::new(common.rules.aggregates.clone()),
         }
     }
 

@@ -53,11 +53,6 @@ impl CrossSet {
         Ok(CrossSet::new(crosses))
     }
 
-    /// The crosses that the catalogue itself needs (fixed reports).
-    pub fn of_catalogue(aggregates: &Aggregates) -> Result<Self, RulesError> {
-        CrossSet::of_rules(aggregates, &aggregates.meanings().catalogue().crosses)
-    }
-
     /// Compiles definitions; the error names the one that is wrong.
     pub fn of_rules(aggregates: &Aggregates, definitions: &[CrossDefinition]) -> Result<Self, RulesError> {
         CrossSet::compile(aggregates, definitions).map_err(|error| {

@@ -46,7 +46,7 @@ pub struct Filling {
 struct Feed {
     id: CrossId,
     definition: CrossDefinition,
-    /// Epoch of its order; 0: of the catalogue.
+    /// Epoch of its order.
     version: u64,
     /// By which filling; `None`: every life is counted.
     filling: Option<u32>,
@@ -76,20 +76,18 @@ pub struct CrossFeeds {
 }
 
 impl CrossFeeds {
-    /// The crosses of the catalogue.
-    pub fn new(aggregates: Arc<Aggregates>, of_catalogue: &CrossSet) -> Self {
-        let mut feeds = CrossFeeds {
+    /// Without crosses.
+    pub fn new(aggregates: Arc<Aggregates>) -> Self {
+        CrossFeeds {
             aggregates,
-            set: CrossSet::default(),
+            set: CrossSet::new(Vec::new()),
             feeds: Vec::new(),
             fillings: Vec::new(),
             next_filling: 0,
             sink: CrossSink::new(false),
             live: HashMap::new(),
             filled: HashMap::new(),
-        };
-        of_catalogue.crosses().iter().for_each(|cross| feeds.add(cross.clone(), 0, None));
-        feeds
+        }
     }
 
     fn add(&mut self, cross: Arc<Cross>, version: u64, filling: Option<u32>) {
@@ -242,7 +240,7 @@ impl CrossFeeds {
             .iter()
             .map(|feed| self.sweep_of(feed).map_or((0, 0), |sweep| (sweep.passed(), sweep.lives())))
             .collect();
-        for (feed, (counted, lives)) in self.feeds.iter_mut().zip(sweeps).filter(|(feed, _)| feed.version > 0) {
+        for (feed, (counted, lives)) in self.feeds.iter_mut().zip(sweeps) {
             let news = std::mem::replace(&mut feed.is_news, feed.filling.is_some());
             if news || all {
                 progress.push(v1::CrossProgress {
