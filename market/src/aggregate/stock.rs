@@ -6,34 +6,27 @@
 //! emitted.
 
 mod crossed;
+mod margin;
+mod version;
+
+pub(super) use self::version::{Reads, reads};
+use self::{
+    margin::Margin,
+    version::{READS, Version, unchanged},
+};
 
 use smallvec::SmallVec;
 
 use super::{
-    Aggregates, Feed,
-    contribution::bill_member,
-    is_time,
-    layout::CellLayout,
-    measure::{SetKind, Slot},
-    profiles::Profiles,
-    rows::Batches,
-    rules::StockOf,
-    sink::CellSink,
+    Aggregates, Feed, contribution::bill_member, layout::CellLayout, measure::SetKind, profiles::Profiles,
+    rows::Batches, rules::StockOf, sink::CellSink,
 };
 use crate::{
     bill::{BillKind, Header, Lot, LotChange, Status},
-    buckets,
-    fact::Field,
     ids::Day,
-    items::{Item, Items, Row},
-    names::{Attribute, Name, Role},
-    observe::{
-        Observation, Played, Player,
-        attributes::{AsOf, Known},
-        bill_names::{has_ecds_status, header_item, lot_state_item, price_class},
-        roles::holder_of,
-    },
-    reference_data::TradeBackground,
+    items::{Item, Items},
+    names::{Name, Role},
+    observe::Observation,
 };
 
 /// A version of a lot as stock cells see it, for views that count lots in their own way (reports).
@@ -70,36 +63,14 @@ pub(crate) fn each_seen_change<'a>(
     let mut margin = Margin::new(seen, header);
     for change in &seen.outcome.changes {
         let (out, into) = margin.step(change);
-        let old = change.before.as_ref().map(|lot| SeenLot(version(lot, header, seen, out)));
-        take(change, old, SeenLot(version(&change.after, header, seen, into)));
+        let old = change.before.as_ref().map(|lot| SeenLot(Version::new(lot, header, seen, out)));
+        take(change, old, SeenLot(Version::new(&change.after, header, seen, into)));
     }
 }
 
 /// From when a version is overdue (OBAL); `None`: it is not.
 pub(crate) fn overdue_from(header: &Header, lot: &Lot) -> Option<Day> {
     start(StockOf::Overdue, header, lot)
-}
-
-/// One version of a lot with the bill's face, under reference data as of its state change.
-#[derive(Clone, Copy)]
-struct Version<'a> {
-    lot: &'a Lot,
-    header: &'a Header,
-    as_of: AsOf<'a>,
-    parties: Parties<'a>,
-    /// What was said of its contract.
-    trade: Option<&'a TradeBackground>,
-    /// Its share of the bill's margin in the stock of accepted bills, fen.
-    margin_fen: i64,
-}
-
-/// What is known of the parties of a version.
-#[derive(Clone, Copy)]
-struct Parties<'a> {
-    drawer: Known<'a>,
-    acceptor: Known<'a>,
-    payee: Known<'a>,
-    holder: Known<'a>,
 }
 
 /// A version of a lot going out of some stocks or into them, on one date.
@@ -162,8 +133,8 @@ impl Aggregates {
             if moves.is_empty() {
                 continue;
             }
-            let old = change.before.as_ref().map(|lot| version(lot, header, seen, out));
-            let new = version(&change.after, header, seen, into);
+            let old = change.before.as_ref().map(|lot| Version::new(lot, header, seen, out));
+            let new = Version::new(&change.after, header, seen, into);
             let stocks = |steady: bool| {
                 moves.iter().filter(|each| !each.steady || steady).fold(0, |stocks, each| stocks | each.live)
             };
@@ -333,37 +304,6 @@ impl<'a> Change<'a> {
     }
 }
 
-fn version<'a>(lot: &'a Lot, header: &'a Header, seen: &Observation<'a>, margin_fen: i64) -> Version<'a> {
-    let as_of = AsOf { at: lot.changed_at, date: lot.changed_on, ..seen.as_of() };
-    // What is known at the event was mostly known at the last change, too: one look serves both.
-    let look = |player: Player| {
-        let now = seen.look(player);
-        if now.span.holds(as_of.at) { now } else { as_of.look(player) }
-    };
-    let parties = Parties {
-        drawer: look(drawer_of(header)),
-        acceptor: look(acceptor_of(header)),
-        payee: look(payee_of(header)),
-        holder: look(holder_of(lot)),
-    };
-    let said =
-        header.contract_no.map(|contract| as_of.reference.contract_by_hash(header.drawer, contract.bits(), as_of.at));
-    let trade = said.and_then(|said| said.last()).map(|latest| &latest.value);
-    Version { lot, header, as_of, parties, trade, margin_fen }
-}
-
-fn drawer_of(header: &Header) -> Player {
-    Player { party: header.drawer, branch: header.drawer_inst }
-}
-
-fn acceptor_of(header: &Header) -> Player {
-    Player { party: header.acceptor, branch: header.acceptor_inst }
-}
-
-fn payee_of(header: &Header) -> Player {
-    Player { party: header.payee, branch: header.payee_inst }
-}
-
 /// From when a lot version is in a stock; `None` when it is not.
 fn start(of: StockOf, header: &Header, lot: &Lot) -> Option<Day> {
     match of {
@@ -384,187 +324,4 @@ fn start(of: StockOf, header: &Header, lot: &Lot) -> Option<Day> {
 
 fn is_accepted(lot: &Lot) -> bool {
     matches!(lot.status, Status::Accepted | Status::Received | Status::Due)
-}
-
-/// MRG: margin times the accepted live lots over the face, half-even per bill (derived.csv). The share of the bill changes
-/// step by step with its lots, so that the sum over all changes is exactly the share of the whole.
-struct Margin {
-    margin_fen: i64,
-    face_fen: i64,
-    accepted_fen: i64,
-}
-
-impl Margin {
-    fn new(seen: &Observation<'_>, header: &Header) -> Self {
-        if header.margin_fen == 0 {
-            return Margin { margin_fen: 0, face_fen: header.face_fen, accepted_fen: 0 };
-        }
-        let amount = |lot: &Lot| if is_accepted(lot) { lot.amount_fen } else { 0 };
-        let after: i64 = seen.bill.map_or(0, |bill| bill.lots.iter().map(amount).sum());
-        let changes = &seen.outcome.changes;
-        let come: i64 = changes.iter().map(|change| amount(&change.after)).sum();
-        let gone: i64 = changes.iter().filter_map(|change| change.before.as_ref()).map(amount).sum();
-        Margin { margin_fen: header.margin_fen, face_fen: header.face_fen, accepted_fen: after - come + gone }
-    }
-
-    /// The margin that the old version takes out and the new one puts in.
-    fn step(&mut self, change: &LotChange) -> (i64, i64) {
-        if self.margin_fen == 0 {
-            return (0, 0);
-        }
-        let before = self.share();
-        self.accepted_fen -= change.before.as_ref().filter(|lot| is_accepted(lot)).map_or(0, |lot| lot.amount_fen);
-        let between = self.share();
-        self.accepted_fen += if is_accepted(&change.after) { change.after.amount_fen } else { 0 };
-        (before - between, self.share() - between)
-    }
-
-    fn share(&self) -> i64 {
-        if self.face_fen <= 0 {
-            return 0;
-        }
-        let over = i128::from(self.margin_fen) * i128::from(self.accepted_fen);
-        let face = i128::from(self.face_fen);
-        let (whole, rest) = (over.div_euclid(face), over.rem_euclid(face));
-        let up = match (2 * rest).cmp(&face) {
-            std::cmp::Ordering::Less => false,
-            std::cmp::Ordering::Equal => whole % 2 != 0,
-            std::cmp::Ordering::Greater => true,
-        };
-        i64::try_from(whole + i128::from(up)).unwrap_or(i64::MAX)
-    }
-}
-
-/// What a stock name reads: names that read the same are equal in two versions together.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Reads {
-    /// Ages, groups and lists move with the instant even when nothing was said.
-    Moment,
-    Holder,
-    BillParties,
-    PriceClass,
-    Since,
-    OlderSystem,
-    Trade,
-    OverdueDays,
-    State,
-    /// The face and the length, which are compared with the sums.
-    Bill,
-}
-
-/// Number of kinds of [`Reads`].
-const READS: usize = Reads::Bill as usize + 1;
-
-/// What a stock name reads.
-pub(super) fn reads(name: Name) -> Reads {
-    match name {
-        Name::Of(_, Attribute::Age | Attribute::WatchLists | Attribute::Group) => Reads::Moment,
-        Name::Of(Role::Holder | Role::HoldingInstitution, _) => Reads::Holder,
-        Name::Of(..) => Reads::BillParties,
-        Name::PriceClass => Reads::PriceClass,
-        Name::HoldingDays => Reads::Since,
-        Name::EcdsStatus => Reads::OlderSystem,
-        Name::ContractType | Name::GoodsCategory | Name::InvoiceType => Reads::Trade,
-        Name::Field(_) => Reads::State,
-        Name::OverdueDays => Reads::OverdueDays,
-        name if name.is_of_lot() => Reads::State,
-        _ => Reads::Bill,
-    }
-}
-
-/// What surely reads the same in two versions of a lot.
-fn unchanged(old: Version<'_>, new: Version<'_>) -> [bool; READS] {
-    let (before, after) = (old.parties, new.parties);
-    let (was, is) = (old.lot, new.lot);
-    let bill_parties = before.drawer.is_same(&after.drawer)
-        && before.acceptor.is_same(&after.acceptor)
-        && before.payee.is_same(&after.payee);
-    let state = (was.status, was.flag, was.risk, was.pay_state, was.hops, was.is_enhanced())
-        == (is.status, is.flag, is.risk, is.pay_state, is.hops, is.is_enhanced())
-        && was.overdue_since == is.overdue_since
-        && was.answer_due == is.answer_due
-        && was.dishonour_reason() == is.dishonour_reason();
-    let mut still = [false; READS];
-    still[Reads::Holder as usize] =
-        was.holder == is.holder && was.holder_inst == is.holder_inst && before.holder.is_same(&after.holder);
-    still[Reads::BillParties as usize] = bill_parties;
-    still[Reads::PriceClass as usize] = bill_parties && state;
-    still[Reads::Since as usize] = was.since == is.since;
-    still[Reads::OlderSystem as usize] = !has_ecds_status(new.header, was) && !has_ecds_status(new.header, is);
-    still[Reads::Trade as usize] = old.trade.map(std::ptr::from_ref) == new.trade.map(std::ptr::from_ref);
-    still[Reads::OverdueDays as usize] = state && was.changed_on == is.changed_on;
-    still[Reads::State as usize] = state;
-    still[Reads::Bill as usize] = true;
-    still
-}
-
-impl<'a> Version<'a> {
-    /// What it adds to a slot.
-    fn slot(&self, slot: Slot) -> i128 {
-        match slot {
-            Slot::Lots => 1,
-            Slot::Balance => i128::from(self.lot.amount_fen),
-            Slot::DueWeighted => i128::from(self.lot.amount_fen) * i128::from(self.header.due_date.0),
-            Slot::Margin => i128::from(self.margin_fen),
-            _ => 0,
-        }
-    }
-
-    fn items(&self, name: Name) -> Items {
-        let mut items = Items::new();
-        self.each_item(name, |item| items.push(item));
-        items
-    }
-
-    /// The items of a stock name, one by one. Days that move with the date of the cell stay raw.
-    fn each_item(&self, name: Name, mut take: impl FnMut(Item)) {
-        let (lot, header, as_of) = (self.lot, self.header, self.as_of);
-        let known = &as_of.meanings.vocabulary().known;
-        let item = match name {
-            Name::Of(role, attribute) => {
-                let (played, known) = self.played(role);
-                return as_of.each_item(role, played, attribute, |_| known, take);
-            }
-            name if is_time(name) => Item::ALL,
-            Name::RemainingDays => Item::day(header.due_date),
-            Name::HoldingDays => Item::day(lot.since),
-            // In the overdue stock every lot is overdue; elsewhere the day says when it was due.
-            Name::OverdueDays => Item::day(header.due_date),
-            Name::PriceClass => {
-                price_class(as_of.meanings, header, Some(lot), |_| self.parties.acceptor).item(known.bill_class)
-            }
-            Name::Field(Field::DishonourReason) => lot.dishonour_reason().map_or(Item::NA, |reason| {
-                as_of.meanings.vocabulary().row(known.dishonour_reason, reason).item(known.dishonour_reason)
-            }),
-            Name::Source => as_of.meanings.source_item(header.source),
-            Name::Amount => buckets::amount(lot.amount_fen).item(known.amount_bucket),
-            Name::ContractType => self.trade(|said| said.contract_type).item(known.contract_type),
-            Name::InvoiceType => self.trade(|said| said.invoice_type).item(known.invoice_type),
-            Name::GoodsCategory => match header.goods_category {
-                Some(code) => as_of.meanings.vocabulary().row(known.goods_category, code),
-                None => self.trade(|said| said.goods_category),
-            }
-            .item(known.goods_category),
-            name => lot_state_item(as_of, header, lot, name)
-                .or_else(|| header_item(as_of, header, name))
-                .unwrap_or(Item::NA),
-        };
-        take(item);
-    }
-
-    fn played(&self, role: Role) -> (Played, Known<'a>) {
-        let (header, parties) = (self.header, self.parties);
-        match role {
-            Role::Drawer => (Played::By(drawer_of(header)), parties.drawer),
-            Role::Payee => (Played::By(payee_of(header)), parties.payee),
-            Role::AcceptingInstitution if header.kind == BillKind::Cab => (Played::ByEnterprise, parties.acceptor),
-            Role::Acceptor | Role::AcceptingInstitution => (Played::By(acceptor_of(header)), parties.acceptor),
-            Role::Holder | Role::HoldingInstitution => (Played::By(holder_of(self.lot)), parties.holder),
-            _ => (Played::NoRole, Known::NOTHING),
-        }
-    }
-
-    fn trade(&self, of: impl Fn(&TradeBackground) -> Row) -> Row {
-        self.trade.map_or(Row::UNKNOWN, of)
-    }
 }
