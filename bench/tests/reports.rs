@@ -9,7 +9,7 @@ use billwatch_bench::simulator::{Settings, Simulator};
 use billwatch_market::{
     aggregate::{Grain, Question, Value},
     catalogue::Catalogue,
-    evaluator::{Rules, Sets, evaluate_by},
+    evaluator::{EveryView, Rules, Sets, evaluate_by},
     fact::{Fact, Field, Record, Value as FieldValue, behaviour},
     ids::{Code, Day},
     report::{self, Book, Period, Report, Status, exact::Exact, plain},
@@ -56,8 +56,9 @@ fn wanted(book: &Book, days: &[&str]) -> Vec<(usize, Period)> {
     wanted
 }
 
-fn made(rules: &Rules, book: &Book, records: &[Fact], clock: i64, wanted: &[(usize, Period)]) -> Vec<Report> {
-    plain::reports(plain::Market { records, alerts: &[], clock: Some(clock), rules }, book, wanted)
+fn made(book: &Book, records: &[Fact], clock: i64, wanted: &[(usize, Period)]) -> Vec<Report> {
+    let views = EveryView::evaluate(records, Some(clock), book.meanings.catalogue()).unwrap();
+    views.reports(records, book, wanted, Vec::new())
 }
 
 fn failures(reports: &[Report]) -> Vec<String> {
@@ -76,7 +77,7 @@ fn every_check_of_honest_trade_holds_and_figures_agree_with_cells() {
     let Setting { rules, book, .. } = setting();
     let facts = honest(12_000, 7, 0.05);
     let wanted = wanted(&book, &["2025-01-31", "2025-03-14", "2025-04-30", "2025-07-31", "2025-09-30"]);
-    let reports = made(&rules, &book, &facts, CLOCK, &wanted);
+    let reports = made(&book, &facts, CLOCK, &wanted);
     let failed = failures(&reports);
     assert!(failed.is_empty(), "{failed:#?}");
     assert!(reports.iter().all(|report| report.status == Status::Final));
@@ -131,24 +132,25 @@ fn every_check_of_honest_trade_holds_and_figures_agree_with_cells() {
 
 #[test]
 fn a_report_does_not_depend_on_what_is_asked_with_it() {
-    let Setting { rules, book, .. } = setting();
+    let Setting { catalogue, book, .. } = setting();
     let facts = honest(8_000, 5, 0.05);
     let wanted = wanted(&book, &["2025-03-31", "2025-09-30"]);
-    let together = made(&rules, &book, &facts, CLOCK, &wanted);
+    let views = EveryView::evaluate(&facts, Some(CLOCK), &catalogue).unwrap();
+    let together = views.reports(&facts, &book, &wanted, Vec::new());
     for (one, together) in wanted.iter().zip(&together) {
-        let alone = made(&rules, &book, &facts, CLOCK, &[*one]).remove(0);
+        let alone = views.reports(&facts, &book, &[*one], Vec::new()).remove(0);
         assert_eq!(&alone, together, "{} {}", alone.id, alone.period.label());
     }
 }
 
 #[test]
 fn a_planted_fault_fails_the_check_that_looks_at_it() {
-    let Setting { rules, book, .. } = setting();
+    let Setting { book, .. } = setting();
     // Cases of misbehaviour break no check; an enterprise whose division lies in another section does.
     let market = Market::simulated(10_000, 7, 5_000);
     let mut facts: Vec<Fact> = market.facts().cloned().collect();
     let january = (book.number("R13").unwrap(), Period::parse(report::Frequency::Monthly, "2025-01").unwrap());
-    let honest = made(&rules, &book, &facts, market.clock, &[january]);
+    let honest = made(&book, &facts, market.clock, &[january]);
     assert_eq!(failures(&honest), Vec::<String>::new());
     let accepted = facts.iter().find(|fact| fact.behaviour == behaviour::ACC_SGN && fact.biz_date <= january.1.to);
     let bill = accepted.and_then(|fact| fact.bill_id);
@@ -166,7 +168,7 @@ fn a_planted_fault_fails_the_check_that_looks_at_it() {
     assert!(planted > 0);
     let number = book.number("R13").unwrap();
     let wanted = [(number, Period::parse(report::Frequency::Monthly, "2025-01").unwrap())];
-    let reports = made(&rules, &book, &facts, market.clock, &wanted);
+    let reports = made(&book, &facts, market.clock, &wanted);
     assert_eq!(reports[0].status, Status::CheckFailed);
     let failed: Vec<&str> =
         reports[0].checks.iter().filter(|check| !check.pass).map(|check| check.id.as_str()).collect();
@@ -178,12 +180,12 @@ fn a_planted_fault_fails_the_check_that_looks_at_it() {
 
 #[test]
 fn the_engine_gives_the_reports_of_the_plain_evaluator() {
-    let Setting { catalogue, rules, book } = setting();
+    let Setting { catalogue, book, .. } = setting();
     for seed in [3, 11] {
         println!("seed {seed}");
         let mut facts = honest(10_000, seed, 0.2);
         let wanted = wanted(&book, &["2025-03-31", "2025-06-13"]);
-        let plain = made(&rules, &book, &facts, CLOCK, &wanted);
+        let plain = made(&book, &facts, CLOCK, &wanted);
         // Another order of arrival: late facts and corrections before their targets.
         let length = facts.len();
         for at in 0..length {
@@ -196,10 +198,43 @@ fn the_engine_gives_the_reports_of_the_plain_evaluator() {
         let patterns = Patterns::of(&catalogue, &Parameters::default()).unwrap();
         let indicators = Indicators::of(&catalogue, &patterns).unwrap();
         let live = common::reports(&mut engine, (&book, &indicators), CLOCK, &wanted).unwrap();
-        let without_alerts = |report: &&Report| report.id != "R22";
-        for (live, plain) in live.iter().zip(&plain).filter(|(live, _)| without_alerts(live)) {
+        for (live, plain) in live.iter().zip(&plain) {
             assert_eq!(live, plain, "{} {}", plain.id, plain.period.label());
         }
+    }
+}
+
+#[test]
+fn who_is_above_a_limit_has_its_alert() {
+    let Setting { catalogue, rules, book } = setting();
+    let market = Market::simulated(10_000, 7, 5_000);
+    let facts: Vec<Fact> = market.facts().cloned().collect();
+    let views = EveryView::evaluate(&facts, Some(market.clock), &catalogue).unwrap();
+    let days = ["2025-01-31", "2025-02-28", "2025-03-31", "2025-04-30", "2025-05-31", "2025-06-30", "2025-07-31"];
+    let [limits, alerts] = ["R09", "R22"].map(|id| book.number(id).unwrap());
+    let wanted: Vec<(usize, Period)> =
+        wanted(&book, &days).into_iter().filter(|(report, _)| [limits, alerts].contains(report)).collect();
+    let reports = views.reports(&facts, &book, &wanted, Vec::new());
+    assert_eq!(failures(&reports), Vec::<String>::new());
+    let check = |reports: &[Report], report: &str, id: &str| {
+        let of = reports.iter().filter(|made| made.id == report);
+        of.flat_map(|made| made.checks.iter().filter(|check| check.id == id)).cloned().collect::<Vec<_>>()
+    };
+    // There is something to check, and an amount to print.
+    for (report, id) in [("R09", "C2.1"), ("R09", "C2.2"), ("R22", "C4"), ("R22", "C3.2")] {
+        assert!(check(&reports, report, id).iter().any(|check| check.left.is_true()), "{report} {id}");
+    }
+    let main = &book.reports[alerts].blocks[0];
+    let [new, amount, kept] =
+        ["new.TOTAL", "amount", "open"].map(|id| main.columns.iter().position(|column| column.id == id).unwrap());
+    let total = |report: &Report, column: usize| report.blocks[0].rows.last().unwrap().cells[column].clone();
+    let last = reports.iter().rfind(|report| report.id == "R22").unwrap();
+    assert!([new, amount, kept].iter().all(|column| total(last, *column).is_true()));
+    // Without the alerts the checks fail.
+    let silent = plain::Market { records: &facts, alerts: &[], clock: Some(market.clock), rules: &rules };
+    let silent = plain::reports(silent, &book, &wanted);
+    for (report, id) in [("R09", "C2.1"), ("R09", "C2.2"), ("R22", "C4")] {
+        assert!(check(&silent, report, id).iter().any(|check| !check.pass), "{report} {id}");
     }
 }
 
@@ -210,8 +245,8 @@ fn a_report_is_final_half_an_hour_after_its_period() {
     assert!(!plain::is_final(period, None));
     assert!(!plain::is_final(period, Some(end + plain::LATENESS_BOUND_MS - 1)));
     assert!(plain::is_final(period, Some(end + plain::LATENESS_BOUND_MS)));
-    let Setting { rules, book, .. } = setting();
+    let Setting { book, .. } = setting();
     let wanted = [(book.number("R01").unwrap(), period)];
-    let status = |clock| made(&rules, &book, &[], clock, &wanted)[0].status;
+    let status = |clock| made(&book, &[], clock, &wanted)[0].status;
     assert_eq!((status(end), status(end + plain::LATENESS_BOUND_MS)), (Status::Prelim, Status::Final));
 }

@@ -16,7 +16,7 @@ use billwatch_market::{
     ids::Day,
     report::{
         Book, Period, Report, Status,
-        alerts::{SeenAlert, counts_alerts},
+        alerts::{SeenAlert, counts_withdrawn},
         evaluate::{Block, CheckResult, Row},
         exact::Exact,
         lines::{difference, hash, lines},
@@ -101,7 +101,7 @@ impl Chosen {
         let making = move || views.reports(&facts, &book, &wanted, withdrawn);
         let reference = tokio::task::spawn_blocking(making).await.map_err(|error| anyhow!(error))?;
         let of_alerts: Vec<bool> =
-            self.wanted.iter().map(|one| counts_alerts(&self.book, &questions(&self.book, &[*one]))).collect();
+            self.wanted.iter().map(|one| counts_withdrawn(&self.book, &questions(&self.book, &[*one]))).collect();
         let side = |reports: &[Report], alerts: bool| -> Vec<String> {
             let chosen = reports.iter().zip(&of_alerts).filter(|(_, of_alerts)| **of_alerts == alerts);
             chosen.flat_map(|(report, _)| lines(&self.book, report)).collect()
@@ -130,7 +130,7 @@ async fn withdrawn(address: &str, epoch: u64) -> Result<Vec<SeenAlert>, Failure>
         let level = LEVELS.iter().position(|level| *level == alert.level);
         let level = level.with_context(|| format!("`{}` is no level of an alert", alert.level))? as u16;
         let day = Day::parse(&alert.biz_date).with_context(|| format!("`{}` is no date", alert.biz_date))?;
-        Ok(SeenAlert { pattern: alert.pattern, level, day, key: alert.key, withdrawn: true })
+        Ok(SeenAlert::withdrawn(alert.pattern, level, day, alert.key))
     };
     let gone = alerts.into_iter().filter(|alert| alert.last_epoch <= epoch);
     Ok(gone.map(seen).collect::<anyhow::Result<_>>()?)

@@ -22,7 +22,7 @@ use billwatch_market::{
     observe::Meanings,
     report::{
         Asked, Book, Figures, Period, Report, Tables,
-        alerts::{SeenAlert, add_alerts, counts_alerts},
+        alerts::{SeenAlert, add_alerts, counts_withdrawn},
         evaluate,
         indicators::add_indicators,
         plain, questions,
@@ -106,7 +106,7 @@ impl Reports {
         let as_of = asked.as_of;
         let parts = asked.all().await?;
         let asked = questions(&self.book, &wanted);
-        if counts_alerts(&self.book, &asked) {
+        if counts_withdrawn(&self.book, &asked) {
             let reached = timeout(limits::QUESTION_WITHIN, self.ledger.reached(as_of.epoch)).await;
             reached.map_err(|_| worker_failed("the alert ledger does not come to the epoch of the question"))?;
         }
@@ -130,15 +130,12 @@ impl Reports {
     fn form(&self, wanted: &[(usize, Period)], asked: &[Asked], mut tables: Tables, as_of: AsOf) -> Vec<Report> {
         let book = &*self.book;
         add_indicators(book, asked, &self.indicators, as_of.market_clock_ms, &mut tables);
-        if counts_alerts(book, asked) {
+        if counts_withdrawn(book, asked) {
             let ledger = self.ledger.read();
             let gone = |alert: &&AlertEntry| alert.state == AlertState::Withdrawn && alert.last_epoch <= as_of.epoch;
-            tables.alerts.extend(ledger.book.after(None).filter(gone).map(|alert| SeenAlert {
-                pattern: alert.now.pattern.clone(),
-                level: alert.level as u16,
-                day: Day(alert.now.biz_day),
-                key: alert.now.key.clone(),
-                withdrawn: true,
+            tables.alerts.extend(ledger.book.after(None).filter(gone).map(|alert| {
+                let (pattern, key) = (alert.now.pattern.clone(), alert.now.key.clone());
+                SeenAlert::withdrawn(pattern, alert.level as u16, Day(alert.now.biz_day), key)
             }));
         }
         add_alerts(book, asked, &mut tables);

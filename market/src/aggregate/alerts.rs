@@ -132,7 +132,7 @@ impl Aggregates {
             Name::BillKind => header.and_then(|header| header_item(as_of, header, name)).unwrap_or(Item::NA),
             Name::Of(role, attribute) => {
                 let mut items = AlertItems::new();
-                for player in players(alert, &as_of) {
+                for player in players(alert.key, &as_of) {
                     let is_meant = match role {
                         Role::EachEnterprise => player.party.is_enterprise(),
                         _ => player.party.is_legal(),
@@ -158,10 +158,10 @@ impl Aggregates {
     }
 }
 
-/// The parties that an alert is about.
-fn players(alert: Alert<'_>, as_of: &AsOf<'_>) -> SmallVec<[Player; 2]> {
+/// The parties that an alert with this key is about.
+pub(crate) fn players(key: &AlertKey, as_of: &AsOf<'_>) -> SmallVec<[Player; 2]> {
     let mut players = SmallVec::new();
-    match alert.key {
+    match key {
         AlertKey::Party(party) => players.push(Player { party: *party, branch: None }),
         AlertKey::Pair(left, right) => {
             players.extend([*left, *right].map(|party| Player { party, branch: None }));

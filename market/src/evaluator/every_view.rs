@@ -7,7 +7,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Rules, RulesError, Sets, Views, evaluate_by};
 use crate::{
-    aggregate::cross::CrossDefinition,
+    aggregate::{
+        alerts::{AlertSight, Moments},
+        cross::CrossDefinition,
+    },
     catalogue::Catalogue,
     fact::Fact,
     indicator::{self, Indicators},
@@ -168,9 +171,17 @@ impl EveryView {
         wanted: &[(usize, Period)],
         withdrawn: Vec<SeenAlert>,
     ) -> Vec<Report> {
-        let mut alerts = report::alerts::holding(&self.evaluation.alerts, &self.patterns);
-        alerts.extend(withdrawn);
         let rules = &self.rules_of_facts;
+        let sight = AlertSight {
+            patterns: &self.patterns,
+            reference: &self.views.reference,
+            bill: &|bill| self.views.bills.get(&bill)?.header.clone(),
+            moments: &|_| Moments::new(),
+        };
+        let asked = report::questions(book, wanted);
+        let amounts = report::alerts::amounts_wanted(book, &asked);
+        let mut alerts = report::alerts::holding(&self.evaluation.alerts, &sight, &rules.meanings, &amounts);
+        alerts.extend(withdrawn);
         let market = report::plain::Market { records: facts, alerts: &alerts, clock: self.clock, rules };
         report::plain::made(market, book, wanted, Some((&self.evaluation, &self.patterns)))
     }

@@ -7,13 +7,17 @@ use serde::{Deserialize, Serialize};
 use super::{
     definition::Book,
     figure::{AlertName, Amount, Basis, Members, ReportName},
+    period::Span,
     tally::{Asked, Held, Key, Tables},
 };
 use crate::{
+    aggregate::alerts::{AlertSight, players},
     bill::TextHash,
     ids::{Day, PartyId},
     items::Item,
-    pattern::{AlertKey, AlertSet, HitCount, Patterns},
+    names::{Attribute, Role},
+    observe::{Meanings, Played, attributes::AsOf},
+    pattern::{AlertKey, AlertSet, HitCount},
 };
 
 /// An alert as reports see it.
@@ -29,14 +33,45 @@ pub struct SeenAlert {
     pub key: String,
     /// Its basis is gone.
     pub withdrawn: bool,
+    /// Face of the bill that it is about, where an amount is wanted; 0 for other keys and withdrawn alerts.
+    pub face_fen: i64,
+    /// Type of the first institution of its key at the end of its business date; NA for other keys and withdrawn alerts.
+    pub institution_type: Item,
 }
 
-/// The alerts of a set: all of them hold.
-pub fn holding(alerts: &AlertSet, patterns: &Patterns) -> Vec<SeenAlert> {
+impl SeenAlert {
+    /// A withdrawn alert, of which the ledger keeps the name and the level.
+    pub fn withdrawn(pattern: String, level: u16, day: Day, key: String) -> Self {
+        SeenAlert { pattern, level, day, key, withdrawn: true, face_fen: 0, institution_type: Item::NA }
+    }
+}
+
+/// The alerts of a set: all of them hold. Bills are looked at for alerts of the `amounts` alone.
+pub fn holding(alerts: &AlertSet, sight: &AlertSight<'_>, meanings: &Meanings, amounts: &[Span]) -> Vec<SeenAlert> {
     let seen = |(pattern, key, day, hits): (_, &AlertKey, Day, &HitCount)| {
         let level = hits.level()? as u16;
-        let key = key.to_string();
-        Some(SeenAlert { pattern: patterns.id(pattern).to_owned(), level, day, key, withdrawn: false })
+        let face_fen = match key {
+            AlertKey::Bill(bill) if amounts.iter().any(|span| (span.from..=span.to).contains(&day)) => {
+                (sight.bill)(*bill).map_or(0, |header| header.face_fen)
+            }
+            _ => 0,
+        };
+        let as_of = AsOf { meanings, reference: sight.reference, at: day.end_ms() - 1, date: day };
+        let institution = players(key, &as_of).into_iter().find(|player| player.party.is_legal());
+        let institution_type = institution.and_then(|player| {
+            let played = Played::By(player);
+            let look = |player| as_of.look(player);
+            as_of.items(Role::EachInstitution, played, Attribute::InstitutionType, look).first().copied()
+        });
+        Some(SeenAlert {
+            pattern: sight.patterns.id(pattern).to_owned(),
+            level,
+            day,
+            key: key.to_string(),
+            withdrawn: false,
+            face_fen,
+            institution_type: institution_type.unwrap_or(Item::NA),
+        })
     };
     alerts.iter().filter_map(seen).collect()
 }
@@ -46,29 +81,46 @@ pub fn counts_alerts(book: &Book, asked: &[Asked]) -> bool {
     asked.iter().any(|asked| book.figure(asked).basis == Basis::Alerts)
 }
 
+/// True when one of the figures counts alerts that were withdrawn too, which facts alone do not tell.
+pub fn counts_withdrawn(book: &Book, asked: &[Asked]) -> bool {
+    let mut figures = asked.iter().map(|asked| book.figure(asked)).filter(|figure| figure.basis == Basis::Alerts);
+    let no = item_of(book, AlertName::Withdrawn, "N");
+    figures.any(|figure| {
+        let name = ReportName::Alert(AlertName::Withdrawn);
+        !figure.filters.iter().any(|filter| filter.name == name && !filter.negated && filter.items == [no])
+    })
+}
+
+/// The spans in which amounts of alerts are asked.
+pub fn amounts_wanted(book: &Book, asked: &[Asked]) -> Vec<Span> {
+    let reads = |asked: &&Asked| {
+        let figure = book.figure(asked);
+        figure.basis == Basis::Alerts && figure.amounts.contains(&Amount::Amount)
+    };
+    asked.iter().filter(reads).map(|asked| asked.span).collect()
+}
+
+fn item_of(book: &Book, name: AlertName, code: &str) -> Item {
+    let vocabulary = book.meanings.vocabulary();
+    vocabulary.parse_item(ReportName::Alert(name).enumeration(vocabulary), code).unwrap_or(Item::UNKNOWN)
+}
+
 /// Puts the alerts of a question into its tables.
 pub fn add_alerts(book: &Book, asked: &[Asked], tables: &mut Tables) {
     let alerts = std::mem::take(&mut tables.alerts);
     tables.tables.resize_with(asked.len().max(tables.tables.len()), Default::default);
-    let vocabulary = book.meanings.vocabulary();
     let item = |name: AlertName, alert: &SeenAlert| match name {
         AlertName::Key => PartyId::parse(&alert.key).map_or(Item::NA, Item::party),
-        AlertName::Withdrawn => {
-            let code = if alert.withdrawn { "Y" } else { "N" };
-            vocabulary.parse_item(Some(vocabulary.known.yes_no), code).unwrap_or(Item::UNKNOWN)
+        AlertName::InstitutionType => alert.institution_type,
+        AlertName::Withdrawn => item_of(book, name, if alert.withdrawn { "Y" } else { "N" }),
+        AlertName::Pattern => item_of(book, name, &alert.pattern),
+        AlertName::Level => {
+            let levels = ReportName::Alert(name).enumeration(book.meanings.vocabulary());
+            levels.map_or(Item::UNKNOWN, |levels| Item::code(levels, alert.level))
         }
-        AlertName::Pattern => {
-            vocabulary.parse_item(vocabulary.enumeration("pattern"), &alert.pattern).unwrap_or(Item::UNKNOWN)
-        }
-        AlertName::Level => vocabulary
-            .enumeration("alert_level")
-            .filter(|levels| usize::from(alert.level) < vocabulary.codes(*levels).len())
-            .map_or(Item::UNKNOWN, |levels| Item::code(levels, alert.level)),
         AlertName::Family => {
             let row = book.meanings.catalogue().pattern(&alert.pattern);
-            let family =
-                row.and_then(|row| vocabulary.parse_item(vocabulary.enumeration("engine_family"), &row.family));
-            family.unwrap_or(Item::UNKNOWN)
+            row.map_or(Item::UNKNOWN, |row| item_of(book, name, &row.family))
         }
     };
     let of = |name: ReportName, alert: &SeenAlert| match name {
@@ -85,7 +137,12 @@ pub fn add_alerts(book: &Book, asked: &[Asked], tables: &mut Tables) {
                 continue;
             }
             let key: Key = figure.by.iter().map(|(_, name)| of(*name, alert)).collect();
-            let sums = figure.amounts.iter().map(|amount| i128::from(*amount == Amount::Count)).collect();
+            let sum = |amount: &Amount| match amount {
+                Amount::Count => 1,
+                Amount::Amount => i128::from(alert.face_fen),
+                _ => 0,
+            };
+            let sums = figure.amounts.iter().map(sum).collect();
             let members = figure.members.iter().map(|members| match members {
                 Members::Keys => [(TextHash::of(&alert.key).bits(), (1, 0))].into_iter().collect(),
                 _ => Default::default(),

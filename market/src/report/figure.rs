@@ -160,6 +160,7 @@ pub enum AlertName {
     Family,
     Key,
     Withdrawn,
+    InstitutionType,
 }
 
 impl ReportName {
@@ -182,6 +183,7 @@ impl ReportName {
             "alert.level" => ReportName::Alert(AlertName::Level),
             "alert.key" => ReportName::Alert(AlertName::Key),
             "alert.withdrawn" => ReportName::Alert(AlertName::Withdrawn),
+            "alert.inst_type" => ReportName::Alert(AlertName::InstitutionType),
             "alert.engine_family" => ReportName::Alert(AlertName::Family),
             "indicator.key" => ReportName::Indicator(IndicatorName::Key),
             "indicator.inst_type" => ReportName::Indicator(IndicatorName::InstitutionType),
@@ -216,6 +218,7 @@ impl ReportName {
             ReportName::Indicator(IndicatorName::BillClass) => vocabulary.enumeration("bill_class"),
             ReportName::DebtorRole => Some(vocabulary.known.role),
             ReportName::Alert(AlertName::Key) => None,
+            ReportName::Alert(AlertName::InstitutionType) => vocabulary.enumeration("institution_type"),
             ReportName::Alert(AlertName::Pattern) => vocabulary.enumeration("pattern"),
             ReportName::Alert(AlertName::Level) => vocabulary.enumeration("alert_level"),
             ReportName::Alert(AlertName::Family) => vocabulary.enumeration("engine_family"),

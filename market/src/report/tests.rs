@@ -54,7 +54,7 @@ fn a_fault_of_a_definition_is_named_with_file_and_entry() {
         ("R02.json", "{R08:main/6/", "{R08:main/66/", "checks.C3", "has no row `66`"),
         ("R03.json", "\"event.channel\": \"DTH\"", "\"event.channel\": \"DTX\"", "figures.dth", "no item `DTX`"),
         ("R08.json", "\"use\": \"ABAL\"", "\"use\": \"ABALL\"", "figures.abal", "no measure `ABALL`"),
-        ("R22.json", "\"note\": \"An alert", "\"notes\": \"An alert", "line", "unknown field `notes`"),
+        ("R22.json", "\"note\": \"Face of", "\"notes\": \"Face of", "line", "unknown field `notes`"),
     ] {
         let error = fault(file, from, to);
         assert!(error.contains(entry) && error.contains(words), "{error}");

@@ -1,6 +1,6 @@
-//! T31: cells of the alerts that this worker owns.
+//! The alerts that this worker owns, with what T31 and R22 ask of them.
 //!
-//! Alerts about a bill lie with the bill, and reference data lies everywhere, so their owner knows all that T31 asks.
+//! Alerts about a bill lie with the bill, and reference data lies everywhere, so their owner knows all that is asked.
 
 use std::{cell::RefCell, ops::ControlFlow};
 
@@ -24,9 +24,23 @@ use crate::{shard::Shard, store::StoreError};
 
 /// The cells of a plan.
 pub fn cells(shard: &Shard, plan: &Plan) -> anyhow::Result<Partial> {
+    let known = if plan.reads_hours_of_alerts() { moments(shard)? } else { HashMap::new() };
+    let alerts = shard.alerts.borrow();
+    let read = |sight: &AlertSight<'_>| shard.rules().aggregates.cells_of_alerts(plan, alerts.set().iter(), sight);
+    with_sight(shard, &known, read)
+}
+
+/// Reads alerts with what is known beside them.
+///
+/// # Errors
+/// A bill at rest could not be read.
+pub fn with_sight<T>(
+    shard: &Shard,
+    moments: &HashMap<BillId, Moments>,
+    read: impl FnOnce(&AlertSight<'_>) -> T,
+) -> anyhow::Result<T> {
     let lives = shard.lives.borrow();
     let rules = shard.rules();
-    let known = if plan.reads_hours_of_alerts() { moments(shard)? } else { HashMap::new() };
     let failed: RefCell<Option<StoreError>> = RefCell::default();
     let bill = |id: BillId| -> Option<Header> {
         let look = |dense| lives.look_at_bill(dense, |bill| bill.header.clone());
@@ -35,10 +49,9 @@ pub fn cells(shard: &Shard, plan: &Plan) -> anyhow::Result<Partial> {
             None
         })
     };
-    let moments = |id: BillId| known.get(&id).cloned().unwrap_or_default();
+    let moments = |id: BillId| moments.get(&id).cloned().unwrap_or_default();
     let sight = AlertSight { patterns: &rules.patterns, reference: lives.reference(), bill: &bill, moments: &moments };
-    let alerts = shard.alerts.borrow();
-    let read = rules.aggregates.cells_of_alerts(plan, alerts.set().iter(), &sight);
+    let read = read(&sight);
     match failed.take() {
         Some(error) => Err(error.into()),
         None => Ok(read),

@@ -11,17 +11,20 @@
 use std::time::Instant;
 
 use billwatch_market::{
+    aggregate::alerts::AlertSight,
     reference_data::Reference,
     report::{
         Asked, Period, Tables, Tally,
-        alerts::{counts_alerts, holding},
+        alerts::{amounts_wanted, counts_alerts, holding},
         indicators::parts,
         questions,
     },
 };
 use billwatch_proto::v1::{self, shard_answer};
 
-use super::{budget::Budget, indicators::with_evaluator, invalid};
+use hashbrown::HashMap;
+
+use super::{alerts::with_sight, budget::Budget, indicators::with_evaluator, invalid};
 use crate::{dataflow::lives::Noted, limits::REPORT_LIVES_AT_ONCE, shard::Shard};
 
 /// A question that is being worked on.
@@ -63,7 +66,10 @@ impl Reading {
             tables.indicators = with_evaluator(shard, |evaluator| parts(evaluator, book, &asked, clock));
         }
         if counts_alerts(book, &asked) {
-            tables.alerts = holding(shard.alerts.borrow().set(), &rules.patterns);
+            let alerts = shard.alerts.borrow();
+            let hold =
+                |sight: &AlertSight<'_>| holding(alerts.set(), sight, &rules.meanings, &amounts_wanted(book, &asked));
+            tables.alerts = with_sight(shard, &HashMap::new(), hold)?;
         }
         let budget = Budget::new(shard.common.question_facts_max);
         Ok(Reading { question, epoch: shard.epoch.get(), asked, tables, reference, lives: lives.note(), budget })
