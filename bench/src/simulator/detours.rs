@@ -71,7 +71,7 @@ impl Trade {
             // The broker first; from the pick on the discounter is the other side.
             lot.other = self.world.bank(&mut self.dice);
             lot.prior = lot.other;
-            lot.rate_e4 = self.rate(at, lot);
+            lot.rate_e4 = self.discount_rate(at, lot);
             self.deals += 1;
             lot.deal = self.deals;
             lot.discount_on = None;
@@ -114,6 +114,8 @@ impl Trade {
         if nth < 3 {
             return self.on(at, Detour::DiscountThrough, nth + 1);
         }
+        // No DSC.SGN names an invoice here: the broker hands the papers of the trade over with the deal.
+        self.register_trade(at, lot.bill);
         Some((self.soon(at, 1, 60), Step::SettleDiscount))
     }
 
@@ -121,7 +123,7 @@ impl Trade {
         let today = Day::of_time(at);
         if nth == 0 {
             lot.other = self.world.bank(&mut self.dice);
-            lot.rate_e4 = self.rate(at, lot);
+            lot.rate_e4 = self.discount_rate(at, lot);
             lot.deal_day = today;
             lot.repo_days = i64::from(self.calendar.roll(today.plus(10)).0 - today.0);
         }

@@ -62,7 +62,7 @@ const WATERMARK_EVERY: u64 = 1_000;
 const DAILY_CURVE_FROM: u64 = 200_000;
 /// Bills that are refused or paid late live on after their due date, days.
 const OVERHANG_DAYS: i32 = 120;
-/// After the last fact the clock runs on so far that every timer has fallen due, days.
+/// After the last fact of a life the clock runs on so far that every timer has fallen due, days. Members and acceptors still report.
 const CLOSING_DAYS: i32 = 40;
 
 /// Sources that send facts in this market; the others report themselves idle at the start.
@@ -139,6 +139,8 @@ pub struct Simulator {
     cases: Option<Cases>,
     corrections: Dice,
     corrected: EventId,
+    /// Last day of the market, once nothing more is to be told.
+    closes: Option<Day>,
     finished: bool,
 }
 
@@ -170,6 +172,7 @@ impl Simulator {
             cases,
             corrections: Dice::new(settings.seed, 3),
             corrected: 0,
+            closes: None,
             finished: false,
             settings,
         };
@@ -249,9 +252,11 @@ impl Simulator {
         let told = self.misbehaviour.as_ref().is_none_or(|cases| !cases.is_open())
             && self.cases.as_ref().is_none_or(|cases| !cases.is_open());
         if self.trade.agenda.waiting() == 0 && told && ended >= self.settings.start.plus(self.settings.days as i32) {
-            self.watermarks(ended.plus(CLOSING_DAYS).end_ms() - 1);
-            self.finished = true;
-            return;
+            if ended >= *self.closes.get_or_insert(ended.plus(CLOSING_DAYS)) {
+                self.watermarks(ended.end_ms() - 1);
+                self.finished = true;
+                return;
+            }
         }
         if self.since_watermark >= 64 || ended.weekday() == 6 {
             self.watermarks(ended.end_ms() - 1);
@@ -265,7 +270,7 @@ impl Simulator {
         let weekly = self.settings.facts < DAILY_CURVE_FROM;
         let monday = today.plus(-((today.weekday()) as i32));
         let first_of_week = self.trade.calendar.roll(monday) == today;
-        if !weekly || first_of_week {
+        if self.closes.is_none() && (!weekly || first_of_week) {
             // The level of the day is drawn now and published at 8:30, before anybody trades on it.
             self.trade.curve.step(&mut self.trade.dice);
             self.trade.agenda.add(today.start_ms() + 30_600_000, What::Curve);

@@ -405,8 +405,8 @@ impl Opening {
                 Some(registry.enterprise(self.at, &plain))
             }
             1 => Some(registry.account(self.at, party, registered.plus(60))),
-            // Net assets are known of those who may accept: the larger companies.
-            _ if company.capital_fen > 10_000_000_000 => {
+            // Financials are known of those who draw and of the larger companies, which may accept.
+            _ if company.capital_fen > 10_000_000_000 || world.draws(place) => {
                 Some(registry.financials(self.at, party, self.day.month_start().plus(-1), company.capital_fen * 20))
             }
             _ => self.companies(world, registry),

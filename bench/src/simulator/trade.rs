@@ -42,6 +42,8 @@ pub type Next = Option<(i64, Step)>;
 pub const QUIET_DAYS: i32 = 3;
 /// Fen; a lot below it is not cut.
 const SMALLEST_CUT: i64 = 2_000_000;
+/// Institutions sign until 21:00 (domain.md 5), ms of the day; what comes later waits for the next opening at 9:00.
+const SIGNING_ENDS: i64 = 21 * 3_600_000;
 /// Share of acceptances by hour, 9 to 19, per hundred (domain.md 12.4).
 const HOURS: [u64; 11] = [12, 17, 14, 4, 9, 15, 17, 9, 1, 1, 1];
 
@@ -109,6 +111,16 @@ impl Trade {
     pub fn office_time(&mut self, day: Day) -> i64 {
         let hour = 9 + self.hours.draw(&mut self.dice) as i64;
         day.start_ms() + hour * 3_600_000 + self.dice.between(0, 3_599_999)
+    }
+
+    /// This instant, when institutions sign then; otherwise as long after the next opening as it lies after the close.
+    pub(super) fn while_signing(&self, at: i64) -> i64 {
+        let day = Day::of_time(at);
+        let late = at - day.start_ms() - SIGNING_ENDS;
+        if late < 0 {
+            return at;
+        }
+        self.calendar.after(day, 1).start_ms() + 9 * 3_600_000 + late
     }
 
     /// A bill number block and a number of the day for a bill that is not of normal trade.

@@ -82,7 +82,7 @@ impl Trade {
     }
 
     /// MST.TBK: the contract and invoice behind a bill.
-    fn register_trade(&mut self, at: i64, slot: u32) {
+    pub(super) fn register_trade(&mut self, at: i64, slot: u32) {
         let live = self.bills.get(slot);
         let (serial, face) = (live.bill.serial, live.bill.face_fen);
         let (drawer, payee, whole, id) = (live.bill.drawer, live.bill.payee, live.bill.whole(), live.bill.id);
@@ -143,7 +143,8 @@ impl Trade {
         let fact = live.bill.ask_acceptance(at);
         lot.request = fact.event_id;
         self.out.push(fact);
-        Some((self.soon(at, 60, 3_000), Step::AnswerAcceptance))
+        let when = self.soon(at, 60, 3_000);
+        Some((self.while_signing(when), Step::AnswerAcceptance))
     }
 
     pub(super) fn answer_acceptance(&mut self, at: i64, lot: &mut Lot) -> Next {

@@ -289,6 +289,11 @@ impl World {
         (place, self.institutions.len() - self.finance_companies + group - 1)
     }
 
+    /// This enterprise may draw: by weight, or as a member of a finance company's group.
+    pub fn draws(&self, enterprise: usize) -> bool {
+        enterprise.is_multiple_of(self.stride) || self.enterprises[enterprise].group != 0
+    }
+
     /// Commercial acceptors are the larger drawers.
     pub fn commercial_drawer(&self, dice: &mut Dice) -> usize {
         dice.below((self.drawers / 4).max(1) as u64) as usize * self.stride

@@ -306,8 +306,9 @@ impl Registry for MarketRegistry<'_> {
         self.reference.sharing(party, address, moment.at)
     }
 
-    fn lookalike_province(&self, party: PartyId, likeness: Number, moment: Moment) -> Option<Option<Code>> {
-        let row = self.reference.lookalike_province(party, likeness.parts(), moment.at, moment.date)?;
+    fn lookalike_province(&self, party: PartyId, close: (Number, usize), moment: Moment) -> Option<Option<Code>> {
+        let close = (close.0.parts(), close.1);
+        let row = self.reference.lookalike_province(party, close, moment.at, moment.date)?;
         let vocabulary = self.meanings.vocabulary();
         Some(code_of(vocabulary.code_text(vocabulary.known.province, row)))
     }

@@ -697,10 +697,13 @@ pub(crate) fn lookup(
             let address = *arguments.get(1)? == text_number("address");
             Number::whole(registry.sharing(party(0)?, address, moment)? as i128)
         }
-        Lookup::LookalikeProvince => match registry.lookalike_province(party(0)?, *arguments.get(1)?, moment) {
-            None => Number::ZERO,
-            Some(province) => province.as_ref().map_or(Number::whole(1), code_number),
-        },
+        Lookup::LookalikeProvince => {
+            let inner = usize::try_from(arguments.get(2)?.as_whole()?).ok()?;
+            match registry.lookalike_province(party(0)?, (*arguments.get(1)?, inner), moment) {
+                None => Number::ZERO,
+                Some(province) => province.as_ref().map_or(Number::whole(1), code_number),
+            }
+        }
         Lookup::IsEnterprise => party(0)?.is_enterprise().into(),
         Lookup::Tier => code_number(&registry.tier(party(0)?, moment)?),
         Lookup::BusinessDay => {

@@ -101,9 +101,9 @@ pub trait Registry {
     fn is_succeeded(&self, branch: InstId, moment: Moment) -> bool;
     /// Enterprises with the same address (or legal representative) as one, itself included; `None` when it has none.
     fn sharing(&self, party: PartyId, address: bool, moment: Moment) -> Option<usize>;
-    /// Province of a protected enterprise of another group whose name that of a party comes close to. Outer `None`: there is
-    /// none; inner: its province is not known.
-    fn lookalike_province(&self, party: PartyId, likeness: Number, moment: Moment) -> Option<Option<Code>>;
+    /// Province of a protected enterprise of another group whose name that of a party comes close to: by likeness, or by a token
+    /// that stands in it (one of fewer letters: at either end). Outer `None`: there is none; inner: its province is not known.
+    fn lookalike_province(&self, party: PartyId, close: (Number, usize), moment: Moment) -> Option<Option<Code>>;
     /// `curve_e4(class, days, date)` from REF.CRV points; `None` when the class has no point.
     fn curve_e4(&self, class: Code, days: i64, moment: Moment) -> Option<i64>;
     /// Deposit or benchmark rate of a kind at the tenor nearest to so many days; `None` when none was published.

@@ -479,9 +479,9 @@ words! {
         BackgroundFen = "background_fen" / (2, 2),
         /// `sharing(p, 'address')`, `sharing(p, 'legal_rep')`: enterprises that have the same as p, p included.
         Sharing = "sharing" / (2, 2),
-        /// `lookalike_province(p, likeness)`: province of a protected enterprise of another group whose name p's comes close
-        /// to; 1 where that has none, 0 when there is no such name.
-        LookalikeProvince = "lookalike_province" / (2, 2),
+        /// `lookalike_province(p, likeness, inner)`: province of a protected enterprise of another group whose name p's comes
+        /// close to; 1 where that has none, 0 when there is no such name. A name of fewer letters than `inner` must begin or end p's.
+        LookalikeProvince = "lookalike_province" / (3, 3),
         /// `is_enterprise(p)`
         IsEnterprise = "is_enterprise" / (1, 1),
         /// `tier(p)`: tier of an institution.

@@ -126,14 +126,29 @@ impl Reference {
     }
 
     /// Province of the first enterprise, by id, with a protected name that an enterprise of another group comes close to: at
-    /// least `likeness` (top, bottom) of the letters of their cores agree, or the other's token stands in its core. `None`: no such name.
-    pub fn lookalike_province(&self, party: PartyId, likeness: (i128, i128), at: i64, date: Day) -> Option<Row> {
+    /// least `likeness` (top, bottom) of the letters of their cores agree, or the other's token stands in its core. A token of
+    /// fewer letters than `inner` stands in many names by accident: it must begin or end the enterprise's own. `None`: no such name.
+    pub fn lookalike_province(
+        &self,
+        party: PartyId,
+        (likeness, inner): ((i128, i128), usize),
+        at: i64,
+        date: Day,
+    ) -> Option<Row> {
         if self.kin.protected.is_empty() {
             return None;
         }
         let name = core(self.enterprise(party, at)?.name.as_deref()?);
         let group = self.group(party, at, date);
         let letters = name.chars().count();
+        let own = token(&name);
+        let bears = |token: &String| {
+            if token.chars().count() < inner {
+                own.as_ref().is_some_and(|own| own.starts_with(token.as_str()) || own.ends_with(token.as_str()))
+            } else {
+                name.contains(token.as_str())
+            }
+        };
         self.kin.protected.iter().filter(|other| **other != party).find_map(|other| {
             let enterprise = self.enterprise(*other, at)?;
             let known = self.kin.names.get(enterprise.name.as_deref()?)?;
@@ -144,7 +159,7 @@ impl Reference {
                 sides.zip(likeness.0.checked_mul(longest as i128)).is_some_and(|(has, wanted)| has >= wanted)
             };
             let close = !known.core.is_empty()
-                && (known.token.as_ref().is_some_and(|token| name.contains(token))
+                && (known.token.as_ref().is_some_and(bears)
                     || (agree(longest - letters.min(known.core.chars().count())) && agree(edits(&name, &known.core))));
             let is_own = || group.is_some() && group == self.group(*other, at, date);
             (close && self.is_protected(*other, enterprise, at, date) && !is_own()).then_some(enterprise.province)

@@ -108,7 +108,7 @@ fn overdue_for_months(story: &mut Story) {
     story.label(acceptor.id, end, "overdue at three month ends; miss: at two, with two bills, or paid after one");
 }
 
-/// A bank signs a minute after 20:00 or before 08:00, or on a day off; the miss: at 20:00, at 08:00, or a company does.
+/// A bank signs a minute after 21:00 or before 08:00, or on a day off; the miss: at 21:00, at 08:00, or a company does.
 fn after_hours(story: &mut Story) {
     let bank = story.member(205);
     let signs = if !story.positive && story.variant == 2 { story.company() } else { bank };
@@ -120,19 +120,19 @@ fn after_hours(story: &mut Story) {
         }
     }
     let minute = match (story.positive, story.variant) {
-        (true, 0) => 20 * 60 + 1,
+        (true, 0) => 21 * 60 + 1,
         (true, 1) => 8 * 60 - 1,
         (true, _) => 12 * 60,
-        (false, 0) => 20 * 60,
+        (false, 0) => 21 * 60,
         (false, 1) => 8 * 60,
-        (false, _) => 21 * 60,
+        (false, _) => 22 * 60,
     };
     let parties = (if kind == Kind::Bank { story.company() } else { signs }, signs, story.company());
     // ACC.SGN comes two minutes after ISS.REG.
     story.at(day.start_ms() + (minute - 2) * 60_000);
     let mut bill = story.bill(kind, MILLION, parties, 120);
     story.accepted(&mut bill);
-    story.label(signs.id, day, "signed at 20:01, 07:59 or on a day off; miss: 20:00, 08:00, or by a company");
+    story.label(signs.id, day, "signed at 21:01, 07:59 or on a day off; miss: 21:00, 08:00, or by a company");
     story.unused(&mut bill);
 }
 

@@ -148,10 +148,7 @@ fn drawer_guarantee(teller: &mut Teller) {
     teller.story.put(fact);
     teller.story.wait(1);
     let (drawer, guarantor) = (teller.bill.drawer, teller.bank(0));
-    teller.ask(behaviour::GUD_REQ, drawer, guarantor);
-    teller.tell(behaviour::GUD_WDR, drawer, guarantor);
-    teller.ask(behaviour::GUD_REQ, drawer, guarantor);
-    teller.tell(behaviour::GUD_REJ, guarantor, drawer);
+    teller.ask_in_vain([behaviour::GUD_REQ, behaviour::GUD_WDR, behaviour::GUD_REJ], drawer, guarantor);
     let fact = teller.bill.ask_acceptance(teller.story.now());
     let request = teller.story.put(fact);
     let margin = teller.bill.face_fen / 10 * 3;
@@ -165,10 +162,7 @@ fn acceptance_guarantee(teller: &mut Teller) {
     teller.story.accepted(&mut teller.bill);
     teller.story.wait(1);
     let (acceptor, first, second) = (teller.bill.acceptor, teller.bank(0), teller.bank(1));
-    teller.ask(behaviour::GUA_REQ, acceptor, first);
-    teller.tell(behaviour::GUA_WDR, acceptor, first);
-    teller.ask(behaviour::GUA_REQ, acceptor, first);
-    teller.tell(behaviour::GUA_REJ, first, acceptor);
+    teller.ask_in_vain([behaviour::GUA_REQ, behaviour::GUA_WDR, behaviour::GUA_REJ], acceptor, first);
     teller.ask(behaviour::GUA_REQ, acceptor, second);
     teller.tell(behaviour::GUA_SGN, second, acceptor);
     teller.story.taken(&mut teller.bill);
@@ -179,27 +173,18 @@ fn acceptance_guarantee(teller: &mut Teller) {
 fn endorsement_guarantee(teller: &mut Teller) {
     teller.received();
     let (payee, guarantor) = (teller.bill.payee, teller.bank(0));
-    teller.ask(behaviour::GUE_REQ, payee, guarantor);
-    teller.tell(behaviour::GUE_WDR, payee, guarantor);
-    teller.ask(behaviour::GUE_REQ, payee, guarantor);
-    teller.tell(behaviour::GUE_REJ, guarantor, payee);
+    teller.ask_in_vain([behaviour::GUE_REQ, behaviour::GUE_WDR, behaviour::GUE_REJ], payee, guarantor);
     teller.paid(payee);
 }
 
 fn pledge(teller: &mut Teller) {
     teller.received();
     let (payee, bank) = (teller.bill.payee, teller.bank(0));
-    teller.ask(behaviour::PLG_REQ, payee, bank);
-    teller.tell(behaviour::PLG_WDR, payee, bank);
-    teller.ask(behaviour::PLG_REQ, payee, bank);
-    teller.tell(behaviour::PLG_REJ, bank, payee);
+    teller.ask_in_vain([behaviour::PLG_REQ, behaviour::PLG_WDR, behaviour::PLG_REJ], payee, bank);
     teller.ask(behaviour::PLG_REQ, payee, bank);
     teller.tell(behaviour::PLG_SGN, bank, payee);
     teller.some_days_later(20);
-    teller.ask(behaviour::PLR_REQ, bank, payee);
-    teller.tell(behaviour::PLR_WDR, bank, payee);
-    teller.ask(behaviour::PLR_REQ, bank, payee);
-    teller.tell(behaviour::PLR_REJ, payee, bank);
+    teller.ask_in_vain([behaviour::PLR_REQ, behaviour::PLR_WDR, behaviour::PLR_REJ], bank, payee);
     teller.next_day();
     teller.ask(behaviour::PLR_REQ, bank, payee);
     teller.tell(behaviour::PLR_SGN, payee, bank);
@@ -212,10 +197,7 @@ fn repo_discount(teller: &mut Teller) {
     sold_on_terms(teller);
     let open = teller.some_days_later(10);
     teller.story.at(open.start_ms() + 10 * 3_600_000);
-    teller.ask(behaviour::DRD_REQ, payee, bank);
-    teller.tell(behaviour::DRD_WDR, payee, bank);
-    teller.ask(behaviour::DRD_REQ, payee, bank);
-    teller.tell(behaviour::DRD_REJ, bank, payee);
+    teller.ask_in_vain([behaviour::DRD_REQ, behaviour::DRD_WDR, behaviour::DRD_REJ], payee, bank);
     teller.next_day();
     teller.ask(behaviour::DRD_REQ, payee, bank);
     teller.tell(behaviour::DRD_SGN, bank, payee);

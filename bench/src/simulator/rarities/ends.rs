@@ -59,10 +59,7 @@ fn recourse_withdrawn(teller: &mut Teller) {
         draft.code(Field::RecourseReason, "RC01").code(Field::RecourseType, "RT01")
     });
     teller.next_day();
-    teller.ask(behaviour::RCS_AGR, drawer, payee);
-    teller.tell(behaviour::RCS_AGW, drawer, payee);
-    teller.ask(behaviour::RCS_AGR, drawer, payee);
-    teller.tell(behaviour::RCS_AGJ, payee, drawer);
+    teller.ask_in_vain([behaviour::RCS_AGR, behaviour::RCS_AGW, behaviour::RCS_AGJ], drawer, payee);
     teller.tell_with(behaviour::RCS_NWD, payee, drawer, |draft| draft.answers(notice));
     teller.paid(payee);
 }

@@ -170,6 +170,14 @@ impl<'s, 'a> Teller<'s, 'a> {
         self.open
     }
 
+    /// A request that its sender withdraws, and once more, which the other side refuses: request, withdrawal, refusal.
+    pub fn ask_in_vain(&mut self, [request, withdrawal, refusal]: [Behaviour; 3], from: Party, to: Party) {
+        self.ask(request, from, to);
+        self.tell(withdrawal, from, to);
+        self.ask(request, from, to);
+        self.tell(refusal, to, from);
+    }
+
     /// [`Teller::tell`] with fields of its own; the usual values fill what is still missing. Then a minute passes.
     pub fn tell_with(&mut self, code: Behaviour, from: Party, to: Party, add: impl FnOnce(Draft) -> Draft) -> EventId {
         let draft = if is_about_a_bill(code) {

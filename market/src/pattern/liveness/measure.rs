@@ -193,8 +193,8 @@ impl<R: Registry> Registry for Noting<'_, R> {
         self.note(self.inner.sharing(party, address, moment))
     }
     // Most names are like no protected one.
-    fn lookalike_province(&self, party: PartyId, likeness: Number, moment: Moment) -> Option<Option<Code>> {
-        self.inner.lookalike_province(party, likeness, moment)
+    fn lookalike_province(&self, party: PartyId, close: (Number, usize), moment: Moment) -> Option<Option<Code>> {
+        self.inner.lookalike_province(party, close, moment)
     }
     fn curve_e4(&self, class: Code, days: i64, moment: Moment) -> Option<i64> {
         self.note(self.inner.curve_e4(class, days, moment))

@@ -106,12 +106,12 @@ fn p031_signed_after_hours() {
         market.at(date, time).fact("ACC.SGN", Some((bill, Range::WHOLE)), acceptor, ent(1), &[]);
         market
     };
-    holds("P031", &case("2025-03-03", "20:01", "BAB"), &["100101 2025-03-03"]);
+    holds("P031", &case("2025-03-03", "21:01", "BAB"), &["100101 2025-03-03"]);
     holds("P031", &case("2025-03-03", "07:59", "BAB"), &["100101 2025-03-03"]);
     holds("P031", &case("2025-03-02", "12:00", "BAB"), &["100101 2025-03-02"]);
-    quiet("P031", &case("2025-03-03", "20:00", "BAB"));
+    quiet("P031", &case("2025-03-03", "21:00", "BAB"));
     quiet("P031", &case("2025-03-03", "08:00", "BAB"));
-    quiet("P031", &case("2025-03-03", "20:01", "CAB"));
+    quiet("P031", &case("2025-03-03", "21:01", "CAB"));
 }
 
 fn package(market: &mut Market) -> crate::ids::BillId {

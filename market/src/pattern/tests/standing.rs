@@ -283,6 +283,9 @@ fn p148_a_protected_name() {
     holds("P148", &case("上海华岳贸易有限公司", &[], true, None), &alert);
     quiet("P148", &case("上海华岳贸易有限公司", &[], false, None));
     quiet("P148", &case("上海华山贸易有限公司", &flagged, false, None));
+    // A short name stands at the end of what the other is known by, or inside it, by accident.
+    holds("P148", &case("上海临江华岳贸易有限公司", &flagged, false, None), &alert);
+    quiet("P148", &case("上海兴华岳山贸易有限公司", &flagged, false, None));
     holds("P148", &case("上海华岳贸易有限公司", &[], true, Some(8)), &alert);
     quiet("P148", &case("上海华岳贸易有限公司", &[], true, Some(9)));
 }
