@@ -251,12 +251,11 @@ impl Simulator {
         let ended = self.trade.agenda.day();
         let told = self.misbehaviour.as_ref().is_none_or(|cases| !cases.is_open())
             && self.cases.as_ref().is_none_or(|cases| !cases.is_open());
-        if self.trade.agenda.waiting() == 0 && told && ended >= self.settings.start.plus(self.settings.days as i32) {
-            if ended >= *self.closes.get_or_insert(ended.plus(CLOSING_DAYS)) {
-                self.watermarks(ended.end_ms() - 1);
-                self.finished = true;
-                return;
-            }
+        let is_over = self.trade.agenda.waiting() == 0 && ended >= self.settings.start.plus(self.settings.days as i32);
+        if is_over && told && ended >= *self.closes.get_or_insert(ended.plus(CLOSING_DAYS)) {
+            self.watermarks(ended.end_ms() - 1);
+            self.finished = true;
+            return;
         }
         if self.since_watermark >= 64 || ended.weekday() == 6 {
             self.watermarks(ended.end_ms() - 1);
