@@ -87,6 +87,17 @@ pub struct Cluster {
     pub address: String,
 }
 
+/// What commands without words of their own take.
+#[derive(Args)]
+pub struct AskArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// How to print.
 #[derive(Args, Clone, Copy)]
 pub struct Output {

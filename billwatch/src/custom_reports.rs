@@ -146,10 +146,10 @@ fn report_json(report: &CustomReport) -> Value {
 fn request(args: CustomReportQueryArgs) -> QueryCustomReportRequest {
     QueryCustomReportRequest {
         report_id: args.report_id,
-        from_date: args.from,
-        to_date: args.to,
-        grain: grain(args.grain).into(),
-        measures: args.measures,
+        from_date: args.figures.from,
+        to_date: args.figures.to,
+        grain: grain(args.figures.grain).into(),
+        measures: args.figures.measures,
         wait_ms: u32::try_from(args.wait_s * 1_000).unwrap_or(u32::MAX),
     }
 }

@@ -61,10 +61,10 @@ async fn aggregates(args: AggregatesArgs) -> Outcome {
         theme: args.theme,
         dimension: args.dimension,
         items: args.items,
-        from_date: args.from,
-        to_date: args.to,
-        grain: grain(args.grain).into(),
-        measures: args.measures,
+        from_date: args.figures.from,
+        to_date: args.figures.to,
+        grain: grain(args.figures.grain).into(),
+        measures: args.figures.measures,
     };
     let format = args.output.format;
     let mut client = connect(&args.cluster.address).await?;

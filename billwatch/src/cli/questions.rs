@@ -30,6 +30,20 @@ pub struct AggregatesArgs {
     /// Items wanted, separated by commas; default all
     #[arg(long, value_delimiter = ',')]
     pub items: Vec<String>,
+    /// Which figures.
+    #[command(flatten)]
+    pub figures: FiguresArgs,
+    /// Follow: print the rows that change, until interrupted
+    #[arg(long)]
+    pub watch: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Which figures of a theme.
+#[derive(Args)]
+pub struct FiguresArgs {
     /// First business date, YYYY-MM-DD
     #[arg(long, default_value = "", hide_default_value = true)]
     pub from: String,
@@ -42,12 +56,6 @@ pub struct AggregatesArgs {
     /// Measures wanted, separated by commas; default all of the theme
     #[arg(long, value_delimiter = ',')]
     pub measures: Vec<String>,
-    /// Follow: print the rows that change, until interrupted
-    #[arg(long)]
-    pub watch: bool,
-    /// How to print.
-    #[command(flatten)]
-    pub output: Output,
 }
 
 /// Lengths of periods.

@@ -4,30 +4,19 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Cluster, GrainArg, Output};
+use super::{AskArgs, Cluster, FiguresArgs, Output};
 
 /// Reports.
 #[derive(Subcommand)]
 pub enum ReportCommand {
     /// Every report and its closed periods
-    List(ReportListArgs),
+    List(AskArgs),
     /// One report of one period, as it stands or a kept version
     Show(ReportShowArgs),
     /// The versions of a closed period and what changed
     Versions(ReportVersionsArgs),
     /// Writes reports of a period into a directory
     Export(ReportExportArgs),
-}
-
-/// Arguments of `report list`.
-#[derive(Args)]
-pub struct ReportListArgs {
-    /// Which cluster.
-    #[command(flatten)]
-    pub cluster: Cluster,
-    /// How to print.
-    #[command(flatten)]
-    pub output: Output,
 }
 
 /// Arguments of `report show`.
@@ -105,7 +94,7 @@ pub enum CustomReportCommand {
     /// Registers a report; an equal one is shared
     Create(CustomReportCreateArgs),
     /// Every report, and how far it is
-    List(CustomReportListArgs),
+    List(AskArgs),
     /// One report, and how far it is
     Show(CustomReportIdArgs),
     /// Figures of a report
@@ -139,17 +128,6 @@ pub struct CustomReportCreateArgs {
     pub output: Output,
 }
 
-/// Arguments of `custom-report list`.
-#[derive(Args)]
-pub struct CustomReportListArgs {
-    /// Which cluster.
-    #[command(flatten)]
-    pub cluster: Cluster,
-    /// How to print.
-    #[command(flatten)]
-    pub output: Output,
-}
-
 /// One custom report.
 #[derive(Args)]
 pub struct CustomReportIdArgs {
@@ -171,18 +149,9 @@ pub struct CustomReportQueryArgs {
     pub cluster: Cluster,
     /// Id of the report, as `list` shows it
     pub report_id: String,
-    /// First business date, YYYY-MM-DD
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub from: String,
-    /// Last business date; for stocks (balances): the date of the balance
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub to: String,
-    /// Length of the periods
-    #[arg(long, value_enum, default_value_t = GrainArg::Total)]
-    pub grain: GrainArg,
-    /// Measures wanted, separated by commas; default all of the theme
-    #[arg(long, value_delimiter = ',')]
-    pub measures: Vec<String>,
+    /// Which figures.
+    #[command(flatten)]
+    pub figures: FiguresArgs,
     /// Wait so many seconds for a report that is being filled
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(0..=600))]
     pub wait_s: u64,

@@ -2,30 +2,19 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::{Cluster, Output};
+use crate::cli::{AskArgs, Cluster, Output};
 
 /// Indicator commands.
 #[derive(Subcommand)]
 pub enum IndicatorsCommand {
     /// All indicators with their formulas and levels (监测指标)
-    List(ListArgs),
+    List(AskArgs),
     /// Values by day, newest first
     Show(ShowArgs),
     /// The facts and lots behind one value; of a group, the values of its keys
     Explain(ExplainArgs),
     /// Values of the day, then those that change, until interrupted
     Watch(WatchArgs),
-}
-
-/// Arguments of `indicators list`.
-#[derive(Args)]
-pub struct ListArgs {
-    /// Which cluster.
-    #[command(flatten)]
-    pub cluster: Cluster,
-    /// How to print.
-    #[command(flatten)]
-    pub output: Output,
 }
 
 /// Which values.

@@ -13,9 +13,9 @@ use billwatch_proto::v1::{
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
-use self::args::{ExplainArgs, IndicatorsCommand, ListArgs, ShowArgs, WatchArgs, Which};
+use self::args::{ExplainArgs, IndicatorsCommand, ShowArgs, WatchArgs, Which};
 use crate::{
-    cli::Format,
+    cli::{AskArgs, Format},
     failure::{Failure, Outcome},
     output::{Listing, print_json, print_line},
     query::{as_of_json, as_of_text, decimal},
@@ -60,7 +60,7 @@ async fn listed(client: &mut IndicatorServiceClient<Channel>) -> Result<HashMap<
     Ok(answer.indicators.into_iter().map(|indicator| (indicator.indicator.clone(), indicator)).collect())
 }
 
-async fn list(args: ListArgs) -> Outcome {
+async fn list(args: AskArgs) -> Outcome {
     let answer = connect(&args.cluster.address).await?.list_indicators(ListIndicatorsRequest {}).await?.into_inner();
     let mut listing =
         Listing::new(["indicator", "name_en", "name_zh", "grain", "groups", "blue", "yellow", "orange", "red"]);

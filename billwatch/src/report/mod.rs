@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tonic::transport::Channel;
 
 use crate::{
-    cli::{ExportFormat, Format, ReportCommand, ReportExportArgs, ReportListArgs, ReportShowArgs, ReportVersionsArgs},
+    cli::{AskArgs, ExportFormat, Format, ReportCommand, ReportExportArgs, ReportShowArgs, ReportVersionsArgs},
     failure::{Failure, Outcome},
     output::{Listing, print_json, print_line},
     query::{as_of_json, as_of_text},
@@ -37,7 +37,7 @@ pub async fn connect(address: &str) -> Result<ReportServiceClient<Channel>, Fail
     Ok(ReportServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES))
 }
 
-async fn list(args: ReportListArgs) -> Outcome {
+async fn list(args: AskArgs) -> Outcome {
     let answer = connect(&args.cluster.address).await?.list_reports(ListReportsRequest {}).await?.into_inner();
     let mut listing =
         Listing::new(["report", "name_en", "name_zh", "frequency", "closed", "last_closed", "version", "status"]);

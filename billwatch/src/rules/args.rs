@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::{Cluster, Output};
+use crate::cli::{AskArgs, Cluster, Output};
 
 /// Commands about the liveness of rules.
 #[derive(Subcommand)]
@@ -12,7 +12,7 @@ pub enum RulesCommand {
     /// One pattern: what makes it due, which reference data it reads, its facts day by day
     Show(ShowArgs),
     /// Dead patterns, then those that die or come back, until interrupted
-    Watch(WatchArgs),
+    Watch(AskArgs),
 }
 
 /// How a rule stands.
@@ -69,17 +69,6 @@ pub struct ShowArgs {
     #[arg(long, default_value_t = 10)]
     pub days: u32,
     /// How to print.
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// Arguments of `rules watch`.
-#[derive(Args)]
-pub struct WatchArgs {
-    /// Which cluster.
-    #[command(flatten)]
-    pub cluster: Cluster,
-    /// How to print: `json` prints one line an answer.
     #[command(flatten)]
     pub output: Output,
 }

@@ -10,9 +10,9 @@ use billwatch_proto::v1::{
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
-use self::args::{ListArgs, RulesCommand, ShowArgs, StateArg, WatchArgs};
+use self::args::{ListArgs, RulesCommand, ShowArgs, StateArg};
 use crate::{
-    cli::Format,
+    cli::{AskArgs, Format},
     failure::{Failure, Outcome},
     output::{Listing, print_json, print_line},
     query::{as_of_json, as_of_text},
@@ -193,7 +193,7 @@ fn about(answer: &GetRuleLivenessResponse) -> String {
     lines.join("\n")
 }
 
-async fn watch(args: WatchArgs) -> Outcome {
+async fn watch(args: AskArgs) -> Outcome {
     let mut client = connect(&args.cluster.address).await?;
     let mut stream = client.watch_rule_alarms(WatchRuleAlarmsRequest {}).await?.into_inner();
     while let Some(answer) = stream.message().await? {

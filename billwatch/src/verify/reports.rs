@@ -17,11 +17,11 @@ use billwatch_market::{
     report::{
         Book, Period, Report, Status,
         alerts::{SeenAlert, counts_withdrawn},
-        evaluate::{Block, CheckResult, Row},
         exact::Exact,
         lines::{difference, hash, lines},
         plain::spread_periods,
         questions,
+        result::{Block, CheckResult, Row},
     },
 };
 use billwatch_proto::v1::{self, AlertFilter, AlertState, AsOf, GetReportsRequest, MeasureValue, ReportOfPeriod};

@@ -209,7 +209,7 @@ fn show(book: &Book, report: &Report, version: u32) -> v1::Report {
     let form = &book.reports[number];
     let block = |(form, block): (
         &billwatch_market::report::definition::BlockForm,
-        &billwatch_market::report::evaluate::Block,
+        &billwatch_market::report::result::Block,
     )| {
         v1::ReportBlock {
             block: block.id.clone(),
@@ -249,7 +249,7 @@ fn show(book: &Book, report: &Report, version: u32) -> v1::Report {
                 .collect(),
         }
     };
-    let check = |check: &billwatch_market::report::evaluate::CheckResult| {
+    let check = |check: &billwatch_market::report::result::CheckResult| {
         let words = form.checks.iter().find(|form| form.id == check.id);
         v1::ReportCheck {
             check: check.id.clone(),

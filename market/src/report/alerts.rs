@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     definition::Book,
-    figure::{AlertName, Amount, Basis, Members, ReportName},
+    figure::Basis,
+    names::{AlertName, ReportName},
     period::Span,
+    slot::{Amount, Members},
     tally::{Asked, Held, Key, Tables},
 };
 use crate::{

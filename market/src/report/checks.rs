@@ -2,10 +2,11 @@
 
 use super::{
     definition::{CheckForm, ColumnForm, Relation, ReportForm, Unit},
-    evaluate::{Block, CheckResult, Course, Place},
+    evaluate::{Course, Place},
     exact::Exact,
     expression::{Expression, Function},
     period::Period,
+    result::{Block, CheckResult},
 };
 
 impl<'a> Course<'a> {

@@ -10,7 +10,8 @@ use super::{
         ReportForm, RowForm, RowsFrom, Select,
     },
     expression::{Expression, Named},
-    figure::{Figure, FigureText, ReportName},
+    figure::{Figure, FigureText},
+    names::ReportName,
     period::Frequency,
     text::{AxisText, BaseText, BlockText, CheckText, ColumnText, ReportText, RowText},
 };

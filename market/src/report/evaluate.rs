@@ -5,181 +5,25 @@
 //!
 //! [`Tally`]: super::tally::Tally
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 use hashbrown::HashMap;
-use serde::{Deserialize, Serialize};
 
 use super::{
-    definition::{Book, ColumnForm, Definitions, ReportForm, RowForm, RowsFrom, Select, Unit},
+    definition::{Book, ColumnForm, Definitions, ReportForm, RowForm, RowsFrom, Select},
     exact::Exact,
     expression::{CellRange, Expression, Function, Named},
-    figure::{Members, Slot},
     period::{Period, Shift},
-    reading::at_end,
-    tally::{About, Asked, Held, Key, Tables},
+    result::{Block, Report, Row, Status},
+    sets::{Weights, of_set},
+    slot::{Members, Slot},
+    source::{Figures, Notebook, Source},
+    tally::Asked,
 };
-use crate::{
-    ids::{Day, PartyId},
-    items::Item,
-};
+use crate::{ids::PartyId, items::Item};
 
 /// Definitions may stand for definitions, so deep.
 const DEEPEST: u32 = 20;
-
-/// How far a report has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum Status {
-    /// The period may still get facts in time.
-    Prelim,
-    /// Every source has passed the end of the period and the lateness bound.
-    Final,
-    /// A check does not hold.
-    CheckFailed,
-}
-
-impl Status {
-    /// As reports.md writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Status::Prelim => "PRELIM",
-            Status::Final => "FINAL",
-            Status::CheckFailed => "CHECK_FAILED",
-        }
-    }
-}
-
-/// A report of one period.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Report {
-    /// For instance `R01`.
-    pub id: String,
-    /// The period.
-    pub period: Period,
-    /// How far it has come.
-    pub status: Status,
-    /// Its tables.
-    pub blocks: Vec<Block>,
-    /// What was checked.
-    pub checks: Vec<CheckResult>,
-}
-
-/// A table.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Block {
-    /// Its id.
-    pub id: String,
-    /// Rows in the order in which they are printed; cells stand as the columns of the definition.
-    pub rows: Vec<Row>,
-}
-
-/// A row.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Row {
-    /// Its id.
-    pub id: String,
-    /// Title.
-    pub english: String,
-    /// 标题.
-    pub chinese: String,
-    /// No part of a sum of rows.
-    pub total: bool,
-    /// Exact values.
-    pub cells: Vec<Exact>,
-}
-
-/// A check and how it came out (reports.md 0.5). One that is made for many rows shows the sums, or the first failure.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct CheckResult {
-    /// For instance `C1`.
-    pub id: String,
-    /// Left side; fen for amounts.
-    pub left: Exact,
-    /// Right side.
-    pub right: Exact,
-    /// Left - right.
-    pub difference: Exact,
-    /// It holds.
-    pub pass: bool,
-    /// The first place where it does not hold: block, row, column.
-    pub place: String,
-    /// How many times it was made.
-    pub instances: u32,
-}
-
-/// Where figures come from.
-trait Source {
-    /// The table of a figure; `None`: nothing there.
-    fn table(&self, asked: &Asked) -> Option<&BTreeMap<Key, Held>>;
-    /// Who a party is at the end of a day.
-    fn about(&self, day: Day, party: PartyId) -> Option<&About>;
-    /// Only notes what is asked.
-    fn is_dry(&self) -> bool {
-        false
-    }
-}
-
-#[derive(Default)]
-struct Notebook {
-    asked: RefCell<BTreeSet<Asked>>,
-}
-
-impl Source for Notebook {
-    fn table(&self, asked: &Asked) -> Option<&BTreeMap<Key, Held>> {
-        self.asked.borrow_mut().insert(asked.clone());
-        None
-    }
-
-    fn about(&self, _: Day, _: PartyId) -> Option<&About> {
-        None
-    }
-
-    fn is_dry(&self) -> bool {
-        true
-    }
-}
-
-/// Tables of a question, ready to be read.
-pub struct Figures {
-    tables: HashMap<Asked, BTreeMap<Key, Held>>,
-    about: BTreeMap<(Day, PartyId), About>,
-}
-
-impl Figures {
-    /// The tables of a question, all parts added up: raw days go into their buckets.
-    pub fn new(book: &Book, asked: &[Asked], tables: Tables) -> Self {
-        let mut by_asked = HashMap::new();
-        for (asked, table) in asked.iter().zip(tables.tables) {
-            let figure = &book.reports[usize::from(asked.report)].figures[usize::from(asked.figure)];
-            let mut read: BTreeMap<Key, Held> = BTreeMap::new();
-            for (key, held) in table {
-                let items = key.iter().zip(&figure.by);
-                let key: Key =
-                    items.map(|(item, (_, name))| at_end(*name, *item, asked.span.to, &book.meanings)).collect();
-                match read.entry(key) {
-                    std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().add(&held),
-                    std::collections::btree_map::Entry::Vacant(place) => drop(place.insert(held)),
-                }
-            }
-            by_asked.insert(asked.clone(), read);
-        }
-        Figures { tables: by_asked, about: tables.about }
-    }
-}
-
-impl Source for Figures {
-    fn table(&self, asked: &Asked) -> Option<&BTreeMap<Key, Held>> {
-        self.tables.get(asked)
-    }
-
-    fn about(&self, day: Day, party: PartyId) -> Option<&About> {
-        self.about.get(&(day, party))
-    }
-}
 
 /// Everything that these reports read, checks with other reports included, in a fixed order.
 pub fn questions(book: &Book, wanted: &[(usize, Period)]) -> Vec<Asked> {
@@ -219,7 +63,7 @@ pub(super) struct Place<'a> {
 /// A sum, or the members of a set.
 enum Found {
     Value(Exact),
-    Set(Members, BTreeMap<u64, (i64, i128)>),
+    Set(Members, Weights),
 }
 
 impl Place<'_> {
@@ -423,7 +267,7 @@ impl<'a> Course<'a> {
         match slot {
             Slot::Amount(at) => Found::Value(Exact::Number(wanted.map(|(_, held)| held.sums[at]).sum())),
             Slot::Members(at) => {
-                let mut members: BTreeMap<u64, (i64, i128)> = BTreeMap::new();
+                let mut members = Weights::new();
                 for (_, held) in wanted {
                     for (member, (count, weight)) in &held.members[at] {
                         let known = members.entry(*member).or_default();
@@ -469,61 +313,7 @@ impl<'a> Course<'a> {
         });
         let number = number.unwrap_or(0);
         let Found::Set(kind, members) = set else { return Exact::Null };
-        let mut shares: Vec<(i128, u64)> = members.iter().map(|(member, (_, weight))| (*weight, *member)).collect();
-        shares.sort_by(|(left, one), (right, other)| right.cmp(left).then(one.cmp(other)));
-        let all: i128 = shares.iter().map(|(weight, _)| *weight).sum();
-        let signed = |member: &u64| Exact::Number(i128::from(*member as i64));
-        match function {
-            Function::Min => members
-                .keys()
-                .map(|member| *member as i64)
-                .min()
-                .map_or(Exact::Null, |least| Exact::Number(i128::from(least))),
-            Function::Max => members
-                .keys()
-                .map(|member| *member as i64)
-                .max()
-                .map_or(Exact::Null, |most| Exact::Number(i128::from(most))),
-            Function::Percentile | Function::PercentileByNumber => {
-                let weight = |(count, weight): &(i64, i128)| match function {
-                    Function::Percentile => *weight,
-                    _ => i128::from(*count),
-                };
-                let mut values: Vec<(i64, i128)> =
-                    members.iter().map(|(member, held)| (*member as i64, weight(held))).collect();
-                values.sort_unstable();
-                let all: i128 = values.iter().map(|(_, weight)| *weight).sum();
-                let mut passed = 0;
-                for (value, weight) in &values {
-                    passed += weight;
-                    if all > 0 && passed * 100 >= all * number {
-                        return signed(&(*value as u64));
-                    }
-                }
-                Exact::Null
-            }
-            Function::Concentration => {
-                let most = shares.iter().take(usize::try_from(number).unwrap_or(0)).map(|(weight, _)| *weight).sum();
-                Exact::ratio(most, all)
-            }
-            Function::Herfindahl => {
-                let squares = shares.iter().map(|(weight, _)| Exact::Number(*weight).times(&Exact::Number(*weight)));
-                let sum = squares.fold(Exact::Number(0), |sum, square| sum.plus(&square));
-                sum.over(&Exact::Number(all)).over(&Exact::Number(all))
-            }
-            Function::Weight => Exact::Number(all),
-            Function::Largest => {
-                let shown = shares.iter().take(usize::try_from(number).unwrap_or(0)).map(|(weight, member)| {
-                    let who = match kind {
-                        Members::DueDates => Day(*member as i64 as i32).to_string(),
-                        _ => PartyId::from_bits(*member).to_string(),
-                    };
-                    format!("{who} {}", super::print::print(&Exact::ratio(*weight, all), Unit::Percent))
-                });
-                Exact::Text(shown.collect::<Vec<_>>().join("; "))
-            }
-            _ => Exact::Null,
-        }
+        of_set(function, number, kind, &members)
     }
 
     fn about(&self, what: &Expression, place: &Place<'_>) -> Exact {

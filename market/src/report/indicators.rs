@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use super::{
     definition::Book,
-    figure::{Amount, Basis, Figure, IndicatorName, Members, ReportName},
+    figure::{Basis, Figure},
+    names::{IndicatorName, ReportName},
+    slot::{Amount, Members},
     tally::{Asked, Held, Key, Tables, put},
 };
 use crate::{

@@ -3,7 +3,7 @@
 //! Exact values, in the order in which they are printed. Equal lines are equal reports; the first line that differs says in
 //! words where two reports differ.
 
-use super::{definition::Book, evaluate::Report, exact::Exact};
+use super::{definition::Book, exact::Exact, result::Report};
 use crate::view::ViewHash;
 
 /// The lines of a report: its status, its cells, its checks.

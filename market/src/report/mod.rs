@@ -6,7 +6,7 @@
 //!
 //! The road: [`definition::Book::read`] compiles all definitions; [`evaluate::questions`] says which figures a report of a
 //! period reads; a [`tally::Tally`] counts them over lives (each worker its own, [`tally::Tables`] add up);
-//! [`evaluate::evaluate`] makes the [`evaluate::Report`]; [`print`] rounds.
+//! [`evaluate::evaluate`] makes the [`result::Report`]; [`print`] rounds.
 //!
 //! Invariants: a report is a pure function of the facts, the catalogue and the market clock (R22: of the alert ledger
 //! besides); values are integers and ratios until they are printed; what facts do not say is nothing (`-`), with a note.
@@ -25,16 +25,23 @@ pub mod expression;
 pub mod figure;
 pub mod indicators;
 pub mod lines;
+pub mod names;
 pub mod period;
 pub mod plain;
 pub mod print;
 mod reading;
+pub mod result;
+mod sets;
+pub mod slot;
+mod source;
 pub mod tally;
 mod text;
 
 pub use definition::{Book, DefinitionError};
-pub use evaluate::{Figures, Report, Status, evaluate, questions};
+pub use evaluate::{evaluate, questions};
 pub use period::{Frequency, Period};
+pub use result::{Report, Status};
+pub use source::Figures;
 pub use tally::{Asked, Tables, Tally};
 
 use std::sync::Arc;

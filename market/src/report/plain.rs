@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use super::{
     alerts::{SeenAlert, add_alerts},
     definition::Book,
-    evaluate::{Figures, Report, evaluate, questions},
+    evaluate::{evaluate, questions},
     figure::Basis,
     indicators::{add_indicators, parts},
     period::Period,
+    result::Report,
+    source::Figures,
     tally::Tally,
 };
 use crate::{

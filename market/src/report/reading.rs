@@ -3,7 +3,9 @@
 use smallvec::{SmallVec, smallvec};
 
 use super::{
-    figure::{Amount, Figure, Members, ReportName},
+    figure::Figure,
+    names::ReportName,
+    slot::{Amount, Members},
     tally::{About, Held, Key, put},
 };
 use crate::{

@@ -11,10 +11,12 @@ use smallvec::{SmallVec, smallvec};
 
 use super::{
     alerts::SeenAlert,
-    figure::{Amount, Basis, Figure, Filter, Members, ReportName},
+    figure::{Basis, Figure},
     indicators::party_of,
+    names::{Filter, ReportName},
     period::Span,
     reading::{Part as FactPart, about, fact_amount, fact_items, fact_members, keys, lot_held, lot_items, versions},
+    slot::{Amount, Members},
 };
 use crate::{
     aggregate::stock::{SeenLot, each_seen_change, overdue_from},
