@@ -24,7 +24,10 @@ use super::{
     vocabulary::{Role, Variable, Window},
     windows::{BucketWidth, FeatureIndex},
 };
-use crate::fact::{BEHAVIOUR_CODES, Behaviour};
+use crate::{
+    fact::{BEHAVIOUR_CODES, Behaviour},
+    ids::DAY_MS,
+};
 
 /// Why the rules cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +99,21 @@ pub fn compile(patterns_csv: &str, files: &[(&str, &str)], overrides: &Parameter
     if rules.iter().filter(|rule| matches!(rule.scope, Scope::Timer(_))).count() > MAX_TIMERS {
         return Err(entry_error("rules", "scope", format!("there are more than {MAX_TIMERS} timers")));
     }
+    for (name, place) in &by_name {
+        let reads = |rule: &Rule| match &rule.scope {
+            Scope::Keyed(keyed) if !keyed.collective => {
+                let read = keyed.windows.iter().map(|window| window.feature).chain(keyed.trigger.iter().copied());
+                read.into_iter().any(|feature| usize::from(feature.0) == *place)
+            }
+            _ => false,
+        };
+        if features[*place].added_up
+            && let Some(rule) = rules.iter().find(|rule| reads(rule))
+        {
+            let what = format!("`{name}` is added up for rules that compare keys: `scope` must be peer");
+            return Err(entry_error(&rule.id, "windows", what));
+        }
+    }
     let name_of = |place: usize| {
         let names = by_name.iter().filter(|(_, at)| **at == place).map(|(name, _)| name.clone());
         names.min().unwrap_or_default()
@@ -156,7 +174,7 @@ fn compile_features(
             Some(_) => return Err(entry_error(name, "bucket_ms", "expected a number above 0")),
             None => BucketWidth::Day,
         };
-        let feature = Feature { emits, width };
+        let feature = Feature { emits, width, by_arrival: text.by_arrival, added_up: text.added_up };
         let place = features.iter().position(|known| *known == feature).unwrap_or_else(|| {
             features.push(feature);
             features.len() - 1
@@ -232,7 +250,7 @@ fn compile_rule(
             let metric = needed("metric", node("metric", &text.metric)?)?;
             let eligible = needed("eligible", node("eligible", &text.eligible)?)?;
             let nodes: Vec<&Node> = conditions.into_iter().chain(&group).chain([&metric, &eligible]).collect();
-            Scope::Peer(PeerRule { keyed: keyed(&nodes)?, metric, group, eligible })
+            Scope::Peer(PeerRule { keyed: keyed(&nodes)?, metric, group, eligible, everyone: text.everyone })
         }
         ScopeText::Timer => Scope::Timer(TimerRule {
             start: side(text, "start", &text.start, names, &all_values)?,
@@ -374,6 +392,14 @@ fn keyed_rule(
     if width != BucketWidth::Day && judged != Judged::AtFact {
         return Err(entry_error(&text.id, "judged", "periods are made of days: its features need buckets of a day"));
     }
+    let asks_other_days = nodes.iter().any(|node| {
+        let mut found = false;
+        node.walk(&mut |node| found |= matches!(node, Node::Window(Window::DailyMedian, ..)));
+        found
+    });
+    if asks_other_days && matches!(width, BucketWidth::Millis(width) if DAY_MS % width != 0) {
+        return Err(entry_error(&text.id, "windows", "`daily_median` needs buckets that divide a day"));
+    }
     // Several conditions would have to agree on the day.
     let day_of_month = match nodes {
         [when] if judged == Judged::EachDay => only_day_of_month(when),
@@ -406,7 +432,7 @@ mod tests {
         match node {
             Node::Variable(Variable::Party(role) | Variable::Attribute(role, _)) => of_key(role),
             Node::Variable(variable) => {
-                matches!(variable, Variable::Derived(Derived::Date | Derived::MemberNumber))
+                matches!(variable, Variable::Derived(Derived::Date | Derived::MemberNumber | Derived::MinuteOfDay))
             }
             Node::History(..) => false,
             _ => true,

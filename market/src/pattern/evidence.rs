@@ -3,6 +3,7 @@
 //! - A rule on one bill rests on all accepted records of the bills that hit.
 //! - A rule on windows rests on the bills that feed the cells it read. Cells are linear, so these bills give them whole. What
 //!   has no bill (orders, cash) lies on one desk, which is given whole when it feeds one of them.
+//! - A rule on how many facts came rests on these numbers, stated as data.
 //! - A peer rule rests on the subject's bills, and on the cells of its peers, which are stated as data (the baseline).
 //!
 //! To each belongs the reference data of every party that these facts and keys name, as effective facts.
@@ -159,6 +160,13 @@ impl Patterns {
             .is_some_and(|keyed| keyed.key == KeyForm::Party && keyed.trigger.iter().any(is_pair))
     }
 
+    /// True when a rule rests on numbers of facts alone, some of many days ago: its evidence states them, for the facts behind
+    /// them say nothing more and may be millions.
+    pub fn rests_on_counts(&self, pattern: PatternIndex) -> bool {
+        let counted = |reader: &super::Reader| reader.pattern == pattern && reader.group && reader.days > 0;
+        self.triggers(pattern).iter().any(|feature| self.readers(*feature).iter().any(counted))
+    }
+
     /// What the judgement of a keyed or peer rule at (key, bucket) rests on.
     pub fn evidence_need(
         &self,
@@ -181,6 +189,10 @@ impl Patterns {
         features.sort_unstable();
         features.dedup();
         let mut need = EvidenceNeed::default();
+        if self.rests_on_counts(pattern) {
+            need.baseline = counts_read(rule, keyed, &features, place, windows);
+            return need;
+        }
         if keyed.collective {
             let edges = keyed.windows[0].feature;
             need.cells.extend(keyed.trigger.iter().map(|feature| range(*feature, key)));
@@ -209,6 +221,32 @@ impl Patterns {
         }
         need
     }
+}
+
+/// The cells of a rule that rests on counts: what it reads of the key, on the judged day and the days before, and what made
+/// it due, whoever sent that.
+fn counts_read(
+    rule: &super::rules::Rule,
+    keyed: &super::rules::KeyedRule,
+    features: &[FeatureIndex],
+    (key, bucket): (Key, i64),
+    windows: &impl Windows,
+) -> Vec<CellRange> {
+    let conditions: Vec<_> = rule.judged_by().collect();
+    let mut ranges = Vec::new();
+    for feature in features.iter().copied() {
+        let lag = keyed.reach(feature, &conditions).unwrap_or(0);
+        for day in 0..=keyed.repeats(feature, &conditions) {
+            let to = bucket - day * keyed.width.per_day();
+            ranges.push(CellRange { feature, key, from: to - lag, to });
+        }
+        windows.keys(feature, &mut |other| {
+            if other != key {
+                ranges.push(CellRange { feature, key: other, from: bucket, to: bucket });
+            }
+        });
+    }
+    ranges
 }
 
 /// The evidence of an alert among all records; `None` when there is no such alert at the clock.
@@ -275,6 +313,14 @@ fn keyed_need(
     let Some(keyed) = keyed_of(patterns.rule(pattern)) else { return need };
     for place in places(pattern, patterns, windows, clock) {
         let (of, bucket) = place;
+        if let (true, AlertKey::Source(source)) = (patterns.rests_on_counts(pattern), key) {
+            // Whatever comes makes everybody due.
+            if keyed.width.date(bucket) == date {
+                let place = (Key(u64::from(source.rank()) + 1, 0), bucket);
+                need.baseline.extend(patterns.evidence_need(pattern, place, windows, registry).baseline);
+            }
+            continue;
+        }
         let is_place = keyed.width.date(bucket) == date
             && match (keyed.key, key) {
                 (KeyForm::Party, AlertKey::Party(party)) => of.first_party() == *party,

@@ -87,7 +87,7 @@ impl EmitIndex {
         for (feature, place) in &flows[usize::from(fact.behaviour.0)] {
             let at = &features[usize::from(*feature)];
             let scope = BillScope { sight, registry, parameters: &[], key: None, lot: None, surety: None };
-            let bucket = at.width.bucket(fact.biz_date, fact.event_time);
+            let bucket = at.bucket(fact);
             let delta = contribution(FeatureIndex(*feature), &at.emits[usize::from(*place)], &scope, bucket, weight);
             out.extend(delta.map(|delta| FeatureDelta { count: weight, ..delta }));
         }

@@ -25,7 +25,7 @@ use super::{
     statistics,
     vocabulary::{Derived, Lookup, Peer, Role, Series, Step, Variable, Window},
     whole::whole_of,
-    windows::{Cell, Member, Windows},
+    windows::{BucketWidth, Cell, Member, Windows},
 };
 use crate::{
     fact::Source,
@@ -282,6 +282,12 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
                 self.registry.attribute(PartyId::from_bits(party(role)?), None, *field, self.moment())
             }
             Variable::Derived(Derived::Date) => Some(i64::from(self.date().0).into()),
+            Variable::Derived(Derived::MinuteOfDay) => match self.keyed.width {
+                BucketWidth::Day => None,
+                BucketWidth::Millis(width) => {
+                    Some(((self.bucket * width - self.date().start_ms()).div_euclid(60_000)).into())
+                }
+            },
             Variable::Derived(_) | Variable::Field(_) => None,
         }
     }
@@ -380,6 +386,7 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
             Window::Mirror => self.mirror(window),
             Window::MonthSum => self.month_sum(window, *arguments.first()?),
             Window::MonthShare => self.month_share(window, arguments),
+            Window::DailyMedian => self.daily_median(window, arguments),
             Window::BalanceAt => self.balance_at(window, *arguments.first()?),
             Window::MeanBalance => self.mean_balance(window, arguments),
             Window::Ring => self.ring(window, *arguments.first()?),

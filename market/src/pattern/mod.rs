@@ -315,6 +315,11 @@ impl Patterns {
         &self.readers[usize::from(feature.0)]
     }
 
+    /// What an epoch adds to a cell of the feature leaves its worker once: nearly every fact feeds it.
+    pub fn is_added_up(&self, feature: FeatureIndex) -> bool {
+        self.compiled.features[usize::from(feature.0)].added_up
+    }
+
     /// Rules that compare keys tell the members of a feature apart. Where none does, they judge the same when all that a bucket
     /// of a key holds is one cell.
     pub fn compared_by_member(&self, feature: FeatureIndex) -> bool {

@@ -24,6 +24,13 @@ pub(super) struct FeatureText {
     pub note: Option<String>,
     /// Bucket width in ms of event time; absent: business day.
     pub bucket_ms: Option<i64>,
+    /// Facts count when they came (`ingest_time`), not when they happened.
+    #[serde(default)]
+    pub by_arrival: bool,
+    /// Nearly every fact feeds it: what an epoch adds to a cell is added up before it leaves its worker. Only for rules that
+    /// compare keys.
+    #[serde(default)]
+    pub added_up: bool,
     pub emit: Vec<EmitText>,
 }
 
@@ -121,6 +128,9 @@ pub(super) struct RuleText {
     pub metric: Option<String>,
     #[serde(default)]
     pub group: Vec<String>,
+    /// Peers: all who take part are judged, not only those with a triggering fact.
+    #[serde(default)]
+    pub everyone: bool,
     pub eligible: Option<String>,
     pub start: Option<SideText>,
     pub answers: Option<SideText>,

@@ -14,7 +14,10 @@ use super::{
     vocabulary::{Derived, History, Pure, Role, Step, Variable, Window},
     windows::{BucketWidth, FeatureIndex},
 };
-use crate::fact::{BEHAVIOUR_CODES, Behaviour};
+use crate::{
+    fact::{BEHAVIOUR_CODES, Behaviour, Fact},
+    ids::Day,
+};
 
 /// When a keyed rule is judged (facts.md 9.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -176,6 +179,8 @@ pub struct PeerRule {
     pub group: Vec<Node>,
     /// Who takes part.
     pub eligible: Node,
+    /// All who take part are judged, not only those with a triggering fact.
+    pub everyone: bool,
 }
 
 /// One side of a timer.
@@ -281,6 +286,22 @@ pub struct Feature {
     pub emits: Vec<Emit>,
     /// Time.
     pub width: BucketWidth,
+    /// Facts count when they came, not when they happened.
+    pub by_arrival: bool,
+    /// What an epoch adds to a cell leaves its worker once.
+    pub added_up: bool,
+}
+
+impl Feature {
+    /// The bucket in which a fact counts.
+    #[inline]
+    pub fn bucket(&self, fact: &Fact) -> i64 {
+        if self.by_arrival {
+            let came = fact.stamp.ingest_time;
+            return self.width.bucket(Day::of_time(came), came);
+        }
+        self.width.bucket(fact.biz_date, fact.event_time)
+    }
 }
 
 /// Rules and features, compiled.
@@ -339,6 +360,22 @@ impl KeyedRule {
             Judged::EndOfMonth => (reach + 30).max(self.lateness()),
             _ => reach.max(self.lateness()),
         })
+    }
+
+    /// On how many days after a changed bucket the same buckets may change, beside those within [`KeyedRule::reach`].
+    pub fn repeats(&self, feature: FeatureIndex, when: &[&Node]) -> i64 {
+        let mut days = 0;
+        for node in when {
+            node.walk(&mut |node| {
+                if let Node::Window(function @ Window::DailyMedian, at, arguments) = node
+                    && self.windows[*at].feature == feature
+                {
+                    let base = arguments.first().map_or(0, Self::jump_base);
+                    days = days.max(function_reach(*function, base, 1));
+                }
+            });
+        }
+        days
     }
 
     /// False for a day on which its conditions cannot hold.

@@ -18,6 +18,8 @@ pub struct Reader {
     pub pattern: PatternIndex,
     /// Judgements from the changed bucket up to this many buckets later may change; `None`: all later ones.
     pub reach: Option<i64>,
+    /// The same buckets of so many later days may change as well: the rule asks for the same time of earlier days.
+    pub days: i64,
     /// The rule reads other keys: judge again what [`Patterns::neighbours`] names.
     pub collective: bool,
     /// The rule is judged for all keys of a bucket at once: [`Patterns::judge_group`].
@@ -118,6 +120,7 @@ pub(super) fn readers(rules: &[Rule], feature: FeatureIndex) -> Vec<Reader> {
             readers.push(Reader {
                 pattern: PatternIndex(place as u16),
                 reach: keyed.reach(feature, &conditions),
+                days: keyed.repeats(feature, &conditions),
                 collective: keyed.collective,
                 group: matches!(rule.scope, Scope::Peer(_)),
             });

@@ -108,7 +108,7 @@ words! {
         Date = "biz_date",
         /// ms since 1970-01-01T00:00Z.
         Time = "event_time",
-        /// Minute of the fact's local day (UTC+8), 0..1439.
+        /// Minute of the fact's local day (UTC+8), 0..1439; of a judged bucket below a day, its first.
         MinuteOfDay = "minute_of_day",
         /// When the fact was accepted, ms.
         IngestTime = "ingest_time",
@@ -334,6 +334,8 @@ words! {
         MonthSum = "month_sum" / (1, 1),
         /// `month_share(w, m, n)`: share of the m largest members in the calendar month n months before, ppm, half up.
         MonthShare = "month_share" / (2, 2),
+        /// `daily_median(w, n)`: median (nearest rank) over the n business days before of the facts in the same buckets of the day.
+        DailyMedian = "daily_median" / (1, 1),
         /// `balance_at(w, day)`: sum of a stock up to the end of a day.
         BalanceAt = "balance_at" / (1, 1),
         /// `mean_balance(w, from, to)`: mean of a stock over the ends of days, fen, half up.
@@ -362,6 +364,7 @@ impl Window {
                 | Window::ActivePeriods
                 | Window::LogJump
                 | Window::WeekdayJump
+                | Window::DailyMedian
         )
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::alert::Key;
-use crate::ids::Day;
+use crate::ids::{DAY_MS, Day};
 
 /// Place of a feature in the loaded rule set ([`super::Patterns::features`]).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -36,6 +36,14 @@ impl BucketWidth {
         match self {
             BucketWidth::Day => i64::from(biz_date.0),
             BucketWidth::Millis(width) => event_time.div_euclid(width),
+        }
+    }
+
+    /// Buckets in a day; of widths that do not divide it, rounded down.
+    pub fn per_day(self) -> i64 {
+        match self {
+            BucketWidth::Day => 1,
+            BucketWidth::Millis(width) => DAY_MS / width,
         }
     }
 

@@ -2,11 +2,13 @@
 //!
 //! [`stated`] writes them down; [`take`] is the way back, into an empty engine that judges an alert's evidence alone.
 
-use billwatch_market::pattern::{Cell, FeatureIndex, Key, PatternIndex, Windows as _, evidence::CellRange};
+use billwatch_market::pattern::{
+    Cell, FeatureDelta, FeatureIndex, Key, PatternIndex, Windows as _, evidence::CellRange,
+};
 use billwatch_proto::v1;
 
 use super::{features, invalid};
-use crate::shard::Shard;
+use crate::{dataflow::windows::WindowRow, shard::Shard};
 
 /// The cells of the peers at these places, without those in `known`, which the facts give. Empty for other rules.
 pub fn stated(
@@ -60,7 +62,14 @@ pub fn take(shard: &Shard, lines: &[v1::BaselineValue]) -> anyhow::Result<()> {
         let key = features::keys(&line.key).ok_or_else(|| bad("key", &line.key))?;
         let member = line.member.parse().map_err(|_| bad("member", &line.member))?;
         let sum = line.sum_fen.parse().map_err(|_| bad("sum_fen", &line.sum_fen))?;
-        if patterns.readers(feature).iter().any(|reader| reader.group && windows.owns(reader.pattern)) {
+        // A rule on numbers of facts is judged by what is stated: no fact comes that would make it due.
+        let mut owned = patterns.readers(feature).iter().filter(|reader| reader.group && windows.owns(reader.pattern));
+        if owned.clone().any(|reader| patterns.rests_on_counts(reader.pattern)) {
+            let bucket = i64::from(line.bucket_number);
+            let sum = i64::try_from(sum).map_err(|_| bad("sum_fen", &line.sum_fen))?;
+            let delta = FeatureDelta { feature, key, bucket, member, count: line.count, sum };
+            windows.add(patterns, &[WindowRow::Collective(delta)]);
+        } else if owned.next().is_some() {
             let name = (feature, key, i64::from(line.bucket_number), member);
             windows.restore_cell(true, name, Cell { count: line.count, sum });
         }

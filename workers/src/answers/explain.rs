@@ -82,6 +82,9 @@ pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<
         let parameters = patterns.parameters(pattern).map(|(name, value)| format!("{name}={value}"));
         answer.parameters = parameters.collect::<Vec<_>>().join("; ");
     }
+    if patterns.rests_on_counts(pattern) {
+        return Ok(answer);
+    }
     let mut facts = lives(shard, &wanted)?;
     let mut parties: HashSet<PartyId> = facts.iter().flat_map(parties_of).collect();
     parties.extend(wanted.cells.iter().flat_map(|range| [range.key.first_party(), range.key.second_party()]));
@@ -116,6 +119,19 @@ fn places(shard: &Shard, wanted: &Wanted<'_>) -> (Vec<(Key, i64)>, bool) {
         BucketWidth::Millis(ms) => wanted.date.start_ms().div_euclid(ms)..=(wanted.date.end_ms() - 1).div_euclid(ms),
     };
     let store = windows.windows_of(wanted.pattern);
+    if patterns.rests_on_counts(wanted.pattern) {
+        // Only who judges it knows the numbers, and where they hit.
+        let days = (*buckets.start(), *buckets.end());
+        let hit = windows.first_group_hit(wanted.pattern, days, |key| key.to_string() == wanted.key);
+        let place = |(key, bucket): (AlertKey, i64)| match key {
+            AlertKey::Source(source) => Some((Key(u64::from(source.rank()) + 1, 0), bucket)),
+            AlertKey::Party(party) => Some((Key(party.bits(), 0), bucket)),
+            _ => None,
+        };
+        let places: Vec<_> = hit.and_then(place).into_iter().collect();
+        let owner = !places.is_empty();
+        return (places, owner);
+    }
     let has =
         |key: Key| !patterns.judged_buckets(wanted.pattern, key, *buckets.start(), *buckets.end(), store).is_empty();
     let judged_here =

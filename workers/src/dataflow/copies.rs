@@ -16,12 +16,23 @@ pub(super) struct Copies {
     cells: HashMap<CellName, (i64, i64)>,
 }
 
+/// Whom a change is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum To {
+    /// The worker that owns rules on the feature.
+    Rules(u32),
+    /// The worker that owns the key.
+    Key,
+}
+
 /// How a feature is copied.
 struct Feature {
     /// To whom; mostly nobody.
     owners: SmallVec<[u32; 2]>,
     /// With its members.
     by_member: bool,
+    /// For the owner of the key, too: nearly every fact feeds the feature.
+    added_up: bool,
 }
 
 impl Copies {
@@ -35,7 +46,7 @@ impl Copies {
         let of = |feature: usize| {
             let feature = FeatureIndex(feature as u16);
             if everywhere.contains(&feature) {
-                return Feature { owners: (0..workers).collect(), by_member: true };
+                return Feature { owners: (0..workers).collect(), by_member: true, added_up: false };
             }
             let readers = patterns.readers(feature).iter();
             let mut owners: SmallVec<[u32; 2]> = readers
@@ -44,22 +55,29 @@ impl Copies {
                 .collect();
             owners.sort_unstable();
             owners.dedup();
-            Feature { owners, by_member: patterns.compared_by_member(feature) }
+            let added_up = patterns.is_added_up(feature);
+            Feature { owners, by_member: added_up || patterns.compared_by_member(feature), added_up }
         };
         Copies { of: (0..patterns.feature_count()).map(of).collect(), cells: HashMap::new() }
     }
 
+    /// True when the owner of the key is told with the copies alone ([`Copies::ship`]).
+    #[inline]
+    pub fn is_added_up(&self, feature: FeatureIndex) -> bool {
+        self.of[usize::from(feature.0)].added_up
+    }
+
     /// Notes a change of a cell; what cannot be added to what is noted leaves at once.
     #[inline]
-    pub fn note(&mut self, delta: &FeatureDelta, give: impl FnMut(u32, FeatureDelta)) {
+    pub fn note(&mut self, delta: &FeatureDelta, give: impl FnMut(To, FeatureDelta)) {
         let of = &self.of[usize::from(delta.feature.0)];
-        if !of.owners.is_empty() {
+        if of.added_up || !of.owners.is_empty() {
             let member = if of.by_member { delta.member } else { 0 };
             self.add((delta.feature, delta.key, delta.bucket, member), (delta.count, delta.sum), give);
         }
     }
 
-    fn add(&mut self, name: CellName, change: (i64, i64), mut give: impl FnMut(u32, FeatureDelta)) {
+    fn add(&mut self, name: CellName, change: (i64, i64), give: impl FnMut(To, FeatureDelta)) {
         match self.cells.entry(name) {
             Entry::Vacant(entry) => {
                 entry.insert(change);
@@ -70,19 +88,26 @@ impl Copies {
                     Some(both) => *entry.get_mut() = both,
                     None => {
                         let full = entry.insert(change);
-                        let row = delta(name, full);
-                        self.of[usize::from(name.0.0)].owners.iter().for_each(|owner| give(*owner, row));
+                        self.of[usize::from(name.0.0)].hand_over(delta(name, full), give);
                     }
                 }
             }
         }
     }
 
-    /// Hands over what the epoch added: (owner, change).
-    pub fn ship(&mut self, mut give: impl FnMut(u32, FeatureDelta)) {
+    /// Hands over what the epoch added.
+    pub fn ship(&mut self, mut give: impl FnMut(To, FeatureDelta)) {
         for (name, change) in self.cells.drain().filter(|(_, change)| *change != (0, 0)) {
-            let row = delta(name, change);
-            self.of[usize::from(name.0.0)].owners.iter().for_each(|owner| give(*owner, row));
+            self.of[usize::from(name.0.0)].hand_over(delta(name, change), &mut give);
+        }
+    }
+}
+
+impl Feature {
+    fn hand_over(&self, row: FeatureDelta, mut give: impl FnMut(To, FeatureDelta)) {
+        self.owners.iter().for_each(|owner| give(To::Rules(*owner), row));
+        if self.added_up {
+            give(To::Key, row);
         }
     }
 }
@@ -123,7 +148,7 @@ mod tests {
         copies.note(&FeatureDelta { count: -1, sum: -6, ..row(told, 2, 0) }, |_, _| panic!("nothing is full"));
         let mut shipped = BTreeMap::new();
         copies.ship(|owner, delta| {
-            assert_eq!(owner, 1);
+            assert_eq!(owner, To::Rules(1));
             shipped.insert((delta.feature, delta.member), (delta.count, delta.sum));
         });
         assert_eq!(shipped, BTreeMap::from([((summed, 0), (2, 11)), ((told, 1), (1, 5))]));

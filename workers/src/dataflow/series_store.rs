@@ -158,6 +158,12 @@ impl SeriesStore {
         }
     }
 
+    /// The last bucket of a feature in which any key has a cell.
+    pub fn last_bucket(&self, feature: FeatureIndex) -> Option<i64> {
+        let buckets = self.buckets.as_ref()?.get(usize::from(feature.0))?;
+        buckets.last_key_value().map(|(bucket, _)| *bucket)
+    }
+
     /// The key at a place.
     pub fn key_at(&self, place: KeyPlace) -> Key {
         self.keys[place as usize].key

@@ -32,7 +32,7 @@ use smallvec::SmallVec;
 use super::{
     alerts::AlertRow,
     cells::{CellRow, cell_group},
-    copies::Copies,
+    copies::{Copies, To},
     crosses::{CrossFeeds, CrossRow, cross_group},
     windows::WindowRow,
 };
@@ -263,8 +263,11 @@ impl Valuer {
 
     /// Sends what the epoch added to features of rules that compare keys.
     pub fn ship_copies(&mut self, sink: &mut Sink<'_>) {
-        let windows = &mut sink.boxes.windows;
-        self.copies.ship(|owner, delta| windows.push(owner as usize, WindowRow::Collective(delta)));
+        let (owners, windows) = (&self.owners, &mut sink.boxes.windows);
+        self.copies.ship(|to, delta| {
+            let (owner, row) = addressed(owners, to, delta);
+            windows.push(owner, row);
+        });
     }
 
     /// Folds all records of a bill and values each fact.
@@ -376,12 +379,28 @@ impl Valuer {
 
 #[inline]
 fn ship(owners: &Owners, copies: &mut Copies, delta: FeatureDelta, sink: &mut Sink<'_>) {
-    // All features of a key have one owner: rules read several.
-    let group = group_of_words([delta.key.0, delta.key.1, 0]);
     let windows = &mut sink.boxes.windows;
-    windows.push(owners[usize::from(group)] as usize, WindowRow::Keyed(delta));
-    copies.note(&delta, |owner, delta| windows.push(owner as usize, WindowRow::Collective(delta)));
+    if !copies.is_added_up(delta.feature) {
+        let (owner, row) = addressed(owners, To::Key, delta);
+        windows.push(owner, row);
+    }
+    copies.note(&delta, |to, delta| {
+        let (owner, row) = addressed(owners, to, delta);
+        windows.push(owner, row);
+    });
     sink.feature_rows += 1;
+}
+
+#[inline]
+fn addressed(owners: &Owners, to: To, delta: FeatureDelta) -> (usize, WindowRow) {
+    match to {
+        // All features of a key have one owner: rules read several.
+        To::Key => {
+            let group = group_of_words([delta.key.0, delta.key.1, 0]);
+            (owners[usize::from(group)] as usize, WindowRow::Keyed(delta))
+        }
+        To::Rules(owner) => (owner as usize, WindowRow::Collective(delta)),
+    }
 }
 
 /// Takes what [`Valuer`] says, for the epoch in work.

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use billwatch_market::{
     ids::PartyId,
     pattern::{
-        FeatureDelta, FeatureIndex, Hit, Judged, Judgement, Key, PatternIndex, Patterns, Registry, Windows as _,
+        AlertKey, FeatureDelta, FeatureIndex, Hit, Judged, Judgement, Key, PatternIndex, Patterns, Registry, Windows as _,
     },
 };
 use hashbrown::{HashMap, HashSet};
@@ -24,7 +24,7 @@ use smallvec::SmallVec;
 use super::{
     alerts::AlertRow,
     series_store::{KeyPlace, SeriesStore},
-    touched::{Span, Touched, due, reach},
+    touched::{DirtyGroup, Span, Touched, due, reach},
     unsaved::UnsavedSet,
 };
 use crate::limits::ROWS_AT_ONCE;
@@ -71,7 +71,7 @@ pub struct Windows {
     touched: Vec<Touched>,
     /// What else is to be judged again in this epoch.
     dirty: HashMap<(PatternIndex, Key), Span>,
-    dirty_groups: HashMap<PatternIndex, Span>,
+    dirty_groups: HashMap<PatternIndex, DirtyGroup>,
     /// By feature: rules of one key read it.
     has_readers: Vec<bool>,
     /// Keys by party, for features whose rules read reference data of the key.
@@ -188,7 +188,8 @@ impl Windows {
             }
             let span = Span { from: delta.bucket, to: reach(delta.bucket, reader.reach) };
             if reader.group {
-                self.dirty_groups.entry(reader.pattern).and_modify(|known| known.widen(span)).or_insert(span);
+                let per_day = patterns.width(delta.feature).per_day();
+                self.dirty_groups.entry(reader.pattern).or_default().touch(delta.bucket, reader, per_day);
             } else if reader.collective {
                 for key in patterns.neighbours(delta.feature, delta.key, delta.member, &self.collective) {
                     self.dirty.entry((reader.pattern, key)).and_modify(|known| known.widen(span)).or_insert(span);
@@ -236,7 +237,7 @@ impl Windows {
             if patterns.is_group(*rule) {
                 let compared = patterns.compared(*rule);
                 if keys.iter().any(|(feature, _)| compared == Some(*feature)) {
-                    self.dirty_groups.entry(*rule).and_modify(|known| known.widen(span)).or_insert(span);
+                    self.dirty_groups.entry(*rule).or_default().widen(span);
                 }
                 continue;
             }
@@ -264,7 +265,7 @@ impl Windows {
                 continue;
             }
             if patterns.is_group(*rule) {
-                self.dirty_groups.insert(*rule, whole);
+                self.dirty_groups.entry(*rule).or_default().widen(whole);
                 continue;
             }
             let mut keys = Vec::new();
@@ -295,22 +296,14 @@ impl Windows {
                 places.entry(place).or_insert(false);
             });
         }
-        for (pattern, span) in std::mem::take(&mut self.dirty_groups) {
-            let mut buckets = BTreeSet::new();
-            // Facts of a whole month are judged at its end.
-            let first = patterns.judged_from(pattern, span.from);
-            for feature in patterns.triggers(pattern) {
-                self.collective.buckets(*feature, first, span.to, |bucket| {
-                    let bucket = patterns.judged_at(pattern, bucket);
-                    if (span.from..=span.to).contains(&bucket) {
-                        buckets.insert(bucket);
-                    }
-                });
+        for (pattern, dirty) in std::mem::take(&mut self.dirty_groups) {
+            let last = patterns.triggers(pattern).iter().filter_map(|feature| self.collective.last_bucket(*feature));
+            let judged = self.judged_at.range(..=Place { pattern, key: ALL_KEYS, bucket: i64::MAX }).next_back();
+            let judged = judged.filter(|place| place.pattern == pattern).map(|place| place.bucket);
+            let last = last.chain(judged).max().unwrap_or(i64::MIN);
+            for span in dirty.spans(last) {
+                self.due_groups(patterns, pattern, span, &mut places);
             }
-            places.extend(buckets.into_iter().map(|bucket| (Place { pattern, key: ALL_KEYS, bucket }, true)));
-            self.judged_within(pattern, ALL_KEYS, span, |place| {
-                places.entry(place).or_insert(false);
-            });
         }
         self.pass_clock(patterns, clock, &mut places);
         for (place, is_due) in places {
@@ -318,6 +311,25 @@ impl Windows {
                 self.judge_place(patterns, registry, place, is_due, &mut emit);
             }
         }
+    }
+
+    /// The buckets of a span at which a rule that judges all keys at once is due, or was judged.
+    fn due_groups(&self, patterns: &Patterns, pattern: PatternIndex, span: Span, places: &mut HashMap<Place, bool>) {
+        let mut buckets = BTreeSet::new();
+        // Facts of a whole month are judged at its end.
+        let first = patterns.judged_from(pattern, span.from);
+        for feature in patterns.triggers(pattern) {
+            self.collective.buckets(*feature, first, span.to, |bucket| {
+                let bucket = patterns.judged_at(pattern, bucket);
+                if (span.from..=span.to).contains(&bucket) {
+                    buckets.insert(bucket);
+                }
+            });
+        }
+        places.extend(buckets.into_iter().map(|bucket| (Place { pattern, key: ALL_KEYS, bucket }, true)));
+        self.judged_within(pattern, ALL_KEYS, span, |place| {
+            places.entry(place).or_insert(false);
+        });
     }
 
     /// Judges again what the changed buckets of the keys of this worker reach: key by key, so that all that its rules read is
@@ -386,6 +398,20 @@ impl Windows {
     fn judged_within(&self, pattern: PatternIndex, key: Key, span: Span, mut each: impl FnMut(Place)) {
         let (first, last) = (Place { pattern, key, bucket: span.from }, Place { pattern, key, bucket: span.to });
         self.judged_at.range(first..=last).for_each(|place| each(*place));
+    }
+
+    /// The first alert of a rule that judges all keys at once, in a span of buckets, whose key is the wanted one.
+    pub fn first_group_hit(
+        &self,
+        pattern: PatternIndex,
+        (from, to): (i64, i64),
+        is_wanted: impl Fn(&AlertKey) -> bool,
+    ) -> Option<(AlertKey, i64)> {
+        let at = |bucket| Place { pattern, key: ALL_KEYS, bucket };
+        self.judged_at.range(at(from)..=at(to)).find_map(|place| {
+            let hit = self.judgements.get(place)?.iter().find(|hit| is_wanted(&hit.key))?;
+            Some((hit.key.clone(), place.bucket))
+        })
     }
 
     /// True when the rule compares keys and is judged here.

@@ -15,6 +15,7 @@ mod disposals;
 mod drawer_peers;
 mod duties;
 mod fans;
+mod feeds;
 mod identity;
 mod integrity;
 mod market_rates;
@@ -114,6 +115,7 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
         .chain(market_rates::CASES)
         .chain(quality::CASES)
         .chain(books::CASES)
+        .chain(feeds::CASES)
 }
 
 /// Positives, and near misses, of one pattern in one round.

@@ -14,6 +14,23 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
         Some((first.0.into(), i64::from(first.add_months(1).0) - 1))
     }
 
+    /// Facts in the same buckets of each of the n business days before, and the middle one of these numbers.
+    pub(super) fn daily_median(&self, window: usize, arguments: &[Number]) -> Option<Number> {
+        let count = base_length(arguments)?;
+        let (from, to) = self.span(window)?;
+        let (feature, every) = (self.keyed.windows[window].feature, self.keyed.width.per_day());
+        let (today, mut day) = (self.date(), self.date());
+        let mut counts = Vec::with_capacity(count as usize);
+        for _ in 0..count {
+            day = self.registry.calendar().minus(day, 1);
+            let back = i64::from(today.0 - day.0) * every;
+            counts.push(self.windows.total(feature, self.key, from - back, to - back).count);
+        }
+        counts.sort_unstable();
+        let rank = counts.len().div_ceil(2);
+        counts.get(rank.checked_sub(1)?).map(|middle| Number::from(*middle))
+    }
+
     pub(super) fn month_sum(&self, window: usize, months: Number) -> Option<Number> {
         let (from, to) = self.month(months)?;
         Some(Number::whole(self.windows.total(self.keyed.windows[window].feature, self.key, from, to).sum))

@@ -70,7 +70,8 @@ fn standings<W: Windows, R: Registry>(
     (standings, skipped)
 }
 
-/// Judges all keys of a peer rule at one bucket: those with a triggering fact there are subjects, all eligible ones peers.
+/// Judges all keys of a peer rule at one bucket: those with a triggering fact there are subjects (or everyone, where the rule
+/// says so), all eligible ones peers.
 pub(in crate::pattern) fn judge_group<W: Windows, R: Registry>(
     index: PatternIndex,
     rule: &Rule,
@@ -93,7 +94,7 @@ pub(in crate::pattern) fn judge_group<W: Windows, R: Registry>(
                 }
                 found
             };
-            if !peer.keyed.trigger.iter().any(triggers) {
+            if !peer.everyone && !peer.keyed.trigger.iter().any(triggers) {
                 continue;
             }
             let others = group.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, (_, other, _))| *other);

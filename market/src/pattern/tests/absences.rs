@@ -1,13 +1,13 @@
-//! What must be sent each month, and what never came: P121, P126, P128, P130, P131.
+//! What must be sent each month, what never came, and who falls silent: P121, P126, P128 to P131, P185.
 
 use super::{
     holds,
     market::{Market, Terms, bank, day, ent, int, text, yuan},
-    quiet,
+    quiet, setting,
 };
 use crate::{
-    fact::{Field, Range, Value},
-    ids::PartyId,
+    fact::{Field, Range, Source, Value},
+    ids::{Day, PartyId},
 };
 
 #[test]
@@ -124,4 +124,61 @@ fn p131_balance_sheet_missing() {
     holds("P131", &case(&[first, ("2025-02-21", "2025-01-31")], "2025-02-28"), &["100102 2025-02-20"]);
     quiet("P131", &case(&[first, ("2025-02-20", "2025-01-31")], "2025-02-28"));
     quiet("P131", &case(&[first], "2025-02-19"));
+}
+
+/// `days` business days up to 2025-03-31, on each `usual` facts of ECDS at 10:00; then `now` at 10:00 of the 31st itself, and at
+/// `after` one of NGBS.
+fn fed(days: u32, usual: usize, now: usize, after: &str) -> Market {
+    let mut market = Market::new();
+    let calendar = setting().meanings.calendar();
+    let last = day("2025-03-31");
+    let come = |market: &mut Market, on: Day, count: usize| {
+        market.on(on, "10:00");
+        for _ in 0..count {
+            market.fact("CSH.FEE", None, ent(1), PartyId::SYSTEM, &[]);
+            // They tell of the day before: only when they came counts.
+            let fact = market.last();
+            (fact.source, fact.event_time) = (Source::Ecds, fact.event_time - 86_400_000);
+        }
+    };
+    for back in (1..=days).rev() {
+        come(&mut market, calendar.minus(last, back), usual);
+    }
+    come(&mut market, last, now);
+    market.on(last, after);
+    market.fact("CSH.FEE", None, ent(1), PartyId::SYSTEM, &[]);
+    market
+}
+
+#[test]
+fn p129_a_source_is_silent() {
+    let found = ["ECDS 2025-03-31"];
+    // Of 20 days the middle one is the tenth: with 11 that are not empty it is not.
+    holds("P129", &fed(11, 10, 0, "10:05"), &found);
+    quiet("P129", &fed(10, 10, 0, "10:05"));
+    quiet("P129", &fed(11, 9, 0, "10:05"));
+    quiet("P129", &fed(11, 10, 1, "10:05"));
+    // Nobody has told yet that the five minutes are over; or what is told of is silence as usual.
+    quiet("P129", &fed(11, 10, 0, "10:04"));
+    quiet("P129", &fed(11, 10, 0, "10:10"));
+}
+
+#[test]
+fn p185_a_source_sends_less() {
+    let found = ["ECDS 2025-03-31"];
+    holds("P185", &fed(11, 100, 19, "10:05"), &found);
+    quiet("P185", &fed(11, 100, 20, "10:05"));
+    quiet("P185", &fed(11, 99, 19, "10:05"));
+    quiet("P185", &fed(10, 100, 19, "10:05"));
+    holds("P185", &fed(20, 100, 0, "10:05"), &found);
+    quiet("P185", &fed(11, 100, 19, "10:04"));
+}
+
+#[test]
+fn a_weekend_is_no_silence() {
+    let mut market = fed(11, 100, 100, "10:05");
+    market.at("2025-04-05", "10:05");
+    market.fact("CSH.FEE", None, ent(1), PartyId::SYSTEM, &[]);
+    quiet("P129", &market);
+    quiet("P185", &market);
 }
