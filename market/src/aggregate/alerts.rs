@@ -166,6 +166,9 @@ pub(crate) fn players(key: &AlertKey, as_of: &AsOf<'_>) -> SmallVec<[Player; 2]>
         AlertKey::Pair(left, right) => {
             players.extend([*left, *right].map(|party| Player { party, branch: None }));
         }
+        AlertKey::Parties(parties) => {
+            players.extend(parties.iter().map(|party| Player { party: *party, branch: None }));
+        }
         AlertKey::Branch(branch) => {
             let institution = as_of.reference.institution(None, Some(*branch), as_of.at);
             players.extend(institution.map(|known| Player { party: known.legal, branch: Some(*branch) }));

@@ -78,6 +78,8 @@ pub enum AlertKey {
     Deal(Box<str>),
     /// A system of record.
     Source(Source),
+    /// Three parties or more, ascending: `a,b,c`.
+    Parties(Box<[PartyId]>),
 }
 
 impl AlertKey {
@@ -115,6 +117,11 @@ impl AlertKey {
                 to.byte(7);
                 to.byte(source.rank());
             }
+            AlertKey::Parties(parties) => {
+                to.byte(8);
+                to.number(parties.len() as u64);
+                parties.iter().for_each(|party| to.party(Some(*party)));
+            }
         }
     }
 
@@ -135,6 +142,7 @@ impl AlertKey {
                 from.fail("packed source");
                 Source::Refd
             })),
+            8 => AlertKey::Parties((0..from.small()).map(|_| from.named_party()).collect()),
             _ => {
                 from.fail("packed alert key");
                 AlertKey::Bill(from.bill())
@@ -153,6 +161,13 @@ impl fmt::Display for AlertKey {
             AlertKey::Event(event) => event.fmt(f),
             AlertKey::Deal(deal) => deal.fmt(f),
             AlertKey::Source(source) => source.code().fmt(f),
+            AlertKey::Parties(parties) => {
+                for (place, party) in parties.iter().enumerate() {
+                    let comma = if place == 0 { "" } else { "," };
+                    write!(f, "{comma}{party}")?;
+                }
+                Ok(())
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     number::Number,
     parameters::{OnlyParameters, Parameter, Parameters},
     parser::{Names, ParseError, parse},
+    rings::{MOST_EDGES, RingRule},
     rule_text::{FeatureText, RuleText, ScopeText, SideText},
     rules::{
         BillKey, BillRule, Compiled, Emit, Feature, Judged, KeyForm, KeyedRule, MAX_BUCKETS, MAX_TIMERS, MAX_WINDOWS,
@@ -361,8 +362,9 @@ fn keyed_rule(
         Some("member") => KeyForm::Member,
         Some("party_and_member") => KeyForm::PartyAndMember,
         Some("edge") => KeyForm::Edge,
+        Some("ring") => KeyForm::Ring,
         Some(other) => {
-            let known = "party, pair, branch, events, market, source, member, party_and_member, edge";
+            let known = "party, pair, branch, events, market, source, member, party_and_member, edge, ring";
             return Err(entry_error(&text.id, "key", format!("`{other}`: expected {known}")));
         }
     };
@@ -373,16 +375,27 @@ fn keyed_rule(
             Some(place.ok_or_else(|| entry_error(&text.id, "each", format!("the rule has no window `{name}`")))?)
         }
     };
-    if each.is_none() && matches!(key, KeyForm::Member | KeyForm::PartyAndMember | KeyForm::Edge) {
+    if each.is_none() && matches!(key, KeyForm::Member | KeyForm::PartyAndMember | KeyForm::Edge | KeyForm::Ring) {
         return Err(entry_error(&text.id, "each", "is missing: the key names a member"));
     }
-    let (mut collective, mut reads_reference) = (false, false);
+    let (mut collective, mut reads_reference, mut rings) = (false, false, None);
     for node in nodes {
         node.walk(&mut |node| {
-            collective |= matches!(node, Node::Window(Window::Triangle, ..));
+            collective |= matches!(node, Node::Window(Window::Triangle | Window::ValueRings, ..));
+            if let Node::Window(Window::ValueRings, window, arguments) = node {
+                rings = Some(ring_rule(*window, arguments));
+            }
             reads_reference |= matches!(node, Node::Variable(Variable::Attribute(..)));
             reads_reference |= matches!(node, Node::Lookup(..));
         });
+    }
+    let rings = rings.map(|rings| {
+        let what = format!("`value_rings` needs constants, and at most {MOST_EDGES} edges");
+        rings.ok_or_else(|| entry_error(&text.id, "when", what))
+    });
+    let rings = rings.transpose()?;
+    if rings.is_none() && key == KeyForm::Ring {
+        return Err(entry_error(&text.id, "key", "`ring` is for conditions that ask for `value_rings`"));
     }
     let judged = text.judged.unwrap_or(Judged::AtFact);
     let delay = constant("delay", &text.delay)?.unwrap_or(0);
@@ -405,7 +418,28 @@ fn keyed_rule(
         [when] if judged == Judged::EachDay => only_day_of_month(when),
         _ => None,
     };
-    Ok(KeyedRule { windows, trigger, judged, delay, key, each, width, collective, reads_reference, day_of_month })
+    Ok(KeyedRule {
+        windows,
+        trigger,
+        judged,
+        delay,
+        key,
+        each,
+        width,
+        collective,
+        rings,
+        reads_reference,
+        day_of_month,
+    })
+}
+
+fn ring_rule(window: usize, arguments: &[Node]) -> Option<RingRule> {
+    let constant = |place: usize| match arguments.get(place) {
+        Some(Node::Constant(number)) => Some(*number),
+        _ => None,
+    };
+    let most = constant(2)?.as_whole().filter(|most| (0..=MOST_EDGES).contains(most))?;
+    Some(RingRule { window, least: constant(0)?, balance: constant(1)?, most: most as usize })
 }
 
 #[cfg(test)]

@@ -167,6 +167,18 @@ impl Patterns {
         self.triggers(pattern).iter().any(|feature| self.readers(*feature).iter().any(counted))
     }
 
+    /// What an alert about the parties of a ring rests on: all their edges. `None` for other rules.
+    pub fn ring_need(&self, pattern: PatternIndex, key: &str, date: Day) -> Option<Vec<CellRange>> {
+        let keyed = keyed_of(self.rule(pattern)).filter(|keyed| keyed.key == KeyForm::Ring)?;
+        let spec = &keyed.windows[keyed.rings?.window];
+        let to = keyed.width.bucket(date, date.start_ms());
+        let from = spec.length.map_or(i64::MIN, |length| to - spec.before - (length - 1));
+        let party = |party: &str| {
+            Some(CellRange { feature: spec.feature, key: Key(PartyId::parse(party)?.bits(), 0), from, to })
+        };
+        key.split(',').map(party).collect()
+    }
+
     /// What the judgement of a keyed or peer rule at (key, bucket) rests on.
     pub fn evidence_need(
         &self,
@@ -311,6 +323,9 @@ fn keyed_need(
     let mut need = EvidenceNeed::default();
     let (pattern, key, date) = alert;
     let Some(keyed) = keyed_of(patterns.rule(pattern)) else { return need };
+    if let Some(cells) = patterns.ring_need(pattern, &key.to_string(), date) {
+        return EvidenceNeed { cells, ..need };
+    }
     for place in places(pattern, patterns, windows, clock) {
         let (of, bucket) = place;
         if let (true, AlertKey::Source(source)) = (patterns.rests_on_counts(pattern), key) {
@@ -374,6 +389,7 @@ fn add_reference(
     match alert.1 {
         AlertKey::Party(party) => parties.extend([*party]),
         AlertKey::Pair(left, right) => parties.extend([*left, *right]),
+        AlertKey::Parties(of_ring) => parties.extend(of_ring.iter().copied()),
         _ => {}
     }
     let kin = patterns.kin(alert.0, registered, &evidence.facts, parties.iter().copied());

@@ -60,6 +60,8 @@ struct KeyScope<'a, W, R> {
     past: series::PastCell,
     /// The edges of the one window that is read as a graph, once asked for; with the window and the smallest sum of an edge.
     graph: OnceCell<(usize, i128, Graph)>,
+    /// The parties of each ring that the condition found last, ascending.
+    rings: std::cell::RefCell<Vec<Box<[PartyId]>>>,
 }
 
 pub(super) fn judge_key<W: Windows, R: Registry>(
@@ -123,6 +125,7 @@ fn verdict<W: Windows, R: Registry>(
             })
             .into_iter()
             .collect(),
+        KeyForm::Ring => scope.rings.take().into_iter().map(|parties| hit(AlertKey::Parties(parties))).collect(),
     };
     Judgement { hits, skipped: false }
 }
@@ -138,7 +141,8 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
     ) -> Self {
         let (totals, members) = ([const { OnceCell::new() }; MAX_WINDOWS], [const { OnceCell::new() }; MAX_WINDOWS]);
         let (member, past, graph) = (std::cell::Cell::new(None), OnceCell::new(), OnceCell::new());
-        KeyScope { rule, keyed, windows, registry, key, bucket, peers, member, totals, members, past, graph }
+        let rings = std::cell::RefCell::default();
+        KeyScope { rule, keyed, windows, registry, key, bucket, peers, member, totals, members, past, graph, rings }
     }
 
     fn moment(&self) -> Moment {
@@ -396,6 +400,7 @@ impl<W: Windows, R: Registry> Words for KeyScope<'_, W, R> {
             Window::LogJump => self.log_jump(window, arguments),
             Window::WeekdayJump => self.weekday_jump(window, arguments),
             Window::Benford => self.benford(window),
+            Window::ValueRings => whole(self.value_rings()?),
             Window::Triangle => self.triangle(window, arguments).map(Number::from),
         }
     }

@@ -54,6 +54,7 @@ pub(crate) mod number;
 mod parameters;
 pub(crate) mod parser;
 pub mod plain;
+mod rings;
 mod rule_text;
 mod rules;
 mod schedule;
@@ -471,23 +472,50 @@ impl Patterns {
         }
     }
 
-    /// Keys of collective rules whose judgement may change when a cell changed. A feature of edges, `key -> member`: the edge
-    /// itself and, in each triangle with it, the two other edges. Any other feature: the key.
-    pub fn neighbours(&self, feature: FeatureIndex, key: Key, member: Member, windows: &impl Windows) -> Vec<Key> {
-        let reads_edges =
-            |rule: &Rule| keyed_of(rule).is_some_and(|keyed| keyed.collective && keyed.windows[0].feature == feature);
-        if !self.compiled.rules.iter().any(reads_edges) {
-            return vec![key];
+    /// Keys for which a collective rule may judge otherwise since a cell changed, on the days that the change reaches. The
+    /// windows have the change already; those of an epoch may have others still to come, whose keys name them in turn.
+    pub fn neighbours(&self, pattern: PatternIndex, delta: &FeatureDelta, windows: &impl Windows) -> Vec<Key> {
+        let (feature, key) = (delta.feature, delta.key);
+        let Some(keyed) = keyed_of(self.rule(pattern)) else { return vec![key] };
+        let Ok(member) = u64::try_from(delta.member) else { return vec![key] };
+        match keyed.rings {
+            Some(rule) => ring_keys(keyed, rule, delta, member, windows),
+            // Edges: the edge itself and, in each triangle with it, the two other edges.
+            None if keyed.collective && keyed.windows[0].feature == feature => {
+                let mut keys = vec![Key(key.0, member)];
+                for (third, _) in windows.members(feature, Key(member, 0), i64::MIN, i64::MAX) {
+                    let Ok(third) = u64::try_from(third) else { continue };
+                    keys.extend([Key(member, third), Key(third, key.0)]);
+                }
+                keys
+            }
+            None => vec![key],
         }
-        let Ok(payee) = u64::try_from(member) else { return vec![key] };
-        let drawer = key.0;
-        let mut keys = vec![Key(drawer, payee)];
-        for (third, _) in windows.members(feature, Key(payee, 0), i64::MIN, i64::MAX) {
-            let Ok(third) = u64::try_from(third) else { continue };
-            keys.extend([Key(payee, third), Key(third, drawer)]);
-        }
-        keys
     }
+}
+
+/// Everybody on a ring with a changed edge: each may have drawn another edge of it on a day that the change reaches.
+fn ring_keys(
+    keyed: &KeyedRule,
+    rule: rings::RingRule,
+    delta: &FeatureDelta,
+    to: u64,
+    windows: &impl Windows,
+) -> Vec<Key> {
+    let (from, first) = (delta.key.0, delta.bucket);
+    let length = keyed.windows[rule.window].length.unwrap_or(1);
+    // Beyond the last day of the feature nothing is judged.
+    let last = windows.last_bucket(delta.feature).unwrap_or(first).clamp(first, first.saturating_add(length - 1));
+    let edges = rings::Edges::of_days(windows, delta.feature, (first, last), length);
+    let search = rings::Search { edges, rule };
+    if search.is_light(from, to, -i128::from(delta.sum)) {
+        return Vec::new();
+    }
+    let mut keys = vec![Key(from, 0)];
+    search.around(from, to, &mut |ring| keys.extend(ring.iter().map(|party| Key(*party, 0))));
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }
 
 fn keyed_of(rule: &Rule) -> Option<&KeyedRule> {

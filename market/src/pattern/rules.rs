@@ -11,6 +11,7 @@ use super::{
     expression::{Node, Operator},
     number::Number,
     parameters::ParameterRow,
+    rings::RingRule,
     vocabulary::{Derived, History, Pure, Role, Step, Variable, Window},
     windows::{BucketWidth, FeatureIndex},
 };
@@ -78,6 +79,8 @@ pub enum KeyForm {
     PartyAndMember,
     /// The member, an edge: two parties.
     Edge,
+    /// The parties of each ring that the condition found (`value_rings`).
+    Ring,
 }
 
 /// A rule judged at each fact of a bill.
@@ -162,6 +165,8 @@ pub struct KeyedRule {
     pub width: BucketWidth,
     /// Reads windows of other keys: all keys must be in one place.
     pub collective: bool,
+    /// The rings that the condition looks for.
+    pub rings: Option<RingRule>,
     /// Reads reference data of the key, be it only to find its peers: judge again when they change.
     pub reads_reference: bool,
     /// A rule judged on each day that can hold on this day of a month only ([`only_day_of_month`]): the others are left out.

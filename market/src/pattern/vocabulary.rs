@@ -346,6 +346,9 @@ words! {
         Component = "component" / (1, 1),
         /// `triangle(w, min_fen, balance)`: the judged edge closes a triangle (collective).
         Triangle = "triangle" / (2, 2),
+        /// `value_rings(w, min_fen, balance, n)`: rings of three to n edges from min_fen on through the edge from the key to the
+        /// judged member, the smallest sum at least `balance` times the largest (collective).
+        ValueRings = "value_rings" / (3, 3),
     }
 }
 

@@ -112,6 +112,9 @@ pub trait Windows {
     /// Calls `each` for every key of the feature that has cells, ascending. Only collective rules ask.
     fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key));
 
+    /// Last bucket of a feature in which any key has a cell. Only collective rules ask.
+    fn last_bucket(&self, feature: FeatureIndex) -> Option<i64>;
+
     /// Total of the cells with `from <= bucket <= to`.
     fn total(&self, feature: FeatureIndex, key: Key, from: i64, to: i64) -> Cell {
         let mut total = Cell::default();
@@ -250,6 +253,11 @@ impl Windows for PlainWindows {
         let mut of_key =
             self.cells.range((feature, key, i64::MIN, Member::MIN)..=(feature, key, i64::MAX, Member::MAX));
         of_key.next().map(|((_, _, bucket, _), _)| *bucket)
+    }
+
+    fn last_bucket(&self, feature: FeatureIndex) -> Option<i64> {
+        let all = self.cells.range((feature, Key(0, 0), i64::MIN, Member::MIN)..);
+        all.take_while(|((found, ..), _)| *found == feature).map(|((_, _, bucket, _), _)| *bucket).max()
     }
 
     fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key)) {

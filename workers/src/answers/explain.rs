@@ -71,7 +71,11 @@ pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<
         edges_into: None,
     };
     let mut answer = v1::ExplainAlertResponse::default();
-    let (places, owner) = places(shard, &wanted);
+    let (places, mut owner) = places(shard, &wanted);
+    if let Some(cells) = patterns.ring_need(pattern, &alert.key, wanted.date) {
+        owner = shard.windows.borrow().owns(pattern);
+        wanted.cells = cells;
+    }
     if patterns.subject(pattern) == Subject::Event {
         answer.judged_keys = places.iter().map(|(key, _)| features::key_text(*key)).collect();
         answer.judged_keys.dedup();
@@ -208,7 +212,12 @@ fn add_cells(shard: &Shard, wanted: &mut Wanted<'_>, places: &[(Key, i64)]) {
 fn lives(shard: &Shard, wanted: &Wanted<'_>) -> anyhow::Result<Vec<Fact>> {
     let lives = shard.lives.borrow();
     let mut candidates: Option<Vec<Dense>> = None;
-    if let Some(key) = wanted.parties {
+    if shard.rules().patterns.ring_need(wanted.pattern, wanted.key, wanted.date).is_some() {
+        let mut of_ring: Vec<Dense> = wanted.cells.iter().flat_map(|range| lives.readers_of(range.key.0)).collect();
+        of_ring.sort_unstable();
+        of_ring.dedup();
+        candidates = Some(of_ring);
+    } else if let Some(key) = wanted.parties {
         // A fact hits or feeds under a party only when it names the party; groups and the market are named by nobody.
         let is_unnamed = |bits: u64| bits >> 60 == PartyId::group(0).bits() >> 60 || bits == PartyId::MARKET.bits();
         if !wanted.any_key && !is_unnamed(key.0) && !is_unnamed(key.1) && wanted.edges_into.is_none() {

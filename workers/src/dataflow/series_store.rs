@@ -158,12 +158,6 @@ impl SeriesStore {
         }
     }
 
-    /// The last bucket of a feature in which any key has a cell.
-    pub fn last_bucket(&self, feature: FeatureIndex) -> Option<i64> {
-        let buckets = self.buckets.as_ref()?.get(usize::from(feature.0))?;
-        buckets.last_key_value().map(|(bucket, _)| *bucket)
-    }
-
     /// The key at a place.
     pub fn key_at(&self, place: KeyPlace) -> Key {
         self.keys[place as usize].key
@@ -296,6 +290,11 @@ macro_rules! windows_of_series {
                 let mut keys: Vec<Key> = own.filter(is_shown).map(|own| own.key).collect();
                 keys.sort_unstable();
                 keys.into_iter().for_each(each);
+            }
+
+            fn last_bucket(&self, feature: FeatureIndex) -> Option<i64> {
+                let buckets = self.store().buckets.as_ref()?.get(usize::from(feature.0))?;
+                buckets.last_key_value().map(|(bucket, _)| *bucket)
             }
 
             fn buckets_with_facts(

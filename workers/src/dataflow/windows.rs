@@ -191,7 +191,7 @@ impl Windows {
                 let per_day = patterns.width(delta.feature).per_day();
                 self.dirty_groups.entry(reader.pattern).or_default().touch(delta.bucket, reader, per_day);
             } else if reader.collective {
-                for key in patterns.neighbours(delta.feature, delta.key, delta.member, &self.collective) {
+                for key in patterns.neighbours(reader.pattern, delta, &self.collective) {
                     self.dirty.entry((reader.pattern, key)).and_modify(|known| known.widen(span)).or_insert(span);
                 }
             }

@@ -26,6 +26,7 @@ mod quality;
 mod ratios;
 mod references;
 mod related;
+mod rings;
 mod scenery;
 mod sequence;
 mod shifts;
@@ -116,6 +117,7 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
         .chain(quality::CASES)
         .chain(books::CASES)
         .chain(feeds::CASES)
+        .chain(rings::CASES)
 }
 
 /// Positives, and near misses, of one pattern in one round.

@@ -1,12 +1,16 @@
 //! Words of windows whose members are edges of a graph: from the key, or from party to party.
 
 use super::KeyScope;
-use crate::pattern::{
-    alert::Key,
-    graph::Graph,
-    number::Number,
-    sight::Registry,
-    windows::{Cell, Member, Windows},
+use crate::{
+    ids::PartyId,
+    pattern::{
+        alert::Key,
+        graph::Graph,
+        number::Number,
+        rings::{Edges, Search},
+        sight::Registry,
+        windows::{Cell, Member, Windows},
+    },
 };
 
 impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
@@ -28,6 +32,25 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
     pub(super) fn component(&self, window: usize, least: Number) -> Option<Number> {
         let size = self.graph(window, least.as_whole()?)?.component(self.member.get()?)?;
         Some(Number::whole(size as i128))
+    }
+
+    /// How many rings lead through the edge from the key to the judged member; their parties are kept for the alerts.
+    pub(super) fn value_rings(&self) -> Option<i128> {
+        let (rule, to) = (self.keyed.rings?, u64::try_from(self.member.get()?).ok()?);
+        let span = self.span(rule.window)?;
+        let edges = Edges::of_day(self.windows, self.keyed.windows[rule.window].feature, span);
+        let mut rings: Vec<Box<[PartyId]>> = Vec::new();
+        Search { edges, rule }.through(self.key.0, to, &mut |ring| {
+            let mut parties: Box<[PartyId]> = ring.iter().map(|bits| PartyId::from_bits(*bits)).collect();
+            parties.sort_unstable();
+            rings.push(parties);
+        });
+        // The same parties may stand in several orders.
+        rings.sort_unstable();
+        rings.dedup();
+        let count = rings.len() as i128;
+        self.rings.replace(rings);
+        Some(count)
     }
 
     /// The judged edge a -> b lies on a triangle a -> b -> c -> a of edges of at least `least` fen whose smallest and

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     fact::{Field, Value},
-    ids::PartyId,
+    ids::{BillId, PartyId},
 };
 
 #[test]
@@ -223,4 +223,53 @@ fn p089_parts_come_back() {
     quiet("P089", &case(2_001, 4, "2025-03-30").0);
     quiet("P089", &case(2_000, 3, "2025-03-30").0);
     quiet("P089", &case(2_000, 4, "2025-03-31").0);
+}
+
+/// A ring of bills, each from a party to the next, a day apart; by receipt and by endorsement in turn.
+fn ring(sums: &[i64], first_on: &str) -> Market {
+    let mut market = Market::new();
+    for (place, sum) in sums.iter().enumerate() {
+        let (from, to) = (1 + place as u64, 1 + (place as u64 + 1) % sums.len() as u64);
+        market.on(if place == 0 { day(first_on) } else { day("2025-03-30") }, "09:00");
+        if place % 2 == 0 {
+            market.draw(&Terms { drawer: ent(from), payee: ent(to), face: *sum, ..Terms::default() });
+        } else {
+            let bill = market.draw(&Terms { drawer: ent(40), payee: ent(from), face: *sum, ..Terms::default() });
+            market.endorse(bill, ent(from), ent(to));
+        }
+    }
+    market
+}
+
+#[test]
+fn p080_value_goes_round() {
+    const LEAST: i64 = yuan(5_000_000);
+    const MOST: i64 = yuan(6_250_000);
+    let three = "E0000000001,E0000000002,E0000000003 2025-03-30";
+    holds("P080", &ring(&[MOST, LEAST, LEAST + 1], "2025-03-01"), &[three]);
+    quiet("P080", &ring(&[MOST + 1, LEAST, LEAST + 1], "2025-03-01"));
+    quiet("P080", &ring(&[LEAST, LEAST - 1, LEAST], "2025-03-01"));
+    quiet("P080", &ring(&[LEAST, LEAST, LEAST], "2025-02-28"));
+    // Two parties make no ring, seven are too many.
+    quiet("P080", &ring(&[LEAST, LEAST], "2025-03-01"));
+    quiet("P080", &ring(&[LEAST; 7], "2025-03-01"));
+    let six = "E0000000001,E0000000002,E0000000003,E0000000004,E0000000005,E0000000006 2025-03-30";
+    holds("P080", &ring(&[LEAST; 6], "2025-03-01"), &[six]);
+}
+
+#[test]
+fn p080_edges_add_up() {
+    let half = yuan(2_500_000);
+    let mut market = ring(&[half; 3], "2025-03-20");
+    quiet("P080", &market);
+    let more = ring(&[half; 3], "2025-03-25");
+    let later = more.facts.into_iter().filter(|fact| fact.bill_id.is_some());
+    for (place, mut fact) in later.enumerate() {
+        fact.event_id += 100_000;
+        fact.source_seq += 100_000;
+        fact.bill_id = fact.bill_id.map(|bill| BillId { digits: bill.digits + 1_000_000, ..bill });
+        fact.event_time += 3_600_000 + place as i64;
+        market.facts.push(fact);
+    }
+    holds("P080", &market, &["E0000000001,E0000000002,E0000000003 2025-03-30"]);
 }

@@ -49,19 +49,29 @@ impl Engine<'_> {
             };
             deltas.extend(output.deltas.iter().map(signed));
         }
-        deltas.iter().for_each(|delta| self.windows.add(delta));
-        self.judge_again(&deltas);
+        let patterns = setting().patterns;
+        let mut changes = Vec::new();
+        for delta in deltas {
+            self.windows.add(&delta);
+            let collective = patterns.readers(delta.feature).iter().filter(|reader| reader.collective);
+            // Who compares keys asks for neighbours change by change.
+            let neighbours =
+                collective.map(|reader| (reader.pattern, patterns.neighbours(reader.pattern, &delta, &self.windows)));
+            changes.push((delta, neighbours.collect::<BTreeMap<_, _>>()));
+        }
+        self.judge_again(&changes);
     }
 
-    fn judge_again(&mut self, deltas: &[FeatureDelta]) {
+    fn judge_again(&mut self, changes: &[(FeatureDelta, BTreeMap<PatternIndex, Vec<Key>>)]) {
         let patterns = setting().patterns;
         let mut places: BTreeSet<(PatternIndex, Option<Key>, i64)> = BTreeSet::new();
-        for delta in deltas {
+        for (delta, neighbours) in changes {
             for reader in patterns.readers(delta.feature) {
                 let pattern = reader.pattern;
-                let last = reader.reach.map_or(i64::MAX, |reach| delta.bucket + reach);
+                let per_day = patterns.width(delta.feature).per_day();
+                let last = reader.reach.map_or(i64::MAX, |reach| delta.bucket + reach + reader.days * per_day);
                 let keys = if reader.collective {
-                    patterns.neighbours(delta.feature, delta.key, delta.member, &self.windows)
+                    neighbours[&pattern].clone()
                 } else if reader.group {
                     let mut keys = Vec::new();
                     for feature in patterns.triggers(pattern) {
