@@ -82,6 +82,8 @@ pub use self::{
     vocabulary::Role,
     windows::{BucketWidth, Cell, FeatureDelta, FeatureIndex, Member, PlainWindows, Windows, largest_of},
 };
+use std::collections::BTreeSet;
+
 use self::{
     features::EmitIndex,
     rules::{Compiled, KeyedRule, Rule, Scope, TimerRule, by_behaviour},
@@ -376,6 +378,17 @@ impl Patterns {
     /// Features whose keys a rule is judged for.
     pub fn triggers(&self, pattern: PatternIndex) -> &[FeatureIndex] {
         keyed_of(self.rule(pattern)).map_or(&[], |keyed| &keyed.trigger)
+    }
+
+    /// Keys with cells of a feature that makes a rule due, ascending.
+    pub fn triggering_keys(&self, pattern: PatternIndex, windows: &impl Windows) -> BTreeSet<Key> {
+        let mut keys = BTreeSet::new();
+        for feature in self.triggers(pattern) {
+            windows.keys(*feature, &mut |key| {
+                keys.insert(key);
+            });
+        }
+        keys
     }
 
     /// The feature whose keys a peer rule compares with each other.

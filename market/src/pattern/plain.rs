@@ -253,19 +253,13 @@ pub(super) fn places(
     windows: &impl Windows,
     clock: i64,
 ) -> Vec<(Key, i64)> {
-    let mut keys = BTreeSet::new();
-    for feature in patterns.triggers(pattern) {
-        windows.keys(*feature, &mut |key| {
-            keys.insert(key);
-        });
-    }
     let to = match patterns.judged(pattern) {
         Some(Judged::AtFact) => i64::MAX,
         // Days up to the one in which the clock stands; those that have not ended are not ripe.
         _ => BucketWidth::Day.bucket(Day::of_time(clock), clock),
     };
     let mut places = Vec::new();
-    for key in keys {
+    for key in patterns.triggering_keys(pattern, windows) {
         let due = patterns.judged_buckets(pattern, key, i64::MIN + 8, to, windows);
         let ripe = due.into_iter().filter(|bucket| clock >= patterns.ripe_at(pattern, *bucket));
         places.extend(ripe.map(|bucket| (key, bucket)));

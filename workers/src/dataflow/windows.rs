@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use billwatch_market::{
     ids::PartyId,
     pattern::{
-        AlertKey, FeatureDelta, FeatureIndex, Hit, Judged, Judgement, Key, PatternIndex, Patterns, Registry, Windows as _,
+        AlertKey, FeatureDelta, FeatureIndex, Hit, Judged, Judgement, Key, PatternIndex, Patterns, Registry,
+        Windows as _,
     },
 };
 use hashbrown::{HashMap, HashSet};

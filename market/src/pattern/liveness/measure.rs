@@ -51,18 +51,12 @@ pub fn places(
     (first, last): (Day, Day),
     clock: i64,
 ) -> Vec<(Key, i64)> {
-    let mut keys = BTreeSet::new();
-    for feature in patterns.triggers(pattern) {
-        windows.keys(*feature, &mut |key| {
-            keys.insert(key);
-        });
-    }
     let Some(width) = patterns.triggers(pattern).first().map(|feature| patterns.width(*feature)) else {
         return Vec::new();
     };
     let (from, to) = (width.bucket(first, first.start_ms()), width.bucket(last, last.end_ms() - 1));
     let mut places = Vec::new();
-    for key in keys {
+    for key in patterns.triggering_keys(pattern, windows) {
         let due = patterns.judged_buckets(pattern, key, from, to, windows);
         let ripe = |bucket: &i64| {
             patterns.judged(pattern) == Some(Judged::AtFact) || clock >= patterns.ripe_at(pattern, *bucket)
