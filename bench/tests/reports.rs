@@ -76,7 +76,7 @@ fn failures(reports: &[Report]) -> Vec<String> {
 fn every_check_of_honest_trade_holds_and_figures_agree_with_cells() {
     let Setting { rules, book, .. } = setting();
     let facts = honest(12_000, 7, 0.05);
-    let wanted = wanted(&book, &["2025-01-31", "2025-03-14", "2025-04-30", "2025-07-31", "2025-09-30"]);
+    let wanted = wanted(&book, &["2024-01-31", "2024-03-14", "2024-04-30", "2024-07-31", "2024-09-30"]);
     let reports = made(&book, &facts, CLOCK, &wanted);
     let failed = failures(&reports);
     assert!(failed.is_empty(), "{failed:#?}");
@@ -95,7 +95,7 @@ fn every_check_of_honest_trade_holds_and_figures_agree_with_cells() {
         report.blocks[block].rows.iter().find(|known| known.id == row).unwrap().cells[column].clone()
     };
     let mut compared = 0;
-    for month in ["2025-01-31", "2025-04-30", "2025-07-31"] {
+    for month in ["2024-01-31", "2024-04-30", "2024-07-31"] {
         let last = Day::parse(month).unwrap();
         let day = Period::containing(report::Frequency::Daily, last);
         for (row, column, theme, measure) in [
@@ -134,7 +134,7 @@ fn every_check_of_honest_trade_holds_and_figures_agree_with_cells() {
 fn a_report_does_not_depend_on_what_is_asked_with_it() {
     let Setting { catalogue, book, .. } = setting();
     let facts = honest(8_000, 5, 0.05);
-    let wanted = wanted(&book, &["2025-03-31", "2025-09-30"]);
+    let wanted = wanted(&book, &["2024-03-31", "2024-09-30"]);
     let views = EveryView::evaluate(&facts, Some(CLOCK), &catalogue).unwrap();
     let together = views.reports(&facts, &book, &wanted, Vec::new());
     for (one, together) in wanted.iter().zip(&together) {
@@ -149,7 +149,7 @@ fn a_planted_fault_fails_the_check_that_looks_at_it() {
     // Cases of misbehaviour break no check; an enterprise whose division lies in another section does.
     let market = Market::simulated(10_000, 7, 5_000);
     let mut facts: Vec<Fact> = market.facts().cloned().collect();
-    let january = (book.number("R13").unwrap(), Period::parse(report::Frequency::Monthly, "2025-01").unwrap());
+    let january = (book.number("R13").unwrap(), Period::parse(report::Frequency::Monthly, "2024-01").unwrap());
     let honest = made(&book, &facts, market.clock, &[january]);
     assert_eq!(failures(&honest), Vec::<String>::new());
     let accepted = facts.iter().find(|fact| fact.behaviour == behaviour::ACC_SGN && fact.biz_date <= january.1.to);
@@ -167,7 +167,7 @@ fn a_planted_fault_fails_the_check_that_looks_at_it() {
     }
     assert!(planted > 0);
     let number = book.number("R13").unwrap();
-    let wanted = [(number, Period::parse(report::Frequency::Monthly, "2025-01").unwrap())];
+    let wanted = [(number, Period::parse(report::Frequency::Monthly, "2024-01").unwrap())];
     let reports = made(&book, &facts, market.clock, &wanted);
     assert_eq!(reports[0].status, Status::CheckFailed);
     let failed: Vec<&str> =
@@ -184,7 +184,7 @@ fn the_engine_gives_the_reports_of_the_plain_evaluator() {
     for seed in [3, 11] {
         println!("seed {seed}");
         let mut facts = honest(10_000, seed, 0.2);
-        let wanted = wanted(&book, &["2025-03-31", "2025-06-13"]);
+        let wanted = wanted(&book, &["2024-03-31", "2024-06-13"]);
         let plain = made(&book, &facts, CLOCK, &wanted);
         // Another order of arrival: late facts and corrections before their targets.
         let length = facts.len();
@@ -210,7 +210,7 @@ fn who_is_above_a_limit_has_its_alert() {
     let market = Market::simulated(10_000, 7, 5_000);
     let facts: Vec<Fact> = market.facts().cloned().collect();
     let views = EveryView::evaluate(&facts, Some(market.clock), &catalogue).unwrap();
-    let days = ["2025-01-31", "2025-02-28", "2025-03-31", "2025-04-30", "2025-05-31", "2025-06-30", "2025-07-31"];
+    let days = ["2024-01-31", "2024-02-28", "2024-03-31", "2024-04-30", "2024-05-31", "2024-06-30", "2024-07-31"];
     let [limits, alerts] = ["R09", "R22"].map(|id| book.number(id).unwrap());
     let wanted: Vec<(usize, Period)> =
         wanted(&book, &days).into_iter().filter(|(report, _)| [limits, alerts].contains(report)).collect();
@@ -240,7 +240,7 @@ fn who_is_above_a_limit_has_its_alert() {
 
 #[test]
 fn a_report_is_final_half_an_hour_after_its_period() {
-    let period = Period::parse(report::Frequency::Daily, "2025-04-08").unwrap();
+    let period = Period::parse(report::Frequency::Daily, "2024-04-08").unwrap();
     let end = period.to.end_ms();
     assert!(!plain::is_final(period, None));
     assert!(!plain::is_final(period, Some(end + plain::LATENESS_BOUND_MS - 1)));

@@ -9,9 +9,9 @@ use common::{Cluster, billwatch, expect_exit};
 use serde_json::{Value, json};
 
 /// The month, and a day by which it is closed.
-const MONTH: &str = "2025-01";
-const LAST_DAY: &str = "2025-01-31";
-const AFTER: &str = "2025-02-12";
+const MONTH: &str = "2024-01";
+const LAST_DAY: &str = "2024-01-31";
+const AFTER: &str = "2024-02-12";
 
 /// A simulated market up to [`AFTER`], as lines.
 fn simulate(cluster: &Cluster) -> Vec<String> {

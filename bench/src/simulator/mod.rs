@@ -105,12 +105,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Half a year of issues from January 2025, without misbehaviour or corrections.
+    /// Half a year of issues from January 2024, without misbehaviour or corrections.
     pub fn new(facts: u64, seed: u64) -> Self {
         Settings {
             facts,
             seed,
-            start: Day::from_ymd(2025, 1, 6).expect("a day"),
+            start: Day::from_ymd(2024, 1, 8).expect("a day"),
             days: 182,
             misbehaviour: false,
             every_week: false,
