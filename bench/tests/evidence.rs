@@ -5,8 +5,9 @@ mod common;
 use std::collections::BTreeMap;
 
 use billwatch_market::{
+    books,
     catalogue::Catalogue,
-    fact::{Fact, Record},
+    fact::Fact,
     ndjson::parse_line,
     pattern::{PatternIndex, Patterns},
 };
@@ -27,8 +28,8 @@ fn ask(engine: &mut EngineHarness, question: ExplainQuestion, catalogue: &Catalo
     for part in engine.ask(Kind::Explain(question)).expect("an explanation") {
         let Some(shard_answer::Kind::Explain(part)) = part.kind else { continue };
         for row in part.facts {
-            match parse_line(&row.json, catalogue) {
-                Ok(Record::Fact(fact)) => evidence.0.push(fact),
+            match parse_line(&row.json, catalogue).map(books::read) {
+                Ok(Ok(fact)) => evidence.0.push(fact),
                 other => panic!("evidence that cannot be read: {other:?}"),
             }
         }

@@ -10,9 +10,10 @@ use std::{collections::BTreeSet, env, sync::Arc};
 
 use billwatch_bench::simulator::{Settings, Simulator, dice::Dice};
 use billwatch_market::{
+    books::{self, is_of_book},
     catalogue::Catalogue,
     evaluator::EveryView,
-    fact::{ControlKind, CorrectionKind, Fact, Field, Record, SOURCES, Value},
+    fact::{ControlKind, CorrectionKind, Fact, Field, SOURCES, Value},
     ids::Day,
     indicator::Indicators,
     report::{
@@ -45,9 +46,9 @@ impl Market {
         let mut marks = [None; SOURCES.len()];
         let mut facts = Vec::new();
         for record in Simulator::new(settings) {
-            match record {
-                Record::Fact(fact) => facts.push(fact),
-                Record::Control(control) => {
+            match books::read(record) {
+                Ok(fact) => facts.push(fact),
+                Err(control) => {
                     if let ControlKind::Watermark(time) = control.kind {
                         marks[usize::from(control.source.rank())] = Some(time);
                     }
@@ -62,6 +63,10 @@ impl Market {
         let count = self.facts.len() / 30;
         for number in 0..count {
             let target = self.facts[dice.below(self.facts.len() as u64) as usize].clone();
+            if is_of_book(&target) {
+                // Cannot be corrected.
+                continue;
+            }
             let mut correction = target.clone();
             correction.event_id = FIRST_CORRECTION + number as u128;
             correction.event_time = target.event_time + 1_000;

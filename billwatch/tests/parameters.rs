@@ -14,10 +14,11 @@ use std::{
 
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_market::{
+    books,
     catalogue::Catalogue,
     codec::decode_record,
     evaluator::Rules,
-    fact::{Fact, Record},
+    fact::Fact,
     pattern::{HitCount, Parameters, Patterns, PlainWindows, plain},
 };
 use billwatch_proto::v1::{
@@ -75,7 +76,7 @@ async fn log(address: &str) -> Vec<(u64, Fact)> {
     while let Some(part) = stream.message().await.unwrap() {
         let mut bytes = &part.records[..];
         while !bytes.is_empty() {
-            if let Record::Fact(fact) = decode_record(&mut bytes).unwrap() {
+            if let Ok(fact) = books::read(decode_record(&mut bytes).unwrap()) {
                 facts.push((part.epoch, fact));
             }
         }

@@ -5,7 +5,7 @@
 //! any layout.
 
 use billwatch_market::{
-    fact::Record,
+    fact::{ControlKind, Record},
     fact_scope::{FactScope, scope},
     key_group::{KEY_GROUPS, key_group_of_bill, key_group_of_party},
 };
@@ -13,14 +13,14 @@ use billwatch_proto::v1;
 
 use crate::epochs::SealedEpoch;
 
-/// Who reads a record: nobody (control), the owner of one key group, everybody, or both of the last.
+/// Who reads a record: nobody (control, but for books of members), the owner of one key group, everybody, or both of the last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Audience(u16);
 
 const AND_EVERYBODY: u16 = 0x8000;
 
 impl Audience {
-    /// Control records: the coordinator alone reads them.
+    /// Control records, but for books: the coordinator alone reads them.
     pub const NOBODY: Audience = Audience(u16::MAX);
     /// Reference data.
     pub const EVERYBODY: Audience = Audience(u16::MAX - 1);
@@ -33,7 +33,18 @@ impl Audience {
 
     /// The audience of a record.
     pub fn of(record: &Record) -> Self {
-        let Record::Fact(fact) = record else { return Audience::NOBODY };
+        let fact = match record {
+            Record::Fact(fact) => fact,
+            Record::Control(control) => {
+                return match control.kind {
+                    // As `scope` says of the facts in whose form workers read them (`market::books`).
+                    ControlKind::BookLine { holder, .. } | ControlKind::BookEnd { holder, .. } => {
+                        Audience(key_group_of_party(holder))
+                    }
+                    ControlKind::Watermark(_) | ControlKind::Idle | ControlKind::Resume => Audience::NOBODY,
+                };
+            }
+        };
         match scope(fact) {
             FactScope::Bill(bill) => Audience(key_group_of_bill(bill)),
             FactScope::BillAndReference(bill) => Audience(key_group_of_bill(bill) | AND_EVERYBODY),

@@ -77,6 +77,52 @@ async fn a_generation_gets_the_whole_log_then_live_epochs_each_record_at_its_own
     door.close().await;
 }
 
+fn book_line(number: u64, holder: &str, amount: i64) -> String {
+    format!(
+        r#"{{"control":"book_line","source":"CPES","source_seq":{number},"holder_id":"{holder}","book_date":"2025-07-08","bill_id":"531333100011720250310000000012","sub_start":1,"sub_end":{amount},"amount_fen":{amount}}}"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_members_book_goes_to_the_owner_of_the_member_once_and_in_a_replay_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let door = Door::open(dir.path(), 1).await;
+    let end = r#"{"control":"book_end","source":"CPES","source_seq":3,"holder_id":"100102","book_date":"2025-07-08","line_count":1,"book_total_fen":7}"#;
+    let lines = [
+        book_line(1, "100101", 5),
+        book_line(2, "100102", 7),
+        end.to_owned(),
+        book_line(4, "100102", 7),
+        end.replace(":3", ":5"),
+    ];
+    let answer = door.send_lines(&as_strs(&lines)).await;
+    // The same line, and the same end, under another number is no second one.
+    assert_eq!((answer.accepted, answer.duplicates, answer.refusals.len()), (3, 2, 0));
+    let of_holder = |start: &v1::Start, records: Vec<(u32, Record)>| {
+        assert_eq!(records.len(), 3);
+        for (worker, record) in records {
+            let book = billwatch_market::books::read(record).expect("a record of a book");
+            let holder = book.party(billwatch_market::fact::Field::HolderId).unwrap();
+            let group = billwatch_market::key_group::key_group_of_party(holder);
+            assert_eq!(start.key_group_owners[usize::from(group)], worker);
+        }
+    };
+    let mut worker = FakeWorker::join(&door, FakeWorker::register(0, &[])).await.unwrap();
+    let start = worker.start().await;
+    of_holder(&start, shard_records(&worker.do_until(answer.epoch).await));
+    door.close().await;
+
+    let door = Door::open(dir.path(), 1).await;
+    let again = door.send_lines(&as_strs(&lines)).await;
+    assert_eq!((again.accepted, again.duplicates), (0, 5));
+    let again = door.send_lines(&[&book_line(6, "100102", 7)]).await;
+    assert_eq!((again.accepted, again.duplicates), (0, 1));
+    let mut worker = FakeWorker::join(&door, FakeWorker::register(0, &[])).await.unwrap();
+    let start = worker.start().await;
+    of_holder(&start, shard_records(&worker.do_until(answer.epoch).await));
+    door.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn epochs_in_flight_are_bounded_and_questions_pass_them() {
     let dir = tempfile::tempdir().unwrap();

@@ -24,6 +24,7 @@
 use thiserror::Error;
 
 use crate::{
+    books,
     bytes::{Input, bytes_of, put_varint, put_wide, put_zigzag, zigzag},
     fact::{
         BEHAVIOUR_CODES, Behaviour, Control, ControlKind, CorrectionKind, FIELDS, Fact, Field, Range, Record, Source,
@@ -99,8 +100,11 @@ pub fn decode_record(bytes: &mut &[u8]) -> Result<Record, CodecError> {
     Ok(record)
 }
 
-/// Appends a fact to `out`, in the same form as [`encode_record`].
+/// Appends a fact to `out`, in the same form as [`encode_record`]. What stands for a record of a book is written as that.
 pub fn encode_fact(fact: &Fact, out: &mut Vec<u8>) {
+    if let Some(control) = books::control_of(fact) {
+        return encode_control(&control, out);
+    }
     out.reserve(96 + 16 * fact.fields.len());
     out.push(VERSION << 4 | FACT);
     let mut flags = 0;
@@ -148,7 +152,8 @@ pub fn encode_fact(fact: &Fact, out: &mut Vec<u8>) {
     }
 }
 
-/// Reads one fact from the front of `bytes`; a control record is [`CodecError::Kind`].
+/// Reads one fact from the front of `bytes`, or a record of a book in the form of a fact (`books`); another control record is
+/// [`CodecError::Kind`].
 pub fn decode_fact(bytes: &mut &[u8]) -> Result<Fact, CodecError> {
     let mut fact = blank();
     decode_fact_over(bytes, &mut fact)?;
@@ -161,7 +166,7 @@ pub fn decode_fact_over(bytes: &mut &[u8], fact: &mut Fact) -> Result<(), CodecE
     let mut input = Input { rest: bytes };
     match input.head()? {
         FACT => input.fact(fact)?,
-        kind => return Err(CodecError::Kind(kind)),
+        kind => *fact = books::fact_of(&input.control(kind)?).ok_or(CodecError::Kind(kind))?,
     }
     *bytes = input.rest;
     Ok(())

@@ -6,6 +6,7 @@
 //! may be as long as a source likes.
 
 use crate::{
+    books::is_of_book,
     fact::{CorrectionKind, EventId, Fact, Field, Source},
     fact_scope::{Home, home},
 };
@@ -33,6 +34,8 @@ pub struct Effective {
     pub void: Vec<EventId>,
     /// Records without effect because a smaller (source rank, source_seq) has their event id, by event id.
     pub variants: Vec<Variant>,
+    /// Records of books (`books`), each once, by order key: what members say of the market, no facts of it.
+    pub books: Vec<Fact>,
 }
 
 impl Effective {
@@ -73,10 +76,11 @@ pub fn effective_at(at: Home, records: Vec<Fact>) -> Effective {
     resolve(records, |record| home(record) == at)
 }
 
-fn resolve(records: Vec<Fact>, is_own: impl Fn(&Fact) -> bool) -> Effective {
+fn resolve(mut records: Vec<Fact>, is_own: impl Fn(&Fact) -> bool) -> Effective {
+    let books = take_books(&mut records);
     let (mut records, variants) = split_variants(records);
     records.retain(is_own);
-    let mut result = Effective { variants, ..Effective::default() };
+    let mut result = Effective { variants, books, ..Effective::default() };
     if records.iter().all(|record| record.correction.is_none()) {
         result.facts = records;
     } else {
@@ -84,6 +88,19 @@ fn resolve(records: Vec<Fact>, is_own: impl Fn(&Fact) -> bool) -> Effective {
     }
     result.facts.sort_unstable_by(crate::fact::by_order);
     result
+}
+
+/// Takes the records of books out. They cannot be corrected, and their ids are no event ids.
+fn take_books(records: &mut Vec<Fact>) -> Vec<Fact> {
+    if !records.iter().any(is_of_book) {
+        return Vec::new();
+    }
+    let (mut books, others): (Vec<Fact>, Vec<Fact>) = std::mem::take(records).into_iter().partition(is_of_book);
+    *records = others;
+    books.sort_unstable_by_key(|book| (book.event_id, book.source_seq));
+    books.dedup_by_key(|book| book.event_id);
+    books.sort_unstable_by(crate::fact::by_order);
+    books
 }
 
 /// One record an event id, by event id; and the variants. A redelivery (same content) is neither.

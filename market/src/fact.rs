@@ -33,9 +33,10 @@ impl Behaviour {
         BEHAVIOUR_CODES.iter().position(|known| *known == code).map(|at| Behaviour(at as u16))
     }
 
-    /// Its code, for instance `END.SGN`.
+    /// Its code, for instance `END.SGN`; of records of books (`books`) the name of their kind.
     pub fn code(self) -> &'static str {
-        BEHAVIOUR_CODES[usize::from(self.0)]
+        let number = usize::from(self.0);
+        BEHAVIOUR_CODES.get(number).copied().unwrap_or_else(|| crate::books::CODES[number - BEHAVIOUR_CODES.len()])
     }
 }
 

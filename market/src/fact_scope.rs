@@ -5,7 +5,8 @@
 //! revocation may come without any, a replacement may change them.
 
 use crate::{
-    fact::{BEHAVIOUR_READS_BILL, Fact, behaviour},
+    books::is_of_book,
+    fact::{BEHAVIOUR_READS_BILL, Fact, Field, behaviour},
     ids::{BillId, PartyId},
 };
 
@@ -18,7 +19,8 @@ pub enum FactScope {
     BillAndReference(BillId),
     /// Master data, disclosure, curves: every worker keeps it.
     Reference,
-    /// Cash, orders, quotes without a bill: the worker of the key group of this party, which is always `SYSTEM`.
+    /// Cash, orders, quotes without a bill: the worker of the key group of this party, which is always `SYSTEM`. Records of
+    /// books (`books`): of the holder, for they cannot be corrected.
     Party(PartyId),
 }
 
@@ -30,7 +32,7 @@ pub enum Home {
     Bill(BillId),
     /// Reference data without a bill.
     Reference,
-    /// Cash, orders, quotes without a bill.
+    /// Cash, orders, quotes without a bill; records of books.
     Desk,
 }
 
@@ -52,6 +54,9 @@ pub fn home(fact: &Fact) -> Home {
 
 /// The scope of a fact. A `bill_id` that the behaviour does not list in `payloads.csv` is read by nobody, so not here.
 pub fn scope(fact: &Fact) -> FactScope {
+    if is_of_book(fact) {
+        return FactScope::Party(fact.party(Field::HolderId).unwrap_or(PartyId::SYSTEM));
+    }
     let number = usize::from(fact.behaviour.0);
     let bill = fact.bill_id.filter(|_| BEHAVIOUR_READS_BILL.get(number).copied().unwrap_or(false));
     let group = &fact.behaviour.code()[..4];

@@ -7,6 +7,7 @@ pub mod aggregate;
 #[cfg(test)]
 mod arbitrary;
 pub mod bill;
+pub mod books;
 pub mod buckets;
 mod bytes;
 pub mod catalogue;

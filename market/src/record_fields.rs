@@ -1,6 +1,7 @@
 //! A record as the sequence of its fields, by number: what printing, columns and exports go through.
 
 use crate::{
+    books,
     fact::{Control, ControlKind, CorrectionKind, EventId, Fact, Field, Range, Record, Value},
     ids::{BillId, Code, Day, InstId, PartyId, PartyKind},
 };
@@ -62,6 +63,9 @@ pub fn for_each_field<'a>(record: &'a Record, mut give: impl FnMut(Field, Part<'
 }
 
 fn of_fact<'a>(fact: &'a Fact, give: &mut impl FnMut(Field, Part<'a>)) {
+    if let Some(control) = books::control_of(fact) {
+        return of_control(&control, give);
+    }
     let mut rest = fact.fields.iter().peekable();
     // Envelope fields in their order, with the other fields in between.
     let mut envelope = |field: Field, part: Option<Part<'a>>, give: &mut dyn FnMut(Field, Part<'a>)| {
@@ -98,7 +102,7 @@ fn of_fact<'a>(fact: &'a Fact, give: &mut impl FnMut(Field, Part<'a>)) {
     }
 }
 
-fn of_control<'a>(control: &'a Control, give: &mut impl FnMut(Field, Part<'a>)) {
+fn of_control<'a>(control: &Control, give: &mut impl FnMut(Field, Part<'a>)) {
     give(Field::Source, Part::Word(control.source.code()));
     give(Field::SourceSeq, Part::Unsigned(control.source_seq));
     match control.kind {

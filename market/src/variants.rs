@@ -9,6 +9,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::{
+    books::is_of_book,
     fact::{EventId, Fact},
     fact_scope::{FactScope, Home, home, scope},
 };
@@ -25,13 +26,13 @@ impl Elsewhere {
     pub fn among(records: &[Fact]) -> Self {
         let mut first: HashMap<EventId, Home> = HashMap::with_capacity(records.len());
         let mut shared: HashSet<EventId> = HashSet::new();
-        for record in records {
+        for record in records.iter().filter(|record| !is_of_book(record)) {
             if *first.entry(record.event_id).or_insert_with(|| home(record)) != home(record) {
                 shared.insert(record.event_id);
             }
         }
         let mut sets: HashMap<EventId, Vec<&Fact>> = HashMap::with_capacity(shared.len());
-        for record in records.iter().filter(|record| shared.contains(&record.event_id)) {
+        for record in records.iter().filter(|record| shared.contains(&record.event_id) && !is_of_book(record)) {
             sets.entry(record.event_id).or_default().push(record);
         }
         let mut elsewhere = Elsewhere::default();

@@ -65,7 +65,7 @@ impl Shard {
             for table in [Table::Bills, Table::Singles] {
                 store.scan_group(table, group, |key, value| match Subject::of_key(key) {
                     Some(Subject::Bill(bill)) => lives.restore_bill(bill, value),
-                    Some(Subject::Single { is_reference, event }) => lives.restore_single(is_reference, event, value),
+                    Some(Subject::Single { family, event }) => lives.restore_single(family, event, value),
                     None => Err(damaged("the key of a life")),
                 })?;
             }

@@ -5,13 +5,14 @@ mod common;
 use std::sync::Arc;
 
 use billwatch_market::{
+    books,
     catalogue::Catalogue,
     fact::{Fact, Field, Record, Value},
     ids::{BillId, Code, InstId, PartyId},
     ndjson::parse_line,
 };
 use billwatch_workers::harness::EngineHarness;
-use common::{Dice, Market, corrected, examples, expected, multiplied};
+use common::{Dice, Market, corrected, examples, expected, multiplied, with_books};
 
 fn feed(engine: &mut EngineHarness, market: &Market, epochs: usize) {
     let size = market.facts.len().div_ceil(epochs).max(1);
@@ -73,6 +74,7 @@ fn many_lives_corrected_late_and_twice() {
     for seed in 0..6 {
         let mut dice = Dice(seed);
         let market = corrected(&multiplied(&examples("abcde", &catalogue), 4), 60, &mut dice);
+        let market = with_books(&market, &mut dice);
         let mut arriving = Market { facts: market.facts.clone(), clock: market.clock };
         if seed % 2 == 1 {
             dice.shuffle(&mut arriving.facts);
@@ -91,6 +93,7 @@ fn restored_is_never_stopped() {
     for seed in 0..6 {
         let mut dice = Dice(100 + seed);
         let market = corrected(&multiplied(&examples("abcde", &catalogue), 3), 40, &mut dice);
+        let market = with_books(&market, &mut dice);
         let mut arriving = Market { facts: market.facts.clone(), clock: market.clock };
         if seed % 2 == 0 {
             dice.shuffle(&mut arriving.facts);
@@ -121,6 +124,35 @@ fn restored_is_never_stopped() {
         engine.stop();
         let mut engine = EngineHarness::start(&catalogue, threads, Some(dir.path()), epoch).unwrap();
         assert_equal(&mut engine, &market, &catalogue, &format!("restored at the end, seed {seed}"));
+    }
+}
+
+/// A line, an end and a sale that come late judge a book again, whoever keeps the bill and the book; a checkpoint between.
+#[test]
+fn a_book_is_judged_again_whatever_comes_last() {
+    let catalogue = Catalogue::embedded();
+    let market = examples("abc", &catalogue);
+    for seed in 0..4 {
+        let mut dice = Dice(seed);
+        let booked = with_books(&market, &mut dice);
+        let wrong = |market: &Market| {
+            let rows = expected(market, &catalogue).0;
+            rows["alerts"].iter().filter(|row| row.contains("P182")).count()
+        };
+        let books = booked.facts.iter().filter(|fact| fact.behaviour == books::END).count();
+        assert!((1..books).contains(&wrong(&booked)), "{} of {books} books are wrong", wrong(&booked));
+        let dir = tempfile::tempdir().unwrap();
+        let mut engine = EngineHarness::start(&catalogue, 3, Some(dir.path()), 0).unwrap();
+        for (place, part) in booked.facts.chunks(booked.facts.len().div_ceil(10)).enumerate() {
+            engine.feed(part, Some(booked.clock)).unwrap();
+            if place == 4 {
+                engine.checkpoint().unwrap();
+                let epoch = engine.epoch();
+                engine.stop();
+                engine = EngineHarness::start(&catalogue, 3, Some(dir.path()), epoch).unwrap();
+            }
+        }
+        assert_equal(&mut engine, &booked, &catalogue, &format!("books, seed {seed}"));
     }
 }
 

@@ -10,8 +10,9 @@ use std::{
 };
 
 use billwatch_market::{
+    books,
     catalogue::Catalogue,
-    fact::{ControlKind, EventId, Fact, Record, SOURCES},
+    fact::{ControlKind, EventId, Fact, SOURCES},
 };
 use billwatch_workers::harness::EngineHarness;
 use serde::Serialize;
@@ -108,15 +109,15 @@ pub fn run(
     let mut in_time: BTreeSet<Name> = BTreeSet::new();
     let mut watermarks = [None; SOURCES.len()];
     for record in Simulator::new(settings) {
-        let fact = match record {
-            Record::Control(control) => {
+        let fact = match books::read(record) {
+            Err(control) => {
                 if let ControlKind::Watermark(time) = control.kind {
                     watermarks[usize::from(control.source.rank())] = Some(time);
                     run.clock = watermarks.iter().flatten().min().copied();
                 }
                 continue;
             }
-            Record::Fact(fact) => fact,
+            Ok(fact) => fact,
         };
         if due.front().is_some_and(|demand| demand.by < fact.event_time) {
             run.flush()?;

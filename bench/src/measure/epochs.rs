@@ -1,8 +1,9 @@
 //! Simulated facts as encoded epochs in memory: what engine measurements are fed, so that making facts costs them nothing.
 
 use billwatch_market::{
+    books,
     codec::{decode_fact, encode_fact},
-    fact::{ControlKind, Fact, Record, SOURCES},
+    fact::{ControlKind, Fact, SOURCES},
 };
 
 use crate::simulator::{Settings, Simulator, label::Label};
@@ -48,12 +49,12 @@ pub fn simulate_labelled(settings: Settings, epoch_facts: usize) -> (Vec<Encoded
     let mut watermarks = [None; SOURCES.len()];
     let mut simulator = Simulator::new(settings);
     while let Some(record) = simulator.next() {
-        match record {
-            Record::Fact(fact) => {
+        match books::read(record) {
+            Ok(fact) => {
                 encode_fact(&fact, &mut open.records);
                 open.facts += 1;
             }
-            Record::Control(control) => {
+            Err(control) => {
                 if let ControlKind::Watermark(time) = control.kind {
                     watermarks[usize::from(control.source.rank())] = Some(time);
                     open.clock = watermarks.iter().flatten().min().copied();
@@ -77,7 +78,7 @@ mod tests {
     #[test]
     fn epochs_hold_every_fact_once_and_the_clock_runs_on() {
         let settings = Settings::new(10_000, 3);
-        let facts = Simulator::new(settings.clone()).filter(|record| matches!(record, Record::Fact(_))).count();
+        let facts = Simulator::new(settings.clone()).filter_map(|record| books::read(record).ok()).count();
         let epochs = simulate(settings, 1_000);
         assert_eq!(epochs.iter().map(|epoch| epoch.facts).sum::<u64>(), facts as u64);
         assert!(epochs.iter().all(|epoch| epoch.decode().len() as u64 == epoch.facts && epoch.facts <= 1_000));

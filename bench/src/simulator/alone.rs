@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use billwatch_market::fact::{ControlKind, EventId, Fact, Record};
+use billwatch_market::books;
+use billwatch_market::fact::{ControlKind, EventId, Fact};
 
 use super::{
     Settings, Simulator,
@@ -34,10 +35,10 @@ pub fn told_alone(pattern: &str, positive: bool) -> Option<Told> {
     simulator.misbehaviour = Some(Misbehaviour::of_one(injector, positive, first_day));
     let (mut facts, mut clock) = (Vec::new(), i64::MIN);
     for record in simulator.by_ref() {
-        match record {
-            Record::Fact(fact) => facts.push(fact),
+        match books::read(record) {
+            Ok(fact) => facts.push(fact),
             // All sources say the same times, and the last one stands for the end of the market.
-            Record::Control(control) => {
+            Err(control) => {
                 if let ControlKind::Watermark(time) = control.kind {
                     clock = time;
                 }

@@ -39,6 +39,7 @@ pub mod world;
 
 use std::collections::VecDeque;
 
+use billwatch_market::books;
 use billwatch_market::fact::{Control, ControlKind, EventId, Fact, Record, SOURCES, Source};
 use billwatch_market::ids::{DAY_MS, Day};
 
@@ -353,14 +354,14 @@ impl Simulator {
 
     /// A fact leaves: it gets its place in the sequence of its source and the stamp of replay mode.
     fn send(&mut self, mut fact: Fact, at: i64) {
-        if self.settings.share_corrected > 0.0 && fact.correction.is_none() {
+        if self.settings.share_corrected > 0.0 && fact.correction.is_none() && !books::is_of_book(&fact) {
             self.maybe_correct(&fact, at);
         }
         let (sequence, watermark) = &mut self.sequences[usize::from(fact.source.rank())];
         *sequence += 1;
         fact.source_seq = *sequence;
         fact.stamp.source_watermark = *watermark;
-        self.out.push_back(Record::Fact(fact));
+        self.out.push_back(books::record_of(fact));
         self.since_watermark += 1;
         if self.since_watermark >= WATERMARK_EVERY {
             // More facts of this very millisecond may follow.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use billwatch_market::fact::{CorrectionKind, EventId, Fact, Field, Record, Source, Value};
+use billwatch_market::fact::{Control, ControlKind, CorrectionKind, EventId, Fact, Field, Record, Source, Value};
 
 use super::dice::Dice;
 
@@ -12,16 +12,21 @@ const FIRST_CORRECTION: EventId = 1 << 100;
 /// A redelivery comes at most this many records later.
 const REDELIVERY_SPAN: u64 = 1_000;
 
-/// The facts in any order, then the control records in theirs: a watermark may not go back, a fact may always be late.
+/// The facts, and records of books, in any order, then the other control records in theirs: a watermark may not go back, a fact
+/// may always be late.
 pub fn shuffled(records: Vec<Record>, seed: u64) -> Vec<Record> {
     let mut dice = Dice::new(seed, 11);
     let (mut facts, controls): (Vec<Record>, Vec<Record>) =
-        records.into_iter().partition(|record| matches!(record, Record::Fact(_)));
+        records.into_iter().partition(|record| matches!(record, Record::Fact(_)) || is_of_book(record));
     for place in (1..facts.len()).rev() {
         facts.swap(place, dice.below(place as u64 + 1) as usize);
     }
     facts.extend(controls);
     facts
+}
+
+fn is_of_book(record: &Record) -> bool {
+    matches!(record, Record::Control(Control { kind: ControlKind::BookLine { .. } | ControlKind::BookEnd { .. }, .. }))
 }
 
 /// This share of the records comes once more, later, with the same number and content.
@@ -31,7 +36,7 @@ pub fn with_duplicates(records: Vec<Record>, share: f64, seed: u64) -> Vec<Recor
     let mut result = Vec::with_capacity(records.len() + (records.len() as f64 * share) as usize);
     for (place, record) in (0u64..).zip(records) {
         // A watermark that comes again would go back.
-        if matches!(record, Record::Fact(_)) && dice.unit() <= share {
+        if (matches!(record, Record::Fact(_)) || is_of_book(&record)) && dice.unit() <= share {
             waiting.entry(place + 1 + dice.below(REDELIVERY_SPAN)).or_default().push(record.clone());
         }
         result.push(record);

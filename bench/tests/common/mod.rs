@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use billwatch_bench::simulator::{Settings, Simulator, label::Label};
 use billwatch_market::{
-    fact::{ControlKind, Fact, Record, Source},
+    books,
+    fact::{ControlKind, Fact, Source},
     indicator::Indicators,
     report::{
         self, Book, Figures, Period, Report, Tables, alerts::add_alerts, indicators::add_indicators, plain, questions,
@@ -37,9 +38,9 @@ impl Market {
         let mut epochs = Vec::new();
         let mut open = Vec::new();
         for record in simulator.by_ref() {
-            match record {
-                Record::Fact(fact) => open.push(fact),
-                Record::Control(control) => {
+            match books::read(record) {
+                Ok(fact) => open.push(fact),
+                Err(control) => {
                     if let ControlKind::Watermark(time) = control.kind {
                         marks.insert(control.source, time);
                     }

@@ -9,6 +9,7 @@ use billwatch_bench::simulator::{Settings, Simulator, alone::told_alone};
 use billwatch_market::{
     aggregate::{Answer, Grain, Question, Value},
     bill::Laws,
+    books,
     catalogue::{descriptions::PatternRow, themes::Theme},
     evaluator::{Rules, Sets, Views, evaluate_by},
     fact::{Behaviour, Fact, Record},
@@ -37,8 +38,18 @@ const ITEMS_SHOWN: usize = 5;
 const ALWAYS: [&str; 7] =
     ["initiator_id", "counterparty_id", "uscc", "amount_fen", "answer_code", "settlement_result", "ref_event_id"];
 /// Fields with a column of their own, and those of the envelope that say nothing here.
-const APART: [&str; 9] =
-    ["event_id", "behaviour", "event_time", "biz_date", "source", "source_seq", "bill_id", "sub_start", "sub_end"];
+const APART: [&str; 10] = [
+    "control",
+    "event_id",
+    "behaviour",
+    "event_time",
+    "biz_date",
+    "source",
+    "source_seq",
+    "bill_id",
+    "sub_start",
+    "sub_end",
+];
 
 type Sections = Vec<(&'static str, Body)>;
 
@@ -97,16 +108,24 @@ pub fn of_pattern(library: &Library, row: &PatternRow) -> Sections {
 }
 
 fn fact_row(library: &Library, fact: &Fact, wanted: &BTreeSet<String>) -> Vec<String> {
-    let row = library.catalogue.behaviour_row(fact.behaviour);
+    let is_of_book = books::is_of_book(fact);
+    // A record of a book has the name of its kind, and no other; all that it says is shown.
+    let what = if is_of_book {
+        fact.behaviour.code().to_owned()
+    } else {
+        let row = library.catalogue.behaviour_row(fact.behaviour);
+        format!("{} {} {}", row.code, row.english, row.chinese)
+    };
     let line = print_record(&Record::Fact(fact.clone()));
     let fields: Map<String, Json> = serde_json::from_str(&line).unwrap_or_default();
-    let shown = fields.iter().filter(|(name, _)| wanted.contains(*name) && !APART.contains(&name.as_str()));
+    let is_shown = |name: &String| (is_of_book || wanted.contains(name)) && !APART.contains(&name.as_str());
+    let shown = fields.iter().filter(|(name, _)| is_shown(name));
     let shown: Vec<String> = shown.map(|(name, value)| format!("{name}={}", plain_text(value))).collect();
     let bill = fact.bill_id.map_or_else(String::new, |bill| match (fields.get("sub_start"), fields.get("sub_end")) {
         (Some(start), Some(end)) => format!("{bill} {}-{}", plain_text(start), plain_text(end)),
         _ => bill.to_string(),
     });
-    vec![time(fact.event_time), format!("{} {} {}", row.code, row.english, row.chinese), bill, shown.join(", ")]
+    vec![time(fact.event_time), what, bill, shown.join(", ")]
 }
 
 fn plain_text(value: &Json) -> String {

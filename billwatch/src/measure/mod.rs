@@ -27,7 +27,7 @@ use billwatch_bench::{
         memory, patterns, plain_loop,
     },
 };
-use billwatch_market::{catalogue::Catalogue, fact::Record};
+use billwatch_market::{books, catalogue::Catalogue, fact::Record};
 use serde_json::{Value, json};
 
 use crate::{
@@ -124,7 +124,7 @@ fn engine_throughput(facts: u64, seed: u64, threads: usize) -> Result<Value, Fai
 
 /// What encoding columns costs a client for each fact.
 fn encode_ns(epochs: &[EncodedEpoch]) -> u64 {
-    let records: Vec<Record> = epochs[epochs.len() / 2].decode().into_iter().map(Record::Fact).collect();
+    let records: Vec<Record> = epochs[epochs.len() / 2].decode().into_iter().map(books::record_of).collect();
     let started = Instant::now();
     for batch in records.chunks(BATCH_RECORDS) {
         std::hint::black_box(column_batch(batch, false));

@@ -13,10 +13,11 @@ use anyhow::{Context as _, anyhow};
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_market::{
     aggregate::cross::CrossDefinition,
+    books,
     catalogue::Catalogue,
     codec,
     evaluator::{EveryView, Mark},
-    fact::{Fact, Record},
+    fact::Fact,
     pattern::Parameters,
 };
 use billwatch_proto::v1::{
@@ -235,7 +236,7 @@ pub async fn live_marks(admin: &mut AdminServiceClient<Channel>) -> Result<(AsOf
     Ok((as_of.ok_or_else(|| anyhow!("the cluster did not say at which epoch its hashes hold"))?, marks))
 }
 
-/// Accepted facts of the log up to an epoch. `expected`: about how many.
+/// Accepted facts, and records of books, of the log up to an epoch. `expected`: about how many.
 pub async fn read_facts(
     admin: &mut AdminServiceClient<Channel>,
     to_epoch: u64,
@@ -247,10 +248,8 @@ pub async fn read_facts(
     while let Some(part) = stream.message().await? {
         let mut bytes = &part.records[..];
         while !bytes.is_empty() {
-            // Control records move the clock only, and the clock came with the hashes.
-            if let Record::Fact(fact) = codec::decode_record(&mut bytes).context("a record of the log")? {
-                facts.push(fact);
-            }
+            // Control records but those of books move the clock only, and the clock came with the hashes.
+            facts.extend(books::read(codec::decode_record(&mut bytes).context("a record of the log")?));
         }
         progress.set(facts.len() as u64);
     }

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use billwatch_market::{
-    fact::BEHAVIOUR_CODES,
     ids::Day,
     pattern::{
         PatternIndex,
@@ -98,7 +97,7 @@ impl RuleApi {
         let (behaviours, any_effect) = self.rules.liveness.behaviours(pattern);
         let mut response = v1::GetRuleLivenessResponse {
             as_of: Some(as_of.into()),
-            behaviours: behaviours.iter().map(|it| BEHAVIOUR_CODES[usize::from(it.0)].to_owned()).collect(),
+            behaviours: behaviours.iter().map(|it| it.code().to_owned()).collect(),
             any_effect,
             reference_data: source_names(&self.rules.patterns, pattern),
             ..Default::default()

@@ -85,7 +85,13 @@ pub enum Verdict {
 pub struct Acceptance {
     sequences: Sequences,
     events: EventIndex,
+    /// Records of books by their content: they have no event id, and one that comes again is no second line.
+    books: EventIndex,
     clock: MarketClock,
+}
+
+fn is_of_book(control: &Control) -> bool {
+    matches!(control.kind, ControlKind::BookLine { .. } | ControlKind::BookEnd { .. })
 }
 
 impl Acceptance {
@@ -107,7 +113,11 @@ impl Acceptance {
                     return Verdict::WatermarkBack { earlier };
                 }
             }
-            Record::Control(_) => {}
+            Record::Control(control) => {
+                if is_of_book(control) && self.books.places(prepared.content).next().is_some() {
+                    return Verdict::Duplicate { fills: true };
+                }
+            }
             Record::Fact(_) => {
                 let mut known = false;
                 for (source, number) in self.events.places(prepared.event) {
@@ -148,7 +158,9 @@ impl Acceptance {
                 ControlKind::Watermark(time) => self.clock.set_watermark(source, time),
                 ControlKind::Idle => self.clock.set_idle(source),
                 ControlKind::Resume => self.clock.set_resumed(source),
-                ControlKind::BookLine { .. } | ControlKind::BookEnd { .. } => {}
+                ControlKind::BookLine { .. } | ControlKind::BookEnd { .. } => {
+                    self.books.insert(prepared.content, (source, number));
+                }
             },
         }
     }

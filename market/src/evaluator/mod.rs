@@ -246,7 +246,7 @@ pub fn without_bill() -> Outcome {
 impl Views {
     /// The facts of the market among the records of one bill or desk; notes the fate of the others.
     fn facts_of(&mut self, home: Home, records: Vec<Fact>) -> (Vec<Fact>, Vec<Variant>) {
-        let Effective { facts, waiting, void, variants } = effective_at(home, records);
+        let Effective { facts, waiting, void, variants, books: _ } = effective_at(home, records);
         self.fates.extend(waiting.into_iter().map(|id| (id, Fate::Waiting)));
         self.fates.extend(void.into_iter().map(|id| (id, Fate::Revoked)));
         (facts, variants)

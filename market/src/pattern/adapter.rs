@@ -107,6 +107,47 @@ impl Sight for Seen<'_, '_> {
     }
 }
 
+/// A record of a book: itself, and nothing of the market.
+pub(super) struct BookSight<'a> {
+    pub record: &'a Fact,
+    /// Informational.
+    pub outcome: Outcome,
+}
+
+impl Sight for BookSight<'_> {
+    fn fact(&self) -> &Fact {
+        self.record
+    }
+
+    fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    fn bill(&self) -> Option<&Bill> {
+        None
+    }
+
+    fn role(&self, _role: Role) -> Option<PartyId> {
+        None
+    }
+
+    fn branch(&self, _role: Role) -> Option<InstId> {
+        None
+    }
+
+    fn amount_fen(&self) -> Option<i64> {
+        self.record.amount_sent()
+    }
+
+    fn price_class(&self) -> Option<Code> {
+        None
+    }
+
+    fn has_variants(&self) -> bool {
+        false
+    }
+}
+
 fn code_of(text: Option<&str>) -> Option<Code> {
     text.and_then(Code::parse)
 }

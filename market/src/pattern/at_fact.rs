@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::{
     AlertKey, Answer, BillTimers, Hit, Output, PatternIndex, Patterns, Registry, Sight, Started,
+    adapter::BookSight,
     bill_scope::BillScope,
     expression::Node,
     number::Number,
@@ -12,7 +13,8 @@ use super::{
     vocabulary::text_number,
 };
 use crate::{
-    fact::Field,
+    evaluator::without_bill,
+    fact::{Fact, Field},
     ids::{Day, PartyId},
 };
 
@@ -33,6 +35,12 @@ impl Patterns {
             }
         }
         self.emits.observe(&self.compiled.features, sight, registry, i64::from(weight), &mut out.deltas);
+    }
+
+    /// What a record of a book (`books`) adds to features, times `weight`: no rule is judged at it.
+    pub fn observe_book(&self, record: &Fact, registry: &impl Registry, weight: i32, out: &mut Output) {
+        let sight = BookSight { record, outcome: without_bill() };
+        self.emits.observe(&self.compiled.features, &sight, registry, i64::from(weight), &mut out.deltas);
     }
 
     /// Judges one rule of bill scope on a fact of one of its behaviours.

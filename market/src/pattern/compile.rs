@@ -4,6 +4,7 @@
 //! new pattern of a known family is one more entry there and no Rust. Compilation parses every expression once, gives equal
 //! features one number, and checks that names, behaviours, roles and bucket widths exist and fit.
 
+mod feeds;
 mod tables;
 
 use self::tables::{Row, Shared, parameters_of, read_files, read_rows, shared_parameters};
@@ -159,8 +160,8 @@ fn compile_features(
                 return Err(entry_error(name, "any_effect", "a stock has no facts: name behaviours in `on`"));
             }
             let key = emit.key.iter().map(|part| expression(name, "key", part, names));
-            emits.push(Emit {
-                on: behaviours(name, "on", emit.on.as_deref().unwrap_or_default())?,
+            let emit = Emit {
+                on: feeds::feeding(name, emit.on.as_deref().unwrap_or_default())?,
                 any_effect: emit.any_effect,
                 condition: node("if", &emit.condition)?,
                 key: key.collect::<Result<_, _>>()?,
@@ -168,7 +169,9 @@ fn compile_features(
                 amount: node("amount", &emit.amount)?,
                 from: node("from", &emit.from)?,
                 each_surety: emit.each_surety,
-            });
+            };
+            feeds::check_of_book(name, &emit, text.by_arrival)?;
+            emits.push(emit);
         }
         let width = match text.bucket_ms {
             Some(width) if width > 0 => BucketWidth::Millis(width),
@@ -529,6 +532,16 @@ mod tests {
             "P001, column `on`: `DSC.XXX` is no behaviour of behaviours.csv"
         );
         assert_eq!(error(&rule(r#""on": []"#)), "P001, column `when`: is missing");
+        let fed = |emit: &str| format!(r#"{{"features": {{"lines": {{"emit": [{emit}]}}}}}}"#);
+        for emit in [
+            r#"{"on": ["book_line"], "key": ["holder"]}"#,
+            r#"{"on": ["book_line"], "key": ["holder_id"], "if": "holder.province == 330000"}"#,
+            r#"{"on": ["book_end"], "key": ["holder_id"], "if": "watch_listed(holder_id)"}"#,
+        ] {
+            assert!(error(&fed(emit)).starts_with("lines, column `emit`: a record of a book"), "{}", error(&fed(emit)));
+        }
+        let mixed = r#"{"on": ["book_line", "DSC.SET"], "key": ["holder_id"]}"#;
+        assert_eq!(error(&fed(mixed)), "lines, column `on`: `book_line` is no behaviour of behaviours.csv");
         assert!(error(r#"{"rules": [{"id": "P999", "scope": "bill"}]}"#).contains("no such pattern"));
         assert!(error("{").starts_with("rules.json: "));
     }

@@ -153,7 +153,7 @@ pub fn moments_of_bill(
     moments
 }
 
-/// Observes facts without a bill. Trade background of a bill is judged with the bill.
+/// Observes facts without a bill, and records of books. Trade background of a bill is judged with the bill.
 pub(super) fn observe_unbilled(
     facts: &Effective,
     setting: Setting<'_>,
@@ -170,6 +170,10 @@ pub(super) fn observe_unbilled(
         setting.patterns.observe(&seen, registry, 1, &mut output);
         tally.read(fact, outcome.effect, 1);
         tally.skip(fact, &output.skipped[skipped..]);
+    }
+    for record in &facts.books {
+        setting.patterns.observe_book(record, registry, 1, &mut output);
+        tally.read(record, outcome.effect, 1);
     }
     output
 }

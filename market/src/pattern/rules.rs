@@ -16,7 +16,8 @@ use super::{
     windows::{BucketWidth, FeatureIndex},
 };
 use crate::{
-    fact::{BEHAVIOUR_CODES, Behaviour, Fact},
+    books,
+    fact::{Behaviour, Fact},
     ids::Day,
 };
 
@@ -485,14 +486,14 @@ pub fn index_of(rules: &[Rule], id: &str) -> Option<PatternIndex> {
     rules.iter().position(|rule| rule.id == id).map(|place| PatternIndex(place as u16))
 }
 
-/// True when `behaviour` is one of `list`; an empty list is all.
+/// True when `behaviour` is one of `list`; an empty list is all behaviours, but no records of books.
 pub fn listed(list: &[Behaviour], behaviour: Behaviour) -> bool {
-    list.is_empty() || list.contains(&behaviour)
+    if list.is_empty() { behaviour < books::LINE } else { list.contains(&behaviour) }
 }
 
-/// For each behaviour, the places of the items that list it.
+/// For each behaviour, and behind them for the records of books, the places of the items that list it.
 pub fn by_behaviour<'a>(lists: impl Iterator<Item = &'a [Behaviour]>) -> Vec<Box<[u16]>> {
-    let mut places = vec![Vec::new(); BEHAVIOUR_CODES.len()];
+    let mut places = vec![Vec::new(); books::KINDS];
     for (place, list) in lists.enumerate() {
         for (number, into) in places.iter_mut().enumerate() {
             if listed(list, Behaviour(number as u16)) {

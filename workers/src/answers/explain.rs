@@ -272,6 +272,7 @@ fn is_evidence(shard: &Shard, wanted: &Wanted<'_>, home: Home, records: &[Fact])
             patterns.time(&seen, &registry, &mut timers);
         }
     }
+    effective.books.iter().for_each(|record| patterns.observe_book(record, &registry, 1, &mut output));
     let waits = |record: &&Fact| effective.waiting.contains(&record.event_id) && !effective.is_variant(record);
     let waiting = records.iter().filter(waits);
     let due = waiting.filter_map(|record| patterns.orphan_correction(record)).chain(patterns.due(&timers));

@@ -256,6 +256,16 @@ impl Valuer {
         }
     }
 
+    /// What a record of a book adds (+1) or takes (−1): features alone.
+    pub fn value_book(&mut self, record: &Fact, reference: &Reference, weight: i32, sink: &mut Sink<'_>) {
+        let rules = &*self.rules;
+        rules.patterns.observe_book(record, &rules.registry(reference), weight, &mut self.output);
+        self.tally.read(record, Effect::Informational, weight);
+        for delta in self.output.deltas.drain(..) {
+            ship(&self.owners, &mut self.copies, delta, sink);
+        }
+    }
+
     /// Sends a change of a feature to whoever keeps the cell.
     pub fn ship_delta(&mut self, delta: FeatureDelta, sink: &mut Sink<'_>) {
         ship(&self.owners, &mut self.copies, delta, sink);

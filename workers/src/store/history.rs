@@ -15,6 +15,7 @@ use std::{
 };
 
 use billwatch_market::{
+    books::holder_of,
     codec::decode_fact,
     fact::{EventId, Fact},
     ids::{BillId, PartyId},
@@ -30,13 +31,25 @@ use crate::limits::HISTORY_WAITING_BYTES;
 pub enum Subject {
     /// A bill.
     Bill(BillId),
-    /// A fact without a bill, by the event id of the first record that was seen of it.
+    /// A fact without a bill, by the event id of the first record that was seen of it; or a book.
     Single {
-        /// Reference data, or cash and orders.
-        is_reference: bool,
-        /// The event id.
+        /// What it is.
+        family: Family,
+        /// The event id, or the number of the book (`books::book_of`).
         event: EventId,
     },
+}
+
+/// What is there without a bill. Records of one family never hang together with those of another.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Family {
+    /// Cash and orders.
+    Desk = 0,
+    /// Reference data.
+    Reference,
+    /// A member's book of a date.
+    Book,
 }
 
 /// Bytes of the part of a key that names a subject.
@@ -48,6 +61,7 @@ impl Subject {
     pub fn key_group(self) -> u16 {
         match self {
             Subject::Bill(bill) => key_group_of_bill(bill),
+            Subject::Single { family: Family::Book, event } => key_group_of_party(holder_of(event)),
             Subject::Single { .. } => key_group_of_party(PartyId::SYSTEM),
         }
     }
@@ -58,7 +72,7 @@ impl Subject {
         key[..2].copy_from_slice(&self.key_group().to_be_bytes());
         let (kind, length, id) = match self {
             Subject::Bill(bill) => (0, bill.length, bill.digits),
-            Subject::Single { is_reference, event } => (1, u8::from(is_reference), event),
+            Subject::Single { family, event } => (1, family as u8, event),
         };
         key[2] = kind;
         key[3] = length;
@@ -71,7 +85,11 @@ impl Subject {
         let id = u128::from_be_bytes(key.get(4..SUBJECT_BYTES)?.try_into().ok()?);
         match key[2] {
             0 => Some(Subject::Bill(BillId { digits: id, length: key[3] })),
-            1 => Some(Subject::Single { is_reference: key[3] != 0, event: id }),
+            1 => {
+                let family =
+                    [Family::Desk, Family::Reference, Family::Book].into_iter().find(|it| *it as u8 == key[3])?;
+                Some(Subject::Single { family, event: id })
+            }
             _ => None,
         }
     }
@@ -496,8 +514,9 @@ mod tests {
     fn subjects_and_keys() {
         for subject in [
             subject(3),
-            Subject::Single { is_reference: true, event: 17 },
-            Subject::Single { is_reference: false, event: u128::MAX },
+            Subject::Single { family: Family::Reference, event: 17 },
+            Subject::Single { family: Family::Desk, event: u128::MAX },
+            Subject::Single { family: Family::Book, event: u128::from(PartyId::legal(100_101).bits()) << 64 | 20_000 },
         ] {
             assert_eq!(Subject::of_key(&subject.key()), Some(subject));
         }

@@ -1,13 +1,17 @@
 //! Small markets for tests, and what the plain evaluator says of them.
 #![allow(dead_code)]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use billwatch_market::{
+    books,
     catalogue::Catalogue,
     evaluator::EveryView,
-    fact::{ControlKind, CorrectionKind, Fact, Field, Record, Value},
-    ids::BillId,
+    fact::{Control, ControlKind, CorrectionKind, Fact, Field, Range, Record, Source, Value},
+    ids::{BillId, Day, PartyId},
     ndjson::parse_line,
 };
 
@@ -112,6 +116,38 @@ pub fn corrected(market: &Market, count: usize, dice: &mut Dice) -> Market {
             correction.biz_date = target.biz_date.plus(dice.roll(3) as i32 - 1);
         }
         facts.push(correction);
+    }
+    Market { facts, clock: market.clock }
+}
+
+/// Books of everybody who discounts or buys, of that day and some later ones: all bills that came in, sold or not, so that many
+/// books are wrong and some are right. Their records come one by one among the facts.
+pub fn with_books(market: &Market, dice: &mut Dice) -> Market {
+    let taker = |fact: &Fact| fact.party(Field::BuyerId).or(fact.party(Field::DiscounterId));
+    let taken: Vec<(PartyId, Day, BillId, Range, i64)> = market
+        .facts
+        .iter()
+        .filter(|fact| fact.correction.is_none() && fact.behaviour.code().ends_with(".SET"))
+        .filter_map(|fact| Some((taker(fact)?, fact.biz_date, fact.bill_id?, fact.range, fact.amount_sent()?)))
+        .collect();
+    let days = taken.iter().flat_map(|taken| [0, 1, 30].map(|later| (taken.0, taken.1.plus(later))));
+    let mut facts = market.facts.clone();
+    for (holder, date) in days.collect::<BTreeSet<_>>() {
+        let own = taken.iter().filter(|taken| taken.0 == holder && taken.1 <= date);
+        let mut kinds = BTreeMap::new();
+        let mut total_fen = 0;
+        for (_, _, bill_id, range, amount_fen) in own.copied() {
+            let line = ControlKind::BookLine { holder, date, bill_id, range, amount_fen };
+            if kinds.insert((bill_id, range), line).is_none() {
+                total_fen += amount_fen;
+            }
+        }
+        let end = ControlKind::BookEnd { holder, date, line_count: kinds.len() as i64, total_fen };
+        for kind in kinds.into_values().chain([end]) {
+            let source_seq = 20_000_000 + facts.len() as u64;
+            let record = books::fact_of(&Control { source: Source::Cpes, source_seq, kind });
+            facts.insert(dice.roll(facts.len() + 1), record.expect("a record of a book"));
+        }
     }
     Market { facts, clock: market.clock }
 }

@@ -118,6 +118,7 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
         .chain(books::CASES)
         .chain(feeds::CASES)
         .chain(rings::CASES)
+        .chain(books::OF_MEMBERS)
 }
 
 /// Positives, and near misses, of one pattern in one round.

@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{
     bill::{Lot, Surety, TextHash},
-    fact::{BEHAVIOUR_CODES, Behaviour, Field, Value},
+    books::range_mark,
+    fact::{Behaviour, Field, Value},
     ids::{Code, Day, PartyId},
     key_group::stable_hash64,
 };
@@ -132,7 +133,7 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
                 let interest = per_day.times(self.price_days()?.into())?.over(Number::whole(360_000_000))?;
                 interest.round_half_up().map(Number::whole)
             }
-            Derived::Behaviour => Some(text_number(BEHAVIOUR_CODES[usize::from(fact.behaviour.0)])),
+            Derived::Behaviour => Some(text_number(fact.behaviour.code())),
             Derived::NumberDigit => {
                 let bill = fact.bill_id.filter(|bill| bill.length == 30)?;
                 Some(i64::from(bill.kind_digit()).into())
@@ -174,6 +175,10 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
             Derived::LotRepoDays => {
                 let deal = self.lot?.repo()?;
                 Some(i64::from(deal.redeem_date?.0 - deal.since_date.0).into())
+            }
+            Derived::RangeMark => {
+                let range = self.lot.map_or(fact.range, |lot| lot.range);
+                Some(range_mark(fact.bill_id?, range).into())
             }
             Derived::QueueNumber => {
                 let number = stable_hash64(fact.text(Field::QueueId)?.as_bytes());
@@ -255,6 +260,10 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
             Variable::Derived(Derived::SourceWatermark) => Some(self.sight.fact().stamp.source_watermark.into()),
             Variable::Derived(Derived::Amount) => self.sight.amount_fen().map(i128::from),
             Variable::Derived(Derived::LotFen) => self.lot_fen().map(i128::from),
+            Variable::Derived(Derived::RangeMark) => {
+                let range = self.lot.map_or(self.sight.fact().range, |lot| lot.range);
+                self.sight.fact().bill_id.map(|bill| range_mark(bill, range).into())
+            }
             Variable::Derived(Derived::Kind) => header().map(|header| text_whole(header.kind.code())),
             Variable::Derived(Derived::LotStatus) => self.lot.map(|lot| text_whole(lot.status.code())),
             _ => return whole_of(self.variable(variable)),

@@ -8,7 +8,8 @@ use smallvec::SmallVec;
 use super::super::PatternIndex;
 use crate::{
     bill::Effect,
-    fact::{BEHAVIOUR_CODES, Behaviour, Fact},
+    books,
+    fact::{Behaviour, Fact},
     ids::Day,
 };
 
@@ -27,15 +28,15 @@ pub(super) fn uncounted(behaviour: Behaviour) -> u16 {
 
 /// Facts that a rule on facts could not judge.
 pub(super) fn skipped(pattern: PatternIndex) -> u16 {
-    2 * BEHAVIOUR_CODES.len() as u16 + pattern.0
+    2 * books::KINDS as u16 + pattern.0
 }
 
 /// What a slot means, for rows that people read.
 pub(super) fn slot_name(slot: u16, id: impl Fn(PatternIndex) -> String) -> String {
-    let behaviours = BEHAVIOUR_CODES.len();
+    let behaviours = books::KINDS;
     match usize::from(slot / 2) {
-        behaviour if behaviour < behaviours && slot.is_multiple_of(2) => format!("read,{}", BEHAVIOUR_CODES[behaviour]),
-        behaviour if behaviour < behaviours => format!("read_without_effect,{}", BEHAVIOUR_CODES[behaviour]),
+        behaviour if behaviour < behaviours && slot.is_multiple_of(2) => format!("read,{}", Behaviour(slot / 2).code()),
+        behaviour if behaviour < behaviours => format!("read_without_effect,{}", Behaviour(slot / 2).code()),
         _ => format!("skipped,{}", id(PatternIndex(slot - 2 * behaviours as u16))),
     }
 }
@@ -53,7 +54,7 @@ pub struct Tally {
 impl Tally {
     /// Without facts. `rules`: how many rules there are.
     pub fn new(rules: usize) -> Self {
-        Tally { slots: 2 * BEHAVIOUR_CODES.len() + rules, days: Vec::new(), last: 0 }
+        Tally { slots: 2 * books::KINDS + rules, days: Vec::new(), last: 0 }
     }
 
     /// One fact was read (+1) or taken out (−1).

@@ -4,6 +4,7 @@
 //! alone must give the alert again. `properties` revokes facts at random.
 
 mod absences;
+mod books;
 mod bursts;
 mod chains;
 mod concentration;

@@ -147,6 +147,9 @@ words! {
         LotRepoRate = "lot_repo_rate_e4",
         /// Calendar days from the first leg of the lot's open repo-like deal to its redemption (stock scope).
         LotRepoDays = "lot_repo_days",
+        /// A number for the range of the fact, or of the lot (stock scope): marks of ranges that lie end to end add up to that of the
+        /// whole, so that equal sums of marks mean equal sets of ranges, however they are cut.
+        RangeMark = "range_mark",
         /// queue_id as a number that distinguishes queues.
         QueueNumber = "queue_number",
     }

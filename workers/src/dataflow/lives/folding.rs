@@ -23,7 +23,7 @@ use crate::{
     },
     store::{
         StoreError,
-        history::{Past, Subject},
+        history::{Family, Past, Subject},
     },
 };
 
@@ -111,6 +111,9 @@ impl Lives {
     fn value_if_alone(&mut self, rows: &[BatchRow], batch: &Batch, touched: bool, sink: &mut Sink<'_>) -> bool {
         let dense = rows[0].dense;
         let facts = || rows.iter().map(|row| batch.fact(row));
+        if self.singles.get(dense).family == Family::Book {
+            return self.value_book(rows, batch, sink);
+        }
         let single = self.singles.get_mut(dense);
         let is_first = single.last_time == i64::MIN;
         for fact in facts() {
@@ -125,6 +128,19 @@ impl Lives {
         }
         self.valuer.crosses().turn_to(dense);
         facts().for_each(|fact| self.value_single(fact, false, 1, sink));
+        self.dirty.mark(dense);
+        true
+    }
+
+    /// Records of a book, in any order: nothing that came before tells what they add. Reference data do neither, so the life
+    /// has read none (`last_time`); it is found by its holder all the same.
+    fn value_book(&mut self, rows: &[BatchRow], batch: &Batch, sink: &mut Sink<'_>) -> bool {
+        let dense = rows[0].dense;
+        for row in rows {
+            let record = batch.fact(row);
+            self.readers.note(dense, record, &mut self.singles.get_mut(dense).parties);
+            self.valuer.value_book(record, &self.reference, 1, sink);
+        }
         self.dirty.mark(dense);
         true
     }

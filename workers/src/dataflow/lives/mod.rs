@@ -27,6 +27,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, rc::Rc, sync::Arc, time::Inst
 
 use billwatch_market::{
     bill::Bill,
+    books::is_of_book,
     codec::{CodecError, decode_fact},
     fact::{EventId, Fact},
     fact_scope::{FactScope, Home, scope},
@@ -53,7 +54,7 @@ use crate::{
     shard::{Common, Seat, Shard},
     store::{
         StoreError,
-        history::{History, Past, Subject},
+        history::{Family, History, Past, Subject},
         writer::Outlet,
     },
 };
@@ -277,7 +278,7 @@ impl Lives {
     fn home_of(&self, dense: Dense) -> Home {
         match dense & SINGLE {
             0 => Home::Bill(self.bills.id(dense)),
-            _ if self.singles.get(dense).is_reference => Home::Reference,
+            _ if self.singles.get(dense).family == Family::Reference => Home::Reference,
             _ => Home::Desk,
         }
     }
@@ -377,8 +378,9 @@ impl Lives {
     fn life_of(&mut self, fact: &Fact) -> Dense {
         match scope(fact) {
             FactScope::Bill(bill) | FactScope::BillAndReference(bill) => self.bills.number(bill),
-            FactScope::Reference => self.single_life(true, fact),
-            FactScope::Party(_) => self.single_life(false, fact),
+            FactScope::Reference => self.single_life(Family::Reference, fact),
+            FactScope::Party(_) if is_of_book(fact) => self.book_life(fact),
+            FactScope::Party(_) => self.single_life(Family::Desk, fact),
         }
     }
 
@@ -439,7 +441,7 @@ fn subject_of(bills: &Bills, singles: &Singles, dense: Dense) -> Subject {
         Subject::Bill(bills.id(dense))
     } else {
         let single = singles.get(dense);
-        Subject::Single { is_reference: single.is_reference, event: single.root() }
+        Subject::Single { family: single.family, event: single.root() }
     }
 }
 

@@ -16,7 +16,7 @@ use super::{Dense, Lives, SINGLE};
 use crate::{
     dataflow::valuation::Effects,
     saving::append,
-    store::{StoreError, Table, rows::Bundle},
+    store::{StoreError, Table, history::Family, rows::Bundle},
 };
 
 impl Lives {
@@ -71,10 +71,10 @@ impl Lives {
     }
 
     /// Puts a single of a checkpoint back. When all are there, [`Lives::resume`] joins them.
-    pub fn restore_single(&mut self, is_reference: bool, root: EventId, row: &[u8]) -> Result<(), StoreError> {
+    pub fn restore_single(&mut self, family: Family, root: EventId, row: &[u8]) -> Result<(), StoreError> {
         type Row = (Vec<EventId>, Vec<EventId>, Vec<(i64, Hit)>, i64, SmallVec<[u32; 4]>);
         let (events, joined, due, last_time, parties): Row = decode_row(row)?;
-        let dense = self.singles.push(is_reference, root);
+        let dense = self.singles.push(family, root);
         parties.iter().for_each(|mark| self.readers.add(*mark, dense));
         self.unsettled.extend(due.iter().map(|(at, _)| (*at, dense)));
         self.unjoined.extend(joined.into_iter().map(|part| (dense, part)));
@@ -93,13 +93,11 @@ impl Lives {
         self.valuer.restore_effects(effects);
         self.valuer.tally_mut().add_rows(tally);
         let singles = &self.singles;
-        let roots: HashMap<(bool, EventId), Dense> = singles
-            .numbers()
-            .map(|dense| ((singles.get(dense).is_reference, singles.get(dense).root()), dense))
-            .collect();
+        let roots: HashMap<(Family, EventId), Dense> =
+            singles.numbers().map(|dense| ((singles.get(dense).family, singles.get(dense).root()), dense)).collect();
         for (into, part) in std::mem::take(&mut self.unjoined) {
             let single = self.singles.get_mut(into);
-            if let Some(part) = roots.get(&(single.is_reference, part)) {
+            if let Some(part) = roots.get(&(single.family, part)) {
                 single.more().joined.push(*part);
             }
         }

@@ -2,12 +2,14 @@
 //!
 //! Nobody folds them, so each is a life of its own, together with the corrections that point at it. Records hang together
 //! by event id and target. A record may show that two lives are one (the correction of a correction came before it): the
-//! second then goes on in the first.
+//! second then goes on in the first. A member's book of a date is a life, too: its records hang together by holder and date,
+//! and each adds to features for itself, so that a line more costs one line.
 
 use std::hash::BuildHasher as _;
 
 use billwatch_market::{
     bill::{Effect, Outcome},
+    books::book_of,
     corrections::effective_at,
     fact::{EventId, Fact},
     fact_scope::Home,
@@ -19,7 +21,7 @@ use smallvec::{SmallVec, smallvec};
 use super::{Dense, Lives, SINGLE, folding::settle_due, single_place};
 use crate::{
     dataflow::valuation::{Sink, Valued},
-    store::history::Past,
+    store::history::{Family, Past},
 };
 
 /// A fact without a bill, with all records that hang together with it. Nearly all are one record and nothing else: what
@@ -31,8 +33,8 @@ pub struct Single {
     pub last_time: i64,
     /// Marks of parties and branches that its records name.
     pub parties: SmallVec<[u32; 4]>,
-    /// Reference data, or cash and orders: corrections never cross.
-    pub is_reference: bool,
+    /// What it is: corrections never cross.
+    pub family: Family,
     more: Option<Box<More>>,
 }
 
@@ -48,9 +50,9 @@ pub struct More {
 }
 
 impl Single {
-    fn new(is_reference: bool, root: EventId) -> Self {
+    fn new(family: Family, root: EventId) -> Self {
         let root = [root as u64, (root >> 64) as u64];
-        Single { root, last_time: i64::MIN, parties: SmallVec::new(), is_reference, more: None }
+        Single { root, last_time: i64::MIN, parties: SmallVec::new(), family, more: None }
     }
 
     /// Names its history.
@@ -96,7 +98,7 @@ pub struct Singles {
     list: Vec<Single>,
     by_root: HashTable<Dense>,
     /// Other event ids, and roots of singles that went on in another.
-    aliases: HashMap<(bool, EventId), Dense>,
+    aliases: HashMap<(Family, EventId), Dense>,
     hasher: DefaultHashBuilder,
 }
 
@@ -117,35 +119,35 @@ impl Singles {
     }
 
     /// The single that an event id leads to.
-    pub fn find(&self, is_reference: bool, event: EventId) -> Option<Dense> {
+    pub fn find(&self, family: Family, event: EventId) -> Option<Dense> {
         // A joined life is found under the one that it goes on in.
-        if let Some(alias) = self.aliases.get(&(is_reference, event)) {
+        if let Some(alias) = self.aliases.get(&(family, event)) {
             return Some(*alias);
         }
         let is_it = |dense: &Dense| {
             let single = self.get(*dense);
-            single.is_reference == is_reference && single.root() == event
+            single.family == family && single.root() == event
         };
-        self.by_root.find(self.hasher.hash_one((is_reference, event)), is_it).copied()
+        self.by_root.find(self.hasher.hash_one((family, event)), is_it).copied()
     }
 
     /// The single in which one goes on that was joined to it; itself when it was not.
     pub fn now(&self, dense: Dense) -> Dense {
         let single = self.get(dense);
-        self.aliases.get(&(single.is_reference, single.root())).copied().unwrap_or(dense)
+        self.aliases.get(&(single.family, single.root())).copied().unwrap_or(dense)
     }
 
     /// A new one.
-    pub fn push(&mut self, is_reference: bool, root: EventId) -> Dense {
+    pub fn push(&mut self, family: Family, root: EventId) -> Dense {
         let dense = self.list.len() as Dense | SINGLE;
         if self.list.len() == self.list.capacity() {
             self.list.reserve_exact(256.max(self.list.len() / 4));
         }
-        self.list.push(Single::new(is_reference, root));
+        self.list.push(Single::new(family, root));
         let Singles { list, by_root, hasher, .. } = self;
         let hash = |dense: &Dense| {
             let single = &list[single_place(*dense)];
-            hasher.hash_one((single.is_reference, single.root()))
+            hasher.hash_one((single.family, single.root()))
         };
         by_root.insert_unique(hash(&dense), dense, hash);
         dense
@@ -153,9 +155,9 @@ impl Singles {
 
     /// Lets an event id lead to a single.
     pub fn lead(&mut self, event: EventId, dense: Dense) {
-        let is_reference = self.get(dense).is_reference;
-        if self.find(is_reference, event) != Some(dense) {
-            self.aliases.insert((is_reference, event), dense);
+        let family = self.get(dense).family;
+        if self.find(family, event) != Some(dense) {
+            self.aliases.insert((family, event), dense);
             self.get_mut(dense).more().events.push(event);
         }
     }
@@ -174,7 +176,7 @@ impl Singles {
 
     /// Bytes of all singles and of what finds them.
     pub fn heap_bytes(&self) -> usize {
-        let alias = size_of::<((bool, EventId), Dense)>() + 1;
+        let alias = size_of::<((Family, EventId), Dense)>() + 1;
         self.list.iter().map(Single::heap_bytes).sum::<usize>()
             + self.list.capacity() * size_of::<Single>()
             + (self.by_root.capacity() * 5 + self.aliases.capacity() * alias) * 8 / 7
@@ -183,18 +185,25 @@ impl Singles {
 
 impl Lives {
     /// Records of singles hang together by event id and target.
-    pub(super) fn single_life(&mut self, is_reference: bool, fact: &Fact) -> Dense {
+    pub(super) fn single_life(&mut self, family: Family, fact: &Fact) -> Dense {
         let target = fact.correction.map(|(_, target)| target);
-        let known = |event| self.singles.find(is_reference, event);
+        let known = |event| self.singles.find(family, event);
         let dense = match (known(fact.event_id), target.and_then(known)) {
             (Some(own), Some(theirs)) if own != theirs => self.join(theirs, own),
             (Some(dense), _) | (None, Some(dense)) => dense,
-            (None, None) => self.singles.push(is_reference, fact.event_id),
+            (None, None) => self.singles.push(family, fact.event_id),
         };
         for event in [Some(fact.event_id), target].into_iter().flatten() {
             self.singles.lead(event, dense);
         }
         dense
+    }
+
+    /// The records of a book are one life: a book may have as many lines as its holder has lots, so a line has no place in
+    /// memory.
+    pub(super) fn book_life(&mut self, record: &Fact) -> Dense {
+        let book = book_of(record);
+        self.singles.find(Family::Book, book).unwrap_or_else(|| self.singles.push(Family::Book, book))
     }
 
     /// A record joins two lives that were apart (the correction of a correction came before it). The second goes on in the
@@ -240,6 +249,9 @@ impl Lives {
         for fact in &effective.facts {
             let has_variants = effective.variants.iter().any(|variant| variant.event_id == fact.event_id);
             self.value_single(fact, has_variants, weight, sink);
+        }
+        for record in &effective.books {
+            self.valuer.value_book(record, &self.reference, weight, sink);
         }
         self.valuer.count_fates(&effective, weight);
         self.valuer.waiting(&copies, &effective)

@@ -13,7 +13,10 @@ use billwatch_market::{
 use hashbrown::HashMap;
 
 use super::{Dense, Lives, SINGLE, batch::Batch, decode};
-use crate::{command::EpochInput, store::StoreError};
+use crate::{
+    command::EpochInput,
+    store::{StoreError, history::Family},
+};
 
 impl Lives {
     /// Adds the copies of an epoch to the lives that need them, and to the records of reference data. Call it when the own
@@ -55,11 +58,11 @@ impl Lives {
 
     /// The life at a home that has records under an event id, when it is this worker's.
     fn known_life(&self, home: Home, event: EventId) -> Option<Dense> {
-        let single = |is_reference| self.singles.find(is_reference, event);
+        let single = |family| self.singles.find(family, event);
         match home {
             Home::Bill(bill) => self.find_bill(bill),
-            Home::Reference => single(true),
-            Home::Desk => single(false),
+            Home::Reference => single(Family::Reference),
+            Home::Desk => single(Family::Desk),
         }
         .inspect(|dense| debug_assert!(home.bill().is_some() == (dense & SINGLE == 0)))
     }

@@ -132,8 +132,8 @@ impl Lives {
     fn life_of_its_own(&self, subject: Subject) -> Option<Dense> {
         match subject {
             Subject::Bill(bill) => self.find_bill(bill),
-            Subject::Single { is_reference, event } => {
-                let dense = self.singles.find(is_reference, event)?;
+            Subject::Single { family, event } => {
+                let dense = self.singles.find(family, event)?;
                 let single = self.singles.get(dense);
                 (single.root() == event && single.joined().is_empty()).then_some(dense)
             }
