@@ -128,9 +128,9 @@ async fn a_silent_agent_is_given_up() {
     let dir = tempfile::tempdir().unwrap();
     let door = Door::open(dir.path(), 1).await;
     let enrol = FakeAgent::enrol(0, "a");
+    let begun = std::time::Instant::now();
     let mut silent = FakeAgent::attend(&door, enrol.clone()).await.unwrap();
     // It would say a beat a second; the coordinator goes on saying the pace until then.
-    let begun = std::time::Instant::now();
     let ended = tokio::time::timeout(billwatch_coordinator::limits::LEASE * 2, async {
         while let Ok(Some(_)) = silent.hear.message().await {}
     });

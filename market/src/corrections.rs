@@ -5,6 +5,8 @@
 //! each other; those wait. The value of a record is worked out from the leaves up, without recursion: a chain of corrections
 //! may be as long as a source likes.
 
+use smallvec::SmallVec;
+
 use crate::{
     books::is_of_book,
     fact::{CorrectionKind, EventId, Fact, Field, Source},
@@ -77,10 +79,11 @@ pub fn effective_at(at: Home, records: Vec<Fact>) -> Effective {
 }
 
 fn resolve(mut records: Vec<Fact>, is_own: impl Fn(&Fact) -> bool) -> Effective {
-    let books = take_books(&mut records);
-    let (mut records, variants) = split_variants(records);
+    let mut result = Effective { books: take_books(&mut records), ..Effective::default() };
+    if !are_simple(&records) {
+        (records, result.variants) = split_variants(records);
+    }
     records.retain(is_own);
-    let mut result = Effective { variants, books, ..Effective::default() };
     if records.iter().all(|record| record.correction.is_none()) {
         result.facts = records;
     } else {
@@ -101,6 +104,13 @@ fn take_books(records: &mut Vec<Fact>) -> Vec<Fact> {
     books.dedup_by_key(|book| book.event_id);
     books.sort_unstable_by(crate::fact::by_order);
     books
+}
+
+/// True when every record counts as it is. So it is with nearly all lives; their records then stay where they lie.
+fn are_simple(records: &[Fact]) -> bool {
+    let mut ids: SmallVec<[EventId; 32]> = records.iter().map(|record| record.event_id).collect();
+    ids.sort_unstable();
+    ids.windows(2).all(|pair| pair[0] != pair[1]) && records.iter().all(|record| record.correction.is_none())
 }
 
 /// One record an event id, by event id; and the variants. A redelivery (same content) is neither.
@@ -331,6 +341,14 @@ mod tests {
 
     const REVOKE: Option<bool> = Some(true);
     const REPLACE: Option<bool> = Some(false);
+
+    #[test]
+    fn records_that_count_as_they_are_are_put_in_order() {
+        let of = |ids: &[u8]| ids.iter().map(|id| plain_record(*id, None, 0, 1)).collect::<Vec<_>>();
+        let result = effective(of(&[3, 1, 2]));
+        assert_eq!(result, Effective { facts: of(&[1, 2, 3]), ..Effective::default() });
+        assert_eq!(effective(of(&[3, 1, 3, 2])), result, "a redelivery counts once");
+    }
 
     #[test]
     fn a_revoked_revocation_brings_the_fact_back() {

@@ -29,7 +29,7 @@ use crate::{
     counters::Stage,
     dataflow,
     limits::{
-        BUSY_FOR, COMMANDS_IN_FLIGHT, COUNTERS_EVERY, CROSS_TURN, CROSS_TURN_BUSY, PARK_MAX, READING_REST_PERCENT,
+        BUSY_FOR, COMMANDS_IN_FLIGHT, COUNTERS_EVERY, PARK_MAX, READING_REST_PERCENT, READING_TURN, READING_TURN_BUSY,
     },
     mesh::{Guards, Mesh, MeshError},
     saving::Saver,
@@ -270,7 +270,7 @@ impl Loop<'_> {
             let command = match inbox.try_recv() {
                 Ok(command) => command,
                 Err(TryRecvError::Empty) => {
-                    if self.catch_up(&shard, plan.common.fill_pace.turn, CROSS_TURN)? {
+                    if self.catch_up(&shard, plan.common.fill_pace.turn, READING_TURN)? {
                         worker.step();
                     } else {
                         let rest = self.rests_until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -291,7 +291,7 @@ impl Loop<'_> {
                         counters_sent = Instant::now();
                     }
                     shard.lives.borrow_mut().turn_history().map_err(|error| error.to_string())?;
-                    self.catch_up(&shard, Some(plan.common.fill_pace.turn_busy), CROSS_TURN_BUSY)?;
+                    self.catch_up(&shard, Some(plan.common.fill_pace.turn_busy), READING_TURN_BUSY)?;
                     if let Some(saver) = &mut saver {
                         saver.step(&shard).map_err(|error| error.to_string())?;
                     }

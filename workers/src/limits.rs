@@ -62,6 +62,12 @@ pub const ROWS_SENT_BYTES: usize = 256 << 10;
 /// Bytes of history that a thread gathers before it sends them: large files, and a look-up scans at most a few of these.
 pub const HISTORY_PART_BYTES: usize = 8 << 20;
 
+/// Facts whose memory a walk through the history keeps for the next ones: a turn of it has some thousands, of half a KiB each.
+pub const SPARE_FACTS: usize = 8_192;
+
+/// The same for lists of facts of one life.
+pub const SPARE_PASTS: usize = 1_024;
+
 /// Bytes of history of one thread that may wait for the disk: as much as comes in a second at full speed. Then the loop waits.
 pub const HISTORY_WAITING_BYTES: usize = 64 << 20;
 
@@ -146,12 +152,12 @@ pub const INDICATOR_VALUES_MAX: usize = 300_000;
 /// Bills, or facts without a bill, that are counted for a new cross before the clock is looked at: one or two milliseconds.
 pub const CROSS_LIVES_AT_ONCE: usize = 256;
 
-/// Rest behind a turn at filling crosses while records come, in percent of that turn: two thirds of the thread fill, as a first
+/// Rest behind a turn at filling crosses while records come, in percent of that turn: three quarters of the thread fill, as a first
 /// answer is waited for.
-pub const CROSS_REST_PERCENT: u32 = 50;
+pub const CROSS_REST_PERCENT: u32 = 30;
 
-/// Rows of filled crosses that leave with one epoch: their owners take some milliseconds for them.
-pub const CROSS_ROWS_AN_EPOCH: usize = 16_384;
+/// Rows of filled crosses that leave with one epoch: their owners take some tens of milliseconds for them.
+pub const CROSS_ROWS_AN_EPOCH: usize = 65_536;
 
 /// Rows of filled crosses that may wait to leave; then the filling waits for an epoch.
 pub const CROSS_ROWS_WAITING: usize = 131_072;
@@ -165,11 +171,17 @@ pub const READING_REST_PERCENT: u32 = 400;
 /// So long after the last epoch with records a thread counts as busy.
 pub const BUSY_FOR: Duration = Duration::from_millis(500);
 
-/// Longest turn at filling crosses, or at reading for reports, while nothing else waits for the thread: what comes meanwhile waits no longer.
-pub const CROSS_TURN: Duration = Duration::from_millis(5);
+/// Longest turn at filling crosses: what comes meanwhile waits no longer.
+pub const CROSS_TURN: Duration = Duration::from_millis(20);
 
-/// Shortest turn at filling crosses, or at reading for reports, behind an epoch when more wait: they are filled while the cluster catches up, too.
-pub const CROSS_TURN_BUSY: Duration = Duration::from_millis(2);
+/// Longest turn at filling crosses behind an epoch when more wait: they are filled while the cluster catches up, too.
+pub const CROSS_TURN_BUSY: Duration = Duration::from_millis(10);
+
+/// Longest turn at reading for reports: what comes meanwhile waits no longer.
+pub const READING_TURN: Duration = Duration::from_millis(5);
+
+/// Longest turn at reading for reports behind an epoch when more wait.
+pub const READING_TURN_BUSY: Duration = Duration::from_millis(2);
 
 /// Places (rule, key, bucket) that one question about the liveness of rules may judge again at one worker, each as it is and
 /// with thresholds eased. Measured: 20 to 40 us a place on a busy machine, so it holds its shard up for some seconds at the

@@ -215,7 +215,7 @@ impl Sequencer {
         loop {
             let batch = match self.open.since {
                 None => batches.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(since) => batches.recv_timeout(self.around.rule.interval.saturating_sub(since.elapsed())),
+                Some(since) => batches.recv_timeout(self.interval().saturating_sub(since.elapsed())),
             };
             match batch {
                 Ok(Told::Batch(batch)) => self.take(batch)?,
@@ -228,10 +228,17 @@ impl Sequencer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return self.seal(),
             }
-            if self.open.since.is_some_and(|since| since.elapsed() >= self.around.rule.interval) {
+            if self.open.since.is_some_and(|since| since.elapsed() >= self.interval()) {
                 self.seal()?;
             }
         }
+    }
+
+    /// How long the open epoch stays open. Fewer epochs leave workers more time to fill a cross.
+    fn interval(&self) -> Duration {
+        let interval = self.around.rule.interval;
+        let is_filling = self.around.crosses.is_filling_at(self.epoch - 1);
+        if is_filling { interval.max(limits::EPOCH_INTERVAL_FILLING) } else { interval }
     }
 
     fn take(&mut self, batch: Batch) -> Result<(), SequencerError> {

@@ -16,7 +16,7 @@ use std::{
 
 use billwatch_market::{
     books::holder_of,
-    codec::decode_fact,
+    codec::{CodecError, blank, decode_fact, decode_fact_over},
     fact::{EventId, Fact},
     ids::{BillId, PartyId},
     key_group::{key_group_of_bill, key_group_of_party},
@@ -24,7 +24,7 @@ use billwatch_market::{
 use hashbrown::HashMap;
 
 use super::{Store, StoreError, Table, writer::Outlet};
-use crate::limits::HISTORY_WAITING_BYTES;
+use crate::limits::{HISTORY_WAITING_BYTES, SPARE_FACTS, SPARE_PASTS};
 
 /// Whose fact it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -113,6 +113,34 @@ pub struct Place {
     group: usize,
     /// Key of the last subject of the group that was handed over.
     subject: Option<[u8; SUBJECT_BYTES]>,
+}
+
+/// Memory of pasts that were read and are done with, for those that a walk reads next: a fact's own is a fifth of its reading.
+#[derive(Default)]
+pub struct Spare {
+    pasts: Vec<Vec<Past>>,
+    facts: Vec<Fact>,
+}
+
+impl Spare {
+    /// Takes back the memory of a past, and that of its facts if they were taken out of it.
+    pub fn take_back(&mut self, mut past: Vec<Past>, facts: impl IntoIterator<Item = Fact>) {
+        let room = SPARE_FACTS.saturating_sub(self.facts.len());
+        self.facts.extend(past.drain(..).map(|past| past.fact).chain(facts).take(room));
+        if self.pasts.len() < SPARE_PASTS {
+            self.pasts.push(past);
+        }
+    }
+
+    fn past(&mut self) -> Vec<Past> {
+        self.pasts.pop().unwrap_or_default()
+    }
+
+    fn read(&mut self, epoch: u64, value: &[u8]) -> Result<Past, StoreError> {
+        let mut fact = self.facts.pop().unwrap_or_else(blank);
+        decode_fact_over(&mut &*value, &mut fact).map_err(damaged_fact)?;
+        Ok(Past { epoch, life: 0, fact })
+    }
 }
 
 /// Facts gathered in memory, in order of arrival.
@@ -292,6 +320,7 @@ impl History {
         &self,
         groups: &[u16],
         place: &mut Place,
+        spare: &mut Spare,
         mut take: impl FnMut(Subject, Vec<Past>) -> bool,
     ) -> Result<bool, StoreError> {
         let Some(outlet) = &self.outlet else { return Ok(true) };
@@ -317,14 +346,14 @@ impl History {
                     return false;
                 };
                 if at_hand.as_ref().is_none_or(|(known, _)| known != subject) {
-                    let whole = at_hand.replace((*subject, Vec::new()));
+                    let whole = at_hand.replace((*subject, spare.past()));
                     if whole.is_some_and(|whole| !give(whole, place)) {
                         (at_hand, is_told) = (None, true);
                         return false;
                     }
                 }
                 let row = parse_key(key).and_then(|(epoch, _)| match epoch < before {
-                    true => past_of(epoch, value).map(Some),
+                    true => spare.read(epoch, value).map(Some),
                     false => Ok(None),
                 });
                 match (row, &mut at_hand) {
@@ -381,7 +410,8 @@ fn read_stored(store: &Store, subject: Subject, before: u64, past: &mut Vec<Past
     to[SUBJECT_BYTES..SUBJECT_BYTES + 8].copy_from_slice(&before.to_be_bytes());
     let mut result = Ok(());
     store.scan(Table::History, &from, &to, |key, value| {
-        result = parse_key(key).and_then(|(epoch, _)| past_of(epoch, value)).map(|fact| past.push(fact));
+        let read = |(epoch, _)| Ok(Past { epoch, life: 0, fact: decode(value)? });
+        result = parse_key(key).and_then(read).map(|fact| past.push(fact));
         result.is_ok()
     })?;
     result
@@ -395,12 +425,12 @@ fn parse_key(key: &[u8]) -> Result<(u64, Subject), StoreError> {
     Ok((u64::from_be_bytes(epoch), subject))
 }
 
-fn past_of(epoch: u64, value: &[u8]) -> Result<Past, StoreError> {
-    Ok(Past { epoch, life: 0, fact: decode(value)? })
+fn decode(bytes: &[u8]) -> Result<Fact, StoreError> {
+    decode_fact(&mut &*bytes).map_err(damaged_fact)
 }
 
-fn decode(bytes: &[u8]) -> Result<Fact, StoreError> {
-    decode_fact(&mut &*bytes).map_err(|error| StoreError::Damaged { what: format!("a fact of the history: {error}") })
+fn damaged_fact(error: CodecError) -> StoreError {
+    StoreError::Damaged { what: format!("a fact of the history: {error}") }
 }
 
 #[cfg(test)]
@@ -478,10 +508,10 @@ mod tests {
         assert_eq!(ids(&history, 7), [1_007, 2_007, 3_007]);
         let walked = |history: &History, at_once: usize| {
             let groups: Vec<u16> = (0..1024).collect();
-            let (mut place, mut seen) = (Place::default(), Vec::new());
+            let (mut place, mut spare, mut seen) = (Place::default(), Spare::default(), Vec::new());
             loop {
                 let mut found: Vec<(u32, Vec<Past>)> = Vec::new();
-                let is_end = history.walk(&groups, &mut place, |subject, past| {
+                let is_end = history.walk(&groups, &mut place, &mut spare, |subject, past| {
                     let Subject::Bill(bill) = subject else { panic!("{subject:?} was never written") };
                     found.push((bill.digits as u32 - 7, past));
                     found.len() < at_once
@@ -489,6 +519,7 @@ mod tests {
                 history.add_gathered(&mut found).unwrap();
                 seen.extend(found.into_iter().map(|(dense, past)| {
                     let ids = past.iter().map(|past| past.fact.event_id - u128::from(dense)).collect::<Vec<_>>();
+                    spare.take_back(past, []);
                     (dense, ids)
                 }));
                 if is_end.unwrap() {

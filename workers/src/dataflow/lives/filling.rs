@@ -44,9 +44,12 @@ impl Lives {
     /// # Errors
     /// The history cannot be read.
     pub fn fill_crosses(&mut self, until: Instant, lives_at_once: usize) -> Result<bool, StoreError> {
+        let mut records = Vec::new();
         while let Some(mut filling) = self.valuer.crosses().take_filling() {
-            for (dense, past) in self.sweep_on(&mut filling.sweep, lives_at_once)? {
-                self.fill_life(dense, past.into_iter().map(|past| past.fact).collect(), filling.number);
+            for (dense, mut past) in self.sweep_on(&mut filling.sweep, lives_at_once)? {
+                records.extend(past.drain(..).map(|past| past.fact));
+                records = self.fill_life(dense, records, filling.number);
+                filling.sweep.take_back(past, records.drain(..));
             }
             self.valuer.crosses().go_on_filling(filling);
             if Instant::now() >= until {
@@ -56,13 +59,14 @@ impl Lives {
         Ok(false)
     }
 
-    /// Adds a whole life as it is now.
-    fn fill_life(&mut self, dense: Dense, records: Vec<Fact>, filling: u32) {
+    /// Adds a whole life as it is now; gives back its facts.
+    fn fill_life(&mut self, dense: Dense, records: Vec<Fact>, filling: u32) -> Vec<Fact> {
         let home = self.home_of(dense);
         let Lives { valuer, reference, .. } = self;
         let (rules, crosses) = valuer.rules_and_crosses();
         let mut bill = Bill::default();
-        for fact in &effective_at(home, records).facts {
+        let facts = effective_at(home, records).facts;
+        for fact in &facts {
             let has_bill = home.bill().is_some();
             let outcome = if has_bill { bill.apply(fact, &rules.laws) } else { without_bill() };
             if crosses.reads(fact.behaviour, &outcome) {
@@ -70,5 +74,6 @@ impl Lives {
                 crosses.fill(&seen, filling);
             }
         }
+        facts
     }
 }

@@ -8,9 +8,11 @@
 //! began later is none of the walk's.
 
 use super::{Dense, Lives, SINGLE, single_place};
+use billwatch_market::fact::Fact;
+
 use crate::store::{
     StoreError,
-    history::{Past, Place, Subject},
+    history::{Past, Place, Spare, Subject},
 };
 
 /// How far a walk has come.
@@ -19,6 +21,7 @@ pub struct Sweep {
     singles: Passed,
     /// In the store; `None`: it was read.
     stored: Option<Place>,
+    spare: Spare,
 }
 
 /// A mark for each life of a kind, by number.
@@ -80,6 +83,11 @@ impl Sweep {
         self.bills.lives + self.singles.lives
     }
 
+    /// Takes back the memory of what was handed over, for what comes next.
+    pub fn take_back(&mut self, past: Vec<Past>, facts: impl IntoIterator<Item = Fact>) {
+        self.spare.take_back(past, facts);
+    }
+
     /// True when both would hand the same over from here on: neither has begun.
     pub fn is_like(&self, other: &Sweep) -> bool {
         let beginning = |sweep: &Sweep| (sweep.bills.lives, sweep.singles.lives, sweep.passed());
@@ -94,6 +102,7 @@ impl Lives {
             bills: Passed::new(self.bills.len()),
             singles: Passed::new(self.singles.numbers().len()),
             stored: Some(Place::default()),
+            spare: Spare::default(),
         }
     }
 
@@ -105,7 +114,8 @@ impl Lives {
     pub fn sweep_on(&self, sweep: &mut Sweep, at_once: usize) -> Result<Vec<(Dense, Vec<Past>)>, StoreError> {
         let mut found: Vec<(Dense, Vec<Past>)> = Vec::with_capacity(at_once);
         if let Some(mut place) = sweep.stored.take() {
-            let is_end = self.history.walk(&self.groups, &mut place, |subject, past| {
+            let mut spare = std::mem::take(&mut sweep.spare);
+            let is_end = self.history.walk(&self.groups, &mut place, &mut spare, |subject, past| {
                 if let Some(dense) = self.life_of_its_own(subject).filter(|dense| !sweep.has_passed(*dense)) {
                     let (passed, at) = sweep.of(dense);
                     passed.mark(at);
@@ -113,6 +123,7 @@ impl Lives {
                 }
                 found.len() < at_once
             })?;
+            sweep.spare = spare;
             sweep.stored = (!is_end).then_some(place);
             self.history.add_gathered(&mut found)?;
             return Ok(found);
