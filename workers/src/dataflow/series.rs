@@ -305,14 +305,14 @@ impl Large {
     }
 
     fn total(&self, from: i64, to: i64) -> Cell {
-        if self.buckets.first().is_none_or(|first| from > first.bucket) {
+        if !self.is_most(from, to) {
             return add_all(self.within(from, to).iter().map(|bucket| bucket.total));
         }
-        // A balance: all but the few days that come later.
+        // A balance, most of all: everything but the few days that come later.
+        let before = self.buckets.iter().take_while(|bucket| bucket.bucket < from);
+        let behind = self.buckets.iter().rev().take_while(|bucket| bucket.bucket > to);
         let mut total = self.whole;
-        for later in self.buckets.iter().rev().take_while(|bucket| bucket.bucket > to) {
-            total.add(negated(later.total));
-        }
+        before.chain(behind).for_each(|bucket| total.add(negated(bucket.total)));
         total
     }
 
