@@ -1,6 +1,7 @@
 //! Cases of sources that fall silent or send less: P129, P185. Each has five minutes of the day to itself, in which its source
 //! sends so many queries about one bill on so many days.
 //!
+//! Positives have sources that send next to nothing else, however large the market is.
 //! Days after a case its source is still missed there, so near misses that leave such a habit behind have sources of their own.
 
 use billwatch_market::fact::{Source, behaviour};
@@ -58,7 +59,7 @@ fn tell(story: &mut Story, habit: Habit, note: &'static str) {
 fn silence(story: &mut Story) {
     let source = match (story.positive, story.variant) {
         (true, 0) => Source::Bpay,
-        (true, 1) => Source::Disc,
+        (true, 1) => Source::Ecds,
         (true, _) => Source::Preg,
         (false, 0 | 1) => Source::Dthp,
         (false, _) => Source::Scbp,
@@ -77,7 +78,7 @@ fn silence(story: &mut Story) {
 fn drop_in_volume(story: &mut Story) {
     let source = match (story.positive, story.variant) {
         (true, 0) => Source::Bpay,
-        (true, 1) => Source::Disc,
+        (true, 1) => Source::Ecds,
         (true, _) => Source::Preg,
         (false, 0) => Source::Dthp,
         (false, 1) => Source::Cpes,
