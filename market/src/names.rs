@@ -48,6 +48,21 @@ pub enum Role {
     EachInstitution,
 }
 
+impl Role {
+    /// True when a lot and its bill tell who plays it, without a fact.
+    pub fn is_of_bill(self) -> bool {
+        matches!(
+            self,
+            Role::Drawer
+                | Role::Acceptor
+                | Role::Payee
+                | Role::Holder
+                | Role::AcceptingInstitution
+                | Role::HoldingInstitution
+        )
+    }
+}
+
 /// Every role with the name that the tables give it, by number.
 pub const ROLES: [(Role, &str); 25] = [
     (Role::Drawer, "drawer"),

@@ -132,18 +132,7 @@ fn is_stock_name(name: Name, of: StockOf) -> bool {
     match name {
         // A lot that is not overdue becomes so on a day without a fact: only the stock of overdue lots moves on that day.
         Name::OverdueDays => of == StockOf::Overdue,
-        Name::Of(role, attribute) => {
-            let of_bill = matches!(
-                role,
-                Role::Drawer
-                    | Role::Acceptor
-                    | Role::Payee
-                    | Role::Holder
-                    | Role::AcceptingInstitution
-                    | Role::HoldingInstitution
-            );
-            of_bill && attribute != Attribute::Party
-        }
+        Name::Of(role, attribute) => role.is_of_bill() && attribute != Attribute::Party,
         // What the latest refusal said.
         Name::Field(Field::DishonourReason) => true,
         Name::Field(_) | Name::Behaviour | Name::BehaviourGroup | Name::Hour => false,

@@ -5,7 +5,7 @@
 
 use crate::{
     items::{Enumeration, Item, Vocabulary},
-    names::{Attribute, Name, Role},
+    names::{Attribute, Name},
 };
 
 /// A name of reports: one of the market, or one that only reports read.
@@ -153,18 +153,7 @@ impl ReportName {
     /// True when a lot can answer it without a fact.
     pub(super) fn is_of_stock(self) -> bool {
         match self {
-            ReportName::Market(Name::Of(role, attribute)) => {
-                let of_lot = matches!(
-                    role,
-                    Role::Drawer
-                        | Role::Acceptor
-                        | Role::Payee
-                        | Role::Holder
-                        | Role::AcceptingInstitution
-                        | Role::HoldingInstitution
-                );
-                of_lot && (attribute != Attribute::WatchLists)
-            }
+            ReportName::Market(Name::Of(role, attribute)) => role.is_of_bill() && attribute != Attribute::WatchLists,
             ReportName::Market(
                 Name::Field(_)
                 | Name::Behaviour
