@@ -8,8 +8,10 @@ pub(super) const FILE: &str = "calendar.csv";
 /// Which days are business days.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Calendar {
-    /// Days that the table names, sorted; true = a working day.
-    changed: Vec<(Day, bool)>,
+    /// Number of the first day that the table names, and each day from it to the last one: true = a working day. Rules look
+    /// back day by day, so a day is one look.
+    first: i32,
+    days: Vec<bool>,
 }
 
 impl Calendar {
@@ -28,16 +30,24 @@ impl Calendar {
             changed.push((day, is_business_day));
             Ok(())
         })?;
-        changed.sort_unstable();
-        Ok(Calendar { changed })
+        Ok(Calendar::of(changed))
+    }
+
+    /// Monday to Friday but for these days.
+    fn of(changed: Vec<(Day, bool)>) -> Self {
+        let named = changed.iter().map(|(day, _)| day.0);
+        let (Some(first), Some(last)) = (named.clone().min(), named.max()) else { return Calendar::default() };
+        let mut days: Vec<bool> = (first..=last).map(|day| Day(day).weekday() < 5).collect();
+        for (day, is_business_day) in changed {
+            days[(day.0 - first) as usize] = is_business_day;
+        }
+        Calendar { first, days }
     }
 
     /// True for a business day.
     pub fn is_business_day(&self, day: Day) -> bool {
-        match self.changed.binary_search_by_key(&day, |(known, _)| *known) {
-            Ok(at) => self.changed[at].1,
-            Err(_) => day.weekday() < 5,
-        }
+        let place = usize::try_from(i64::from(day.0) - i64::from(self.first)).ok();
+        place.and_then(|place| self.days.get(place).copied()).unwrap_or_else(|| day.weekday() < 5)
     }
 
     /// The first business day after this day.

@@ -56,6 +56,8 @@ struct KeyScope<'a, W, R> {
     totals: [OnceCell<Cell>; MAX_WINDOWS],
     /// Members of each window, once asked for: a condition asks several times.
     members: [OnceCell<Vec<(Member, Cell)>>; MAX_WINDOWS],
+    /// The last `daily_median`, by window and days: a condition asks for it twice.
+    daily_median: std::cell::Cell<Option<(usize, i64, Number)>>,
     /// What series worked out for this and other days.
     past: series::PastCell,
     /// The edges of the one window that is read as a graph, once asked for; with the window and the smallest sum of an edge.
@@ -141,8 +143,23 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
     ) -> Self {
         let (totals, members) = ([const { OnceCell::new() }; MAX_WINDOWS], [const { OnceCell::new() }; MAX_WINDOWS]);
         let (member, past, graph) = (std::cell::Cell::new(None), OnceCell::new(), OnceCell::new());
-        let rings = std::cell::RefCell::default();
-        KeyScope { rule, keyed, windows, registry, key, bucket, peers, member, totals, members, past, graph, rings }
+        let (daily_median, rings) = (std::cell::Cell::new(None), std::cell::RefCell::default());
+        KeyScope {
+            rule,
+            keyed,
+            windows,
+            registry,
+            key,
+            bucket,
+            peers,
+            member,
+            totals,
+            members,
+            daily_median,
+            past,
+            graph,
+            rings,
+        }
     }
 
     fn moment(&self) -> Moment {

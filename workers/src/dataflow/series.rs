@@ -1,10 +1,10 @@
 //! The cells of one feature for one key, in order of (bucket, member).
 //!
-//! Most series have a few cells and lie in one sorted row; those of large institutions become large: a row of buckets, each
-//! with its total and its own cells. So a sum walks over buckets, not over members; and, from the first time that a rule
+//! Most series have a few cells and lie in one sorted row; those of large institutions become large: columns of buckets, of
+//! their totals and of their cells. So a sum walks over totals that lie side by side, not over members; and, from the first time that a rule
 //! asks for the members of a whole series (a balance), the totals by member are kept beside it.
 
-use std::{cell::OnceCell, collections::BTreeMap};
+use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
 
 use billwatch_market::pattern::{Cell, Member, largest_of};
 use hashbrown::HashMap;
@@ -14,6 +14,8 @@ use smallvec::SmallVec;
 pub(super) const LARGE: usize = 48;
 /// Cells from which on a bucket is an ordered map: moving them for each new one would cost more.
 const CROWDED: usize = 256;
+/// Buckets that are looked at one by one for the end of a span.
+const FEW_BUCKETS: usize = 4;
 
 /// One cell, in words: without the gaps of 128-bit numbers it takes three quarters of the room.
 #[derive(Clone, Copy, Debug)]
@@ -62,22 +64,18 @@ pub(super) enum Series {
     Large(Box<Large>),
 }
 
+/// Columns of as many places each: what is looked for and added up lies close together.
 #[derive(Debug, Default)]
 pub(super) struct Large {
     /// Ascending; none is empty.
-    buckets: Vec<Bucket>,
+    buckets: Vec<i64>,
+    totals: Vec<Cell>,
+    cells_of: Vec<BucketCells>,
     /// Number of cells.
     cells: usize,
     /// Total of all cells.
     whole: Cell,
     by_member: OnceCell<ByMember>,
-}
-
-#[derive(Debug)]
-struct Bucket {
-    bucket: i64,
-    total: Cell,
-    cells: BucketCells,
 }
 
 #[derive(Debug)]
@@ -168,8 +166,9 @@ impl Series {
                 Self::row(entries, from, to).iter().for_each(|entry| each(entry.bucket, entry.member(), entry.cell()));
             }
             Series::Large(large) => {
-                for bucket in large.within(from, to) {
-                    bucket.cells.each(&mut |member, cell| each(bucket.bucket, member, cell));
+                for place in large.within(from, to) {
+                    let bucket = large.buckets[place];
+                    large.cells_of[place].each(&mut |member, cell| each(bucket, member, cell));
                 }
             }
         }
@@ -186,7 +185,8 @@ impl Series {
                 }
             }
             Series::Large(large) => {
-                large.within(from, to).iter().filter(|bucket| bucket.cells.has_facts()).for_each(|it| each(it.bucket));
+                let with_facts = large.within(from, to).filter(|place| large.cells_of[*place].has_facts());
+                with_facts.for_each(|place| each(large.buckets[place]));
             }
         }
     }
@@ -218,7 +218,9 @@ impl Series {
     pub fn member(&self, from: i64, to: i64, wanted: Member) -> Cell {
         match self {
             Series::Large(large) if large.lies_within(from, to) => large.by_member().get(wanted),
-            Series::Large(large) => add_all(large.within(from, to).iter().map(|bucket| bucket.cells.get(wanted))),
+            Series::Large(large) => {
+                add_all(large.cells_of[large.within(from, to)].iter().map(|cells| cells.get(wanted)))
+            }
             Series::Small(entries) => {
                 let row = Self::row(entries, from, to).iter();
                 add_all(row.filter(|entry| entry.member() == wanted).map(Entry::cell))
@@ -229,7 +231,7 @@ impl Series {
     /// Sum of the `count` largest sums of members.
     pub fn largest(&self, from: i64, to: i64, count: usize) -> i128 {
         match self {
-            Series::Large(large) if large.is_most(from, to) => large.largest(from, to, count),
+            Series::Large(large) if large.is_most(&large.within(from, to)) => large.largest(from, to, count),
             _ => largest_of(self.members(from, to).into_iter().map(|(_, cell)| cell.sum), count),
         }
     }
@@ -239,12 +241,13 @@ impl Series {
         let wanted = first..=last;
         let mut sum = 0;
         if let Series::Large(large) = self
-            && large.is_most(from, to)
+            && let within = large.within(from, to)
+            && large.is_most(&within)
         {
             let by_member = large.by_member();
             let pairs = by_member.members.iter().zip(&by_member.cells);
             sum = pairs.filter(|(member, _)| wanted.contains(member)).map(|(_, cell)| cell.sum).sum();
-            large.outside(from, to, |member, cell| sum -= if wanted.contains(&member) { cell.sum } else { 0 });
+            large.outside(&within, |member, cell| sum -= if wanted.contains(&member) { cell.sum } else { 0 });
         } else {
             self.cells(from, to, &mut |_, member, cell| sum += if wanted.contains(&member) { cell.sum } else { 0 });
         }
@@ -255,7 +258,7 @@ impl Series {
     pub fn first_bucket(&self) -> Option<i64> {
         match self {
             Series::Small(entries) => entries.first().map(|entry| entry.bucket),
-            Series::Large(large) => large.buckets.first().map(|bucket| bucket.bucket),
+            Series::Large(large) => large.buckets.first().copied(),
         }
     }
 
@@ -275,57 +278,69 @@ impl Large {
             by_member.add(member, change);
         }
         let place = match self.buckets.last() {
-            Some(last) if last.bucket == bucket => self.buckets.len() - 1,
-            _ => self.buckets.partition_point(|known| known.bucket < bucket),
+            Some(last) if *last == bucket => self.buckets.len() - 1,
+            _ => self.buckets.partition_point(|known| *known < bucket),
         };
-        if self.buckets.get(place).is_none_or(|known| known.bucket != bucket) {
-            let cells = BucketCells::Few(SmallVec::new());
-            self.buckets.insert(place, Bucket { bucket, total: Cell::default(), cells });
+        if self.buckets.get(place) != Some(&bucket) {
+            self.buckets.insert(place, bucket);
+            self.totals.insert(place, Cell::default());
+            self.cells_of.insert(place, BucketCells::Few(SmallVec::new()));
         }
-        let at = &mut self.buckets[place];
-        at.total.add(change);
-        let grown = at.cells.add(bucket, member, change);
-        if at.cells.is_empty() {
+        self.totals[place].add(change);
+        let cells = &mut self.cells_of[place];
+        let grown = cells.add(bucket, member, change);
+        if cells.is_empty() {
             self.buckets.remove(place);
+            self.totals.remove(place);
+            self.cells_of.remove(place);
         }
         self.cells = self.cells.wrapping_add_signed(grown);
         grown
     }
 
-    fn within(&self, from: i64, to: i64) -> &[Bucket] {
-        let first = self.buckets.partition_point(|bucket| bucket.bucket < from);
-        let count = self.buckets[first..].partition_point(|bucket| bucket.bucket <= to);
-        &self.buckets[first..first + count]
+    /// Places of the buckets with `from <= bucket <= to`.
+    fn within(&self, from: i64, to: i64) -> Range<usize> {
+        let first = self.buckets.partition_point(|bucket| *bucket < from);
+        let rest = &self.buckets[first..];
+        // A span mostly ends with the series, or is a few buckets long.
+        let few = rest.len().min(FEW_BUCKETS);
+        let count = match rest.last() {
+            Some(last) if *last <= to => rest.len(),
+            _ if rest[..few].last().is_none_or(|last| *last > to) => {
+                rest[..few].iter().take_while(|bucket| **bucket <= to).count()
+            }
+            _ => few + rest[few..].partition_point(|bucket| *bucket <= to),
+        };
+        first..first + count
     }
 
     /// True when no cell lies outside the buckets.
     fn lies_within(&self, from: i64, to: i64) -> bool {
-        let first = self.buckets.first().is_none_or(|first| from <= first.bucket);
-        first && self.buckets.last().is_none_or(|last| last.bucket <= to)
+        let first = self.buckets.first().is_none_or(|first| from <= *first);
+        first && self.buckets.last().is_none_or(|last| *last <= to)
     }
 
     fn total(&self, from: i64, to: i64) -> Cell {
-        if !self.is_most(from, to) {
-            return add_all(self.within(from, to).iter().map(|bucket| bucket.total));
+        let within = self.within(from, to);
+        if !self.is_most(&within) {
+            return add_all(self.totals[within].iter().copied());
         }
         // A balance, most of all: everything but the few days that come later.
-        let before = self.buckets.iter().take_while(|bucket| bucket.bucket < from);
-        let behind = self.buckets.iter().rev().take_while(|bucket| bucket.bucket > to);
         let mut total = self.whole;
-        before.chain(behind).for_each(|bucket| total.add(negated(bucket.total)));
+        let (before, behind) = (&self.totals[..within.start], &self.totals[within.end..]);
+        before.iter().chain(behind).for_each(|outside| total.add(negated(*outside)));
         total
     }
 
     /// True when fewer buckets lie outside than within: then the totals by member, less those outside, come sooner.
-    fn is_most(&self, from: i64, to: i64) -> bool {
-        self.within(from, to).len() * 2 > self.buckets.len()
+    fn is_most(&self, within: &Range<usize>) -> bool {
+        within.len() * 2 > self.buckets.len()
     }
 
     /// Cells before and behind some buckets.
-    fn outside(&self, from: i64, to: i64, mut each: impl FnMut(Member, Cell)) {
-        let before = self.buckets.iter().take_while(|bucket| bucket.bucket < from);
-        let behind = self.buckets.iter().rev().take_while(|bucket| bucket.bucket > to);
-        before.chain(behind).for_each(|bucket| bucket.cells.each(&mut each));
+    fn outside(&self, within: &Range<usize>, mut each: impl FnMut(Member, Cell)) {
+        let (before, behind) = (&self.cells_of[..within.start], &self.cells_of[within.end..]);
+        before.iter().chain(behind).for_each(|cells| cells.each(&mut each));
     }
 
     fn largest(&self, from: i64, to: i64, count: usize) -> i128 {
@@ -335,7 +350,7 @@ impl Large {
         }
         // What lies outside, by place of the member; members that come to nothing in all have no place.
         let (mut known, mut others) = (Vec::new(), Vec::new());
-        self.outside(from, to, |member, cell| match by_member.places.get(&member) {
+        self.outside(&self.within(from, to), |member, cell| match by_member.places.get(&member) {
             Some(place) => known.push((*place, cell)),
             None => others.push((member, cell)),
         });
@@ -354,8 +369,8 @@ impl Large {
     fn by_member(&self) -> &ByMember {
         self.by_member.get_or_init(|| {
             let mut all = ByMember::default();
-            for bucket in &self.buckets {
-                bucket.cells.each(&mut |member, cell| all.add(member, cell));
+            for cells in &self.cells_of {
+                cells.each(&mut |member, cell| all.add(member, cell));
             }
             all
         })

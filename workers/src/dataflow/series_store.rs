@@ -41,14 +41,21 @@ pub struct SeriesStore {
 /// One key.
 struct KeySeries {
     key: Key,
-    series: SmallVec<[(FeatureIndex, Series); 1]>,
+    /// Its features, in the order in which they came: banks have a hundred, and are asked for one after the other.
+    features: SmallVec<[FeatureIndex; 8]>,
+    /// Of each feature.
+    series: SmallVec<[Series; 1]>,
     /// Buckets that are not saved, in order: a large institution has many.
     unsaved: Vec<(FeatureIndex, i64)>,
 }
 
 impl KeySeries {
     fn series(&self, feature: FeatureIndex) -> Option<&Series> {
-        self.series.iter().find(|(known, _)| *known == feature).map(|(_, series)| series)
+        Some(&self.series[self.place_of(feature)?])
+    }
+
+    fn place_of(&self, feature: FeatureIndex) -> Option<usize> {
+        self.features.iter().position(|known| *known == feature)
     }
 }
 
@@ -98,7 +105,12 @@ impl SeriesStore {
                 Entry::Vacant(entry) => {
                     let place = keys.len() as KeyPlace;
                     entry.insert(place);
-                    keys.push(KeySeries { key, series: SmallVec::new(), unsaved: Vec::new() });
+                    keys.push(KeySeries {
+                        key,
+                        features: SmallVec::new(),
+                        series: SmallVec::new(),
+                        unsaved: Vec::new(),
+                    });
                     place
                 }
             };
@@ -117,12 +129,13 @@ impl SeriesStore {
             return false;
         }
         let key = &mut self.keys[place as usize];
-        let found = key.series.iter().position(|(known, _)| *known == feature);
+        let found = key.place_of(feature);
         let at = found.unwrap_or_else(|| {
-            key.series.push((feature, Series::default()));
+            key.features.push(feature);
+            key.series.push(Series::default());
             key.series.len() - 1
         });
-        let grown = key.series[at].1.add(bucket, member, change);
+        let grown = key.series[at].add(bucket, member, change);
         let number = usize::from(feature.0);
         if found.is_none() {
             if self.keys_of.len() <= number {
@@ -163,6 +176,11 @@ impl SeriesStore {
         self.keys[place as usize].key
     }
 
+    /// Places of the keys that ever had a cell of a feature; a place never goes away.
+    pub fn places_with(&self, feature: FeatureIndex) -> &[KeyPlace] {
+        self.keys_of.get(usize::from(feature.0)).map_or(&[], Vec::as_slice)
+    }
+
     /// The windows of one key, without looking for it again and again.
     pub fn at(&self, place: KeyPlace) -> KeyWindows<'_> {
         KeyWindows { store: self, own: &self.keys[place as usize] }
@@ -171,7 +189,7 @@ impl SeriesStore {
     /// Features with their keys, for one key as a person names it.
     pub fn features_of(&self, key: Key, mut each: impl FnMut(FeatureIndex)) {
         if let Some(own) = self.find(key) {
-            let mut features: Vec<FeatureIndex> = own.series.iter().map(|(feature, _)| *feature).collect();
+            let mut features: Vec<FeatureIndex> = own.features.to_vec();
             features.sort_unstable();
             features.into_iter().for_each(&mut each);
         }
@@ -180,7 +198,7 @@ impl SeriesStore {
     /// Every cell, in no order.
     pub fn every_cell(&self, mut each: impl FnMut(CellName, Cell)) {
         for own in &self.keys {
-            for (feature, series) in &own.series {
+            for (feature, series) in own.features.iter().zip(&own.series) {
                 series.cells(i64::MIN, i64::MAX, &mut |bucket, member, cell| {
                     each((*feature, own.key, bucket, member), cell);
                 });
@@ -214,10 +232,14 @@ impl SeriesStore {
         let listed: usize = self.keys_of.iter().map(|keys| keys.capacity() * size_of::<KeyPlace>()).sum();
         let unsaved: usize =
             self.keys.iter().map(|own| own.unsaved.capacity() * size_of::<(FeatureIndex, i64)>()).sum();
-        let spilled = self.keys.iter().filter(|own| own.series.spilled()).map(|own| own.series.capacity());
+        let spilled = self.keys.iter().map(|own| {
+            let series = if own.series.spilled() { own.series.capacity() * size_of::<Series>() } else { 0 };
+            let features = if own.features.spilled() { own.features.capacity() * size_of::<FeatureIndex>() } else { 0 };
+            series + features
+        });
         // A single cell lies in its series; more of them cost their entry and half as much for room to grow.
         self.keys.capacity() * (size_of::<KeySeries>() + size_of::<KeyPlace>() + 1)
-            + spilled.sum::<usize>() * size_of::<(FeatureIndex, Series)>()
+            + spilled.sum::<usize>()
             + self.cells * 72
             + listed
             + unsaved
@@ -284,8 +306,7 @@ macro_rules! windows_of_series {
 
             fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key)) {
                 let store = self.store();
-                let Some(places) = store.keys_of.get(usize::from(feature.0)) else { return };
-                let own = places.iter().map(|place| &store.keys[*place as usize]);
+                let own = store.places_with(feature).iter().map(|place| &store.keys[*place as usize]);
                 let is_shown = |own: &&KeySeries| own.series(feature).is_some_and(|series| !series.is_empty());
                 let mut keys: Vec<Key> = own.filter(is_shown).map(|own| own.key).collect();
                 keys.sort_unstable();

@@ -12,7 +12,7 @@ mod saved;
 use std::collections::{BTreeMap, BTreeSet};
 
 use billwatch_market::{
-    ids::PartyId,
+    ids::{Day, PartyId},
     pattern::{
         AlertKey, FeatureDelta, FeatureIndex, Hit, Judged, Judgement, Key, PatternIndex, Patterns, Registry,
         Windows as _,
@@ -216,7 +216,7 @@ impl Windows {
         let everywhere = rates.map(|rule| (*rule, None)).chain(members.map(|(rule, feature)| (*rule, Some(*feature))));
         for (rule, of) in everywhere {
             let Some(width) = patterns.triggers(rule).first().map(|feature| patterns.width(*feature)) else { continue };
-            let span = Span { from: width.bucket(billwatch_market::ids::Day::of_time(from), from), to: i64::MAX };
+            let span = Span { from: width.bucket(Day::of_time(from), from), to: i64::MAX };
             for feature in patterns.triggers(rule) {
                 self.keyed.keys(*feature, &mut |key| {
                     let has = |of| !self.keyed.member(of, key, i64::MIN, i64::MAX, party.bits().into()).is_empty();
@@ -230,7 +230,7 @@ impl Windows {
         for rule in &self.reference_rules {
             let triggers = patterns.triggers(*rule);
             let Some(width) = triggers.first().map(|feature| patterns.width(*feature)) else { continue };
-            let bucket = width.bucket(billwatch_market::ids::Day::of_time(from), from);
+            let bucket = width.bucket(Day::of_time(from), from);
             let span = Span { from: bucket, to: i64::MAX };
             if patterns.compares(*rule) && !self.own_rules[usize::from(rule.0)] {
                 continue;
@@ -285,7 +285,7 @@ impl Windows {
         clock: Option<i64>,
         mut emit: impl FnMut(AlertRow),
     ) {
-        let last_day = clock.map_or(i64::MIN, |clock| i64::from(billwatch_market::ids::Day::of_time(clock).0));
+        let last_day = clock.map_or(i64::MIN, last_day_passed);
         self.judge_touched(patterns, registry, clock, last_day, &mut emit);
         // To judge now; true: known to be due, false: to be asked again.
         let mut places: HashMap<Place, bool> = HashMap::new();
@@ -306,7 +306,7 @@ impl Windows {
                 self.due_groups(patterns, pattern, span, &mut places);
             }
         }
-        self.pass_clock(patterns, clock, &mut places);
+        self.pass_clock(patterns, registry, clock, &mut places, &mut emit);
         for (place, is_due) in places {
             if self.is_ripe(patterns, place, clock) {
                 self.judge_place(patterns, registry, place, is_due, &mut emit);
@@ -430,7 +430,15 @@ impl Windows {
         if self.own_rules[usize::from(pattern.0)] { &self.collective } else { &self.keyed }
     }
 
-    fn pass_clock(&mut self, patterns: &Patterns, clock: Option<i64>, places: &mut HashMap<Place, bool>) {
+    /// What the clock made due: places that waited for it, and each day that ended since.
+    fn pass_clock(
+        &mut self,
+        patterns: &Patterns,
+        registry: &impl Registry,
+        clock: Option<i64>,
+        places: &mut HashMap<Place, bool>,
+        emit: &mut impl FnMut(AlertRow),
+    ) {
         let Some(now) = clock else { return };
         while let Some(entry) = self.waiting.first_entry() {
             if *entry.key() > now {
@@ -440,27 +448,49 @@ impl Windows {
                 places.entry(place).or_insert(false);
             }
         }
-        // A stock that stays the same for days is judged on each of them.
-        let day = |clock: i64| i64::from(billwatch_market::ids::Day::of_time(clock).0);
-        let before = self.clock.map(day);
-        if before != Some(day(now)) {
-            for pattern in &self.each_day {
-                // Before the first clock nothing was judged: all days up to now.
-                let span = Span { from: before.unwrap_or(i64::MIN), to: day(now) };
-                if !patterns.may_hold_within(*pattern, span.from, span.to) {
-                    continue;
-                }
-                for feature in patterns.triggers(*pattern) {
-                    let windows = self.windows_of(*pattern);
-                    windows.keys(*feature, &mut |key| {
-                        let buckets = patterns.judged_buckets(*pattern, key, span.from, span.to, windows);
-                        places
-                            .extend(buckets.into_iter().map(|bucket| (Place { pattern: *pattern, key, bucket }, true)));
+        // A stock that stays the same for days is judged on each of them. Before the first clock nothing was judged: all days
+        // up to now.
+        let since = self.clock.map_or(i64::MIN, |before| last_day_passed(before) + 1);
+        let span = Span { from: since, to: last_day_passed(now) };
+        self.clock = Some(now);
+        if span.from > span.to {
+            return;
+        }
+        for at in 0..self.each_day.len() {
+            let pattern = self.each_day[at];
+            if !patterns.may_hold_within(pattern, span.from, span.to) {
+                continue;
+            }
+            for feature in patterns.triggers(pattern) {
+                if self.owns(pattern) {
+                    self.collective.keys(*feature, &mut |key| {
+                        let buckets = patterns.judged_buckets(pattern, key, span.from, span.to, &self.collective);
+                        places.extend(buckets.into_iter().map(|bucket| (Place { pattern, key, bucket }, true)));
                     });
+                } else {
+                    self.judge_each_day(patterns, registry, (pattern, *feature), span, emit);
                 }
             }
         }
-        self.clock = Some(now);
+    }
+
+    /// Judges a rule on the days of a span, key by key as they lie: every key that ever had the feature comes every day.
+    fn judge_each_day(
+        &mut self,
+        patterns: &Patterns,
+        registry: &impl Registry,
+        (pattern, feature): (PatternIndex, FeatureIndex),
+        span: Span,
+        emit: &mut impl FnMut(AlertRow),
+    ) {
+        for at in 0..self.keyed.places_with(feature).len() {
+            let place = self.keyed.places_with(feature)[at];
+            let key = self.keyed.key_at(place);
+            for bucket in patterns.judged_buckets(pattern, key, span.from, span.to, &self.keyed.at(place)) {
+                let judgement = patterns.judge(pattern, key, bucket, &self.keyed.at(place), registry);
+                self.settle(Place { pattern, key, bucket }, judgement, emit);
+            }
+        }
     }
 
     fn judge_place(
@@ -527,4 +557,9 @@ impl Windows {
             }
         }
     }
+}
+
+/// The last day whose last instant a clock (ms) has reached.
+fn last_day_passed(clock: i64) -> i64 {
+    i64::from(Day::of_time(clock.saturating_add(1)).0) - 1
 }

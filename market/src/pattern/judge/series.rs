@@ -37,9 +37,14 @@ pub(super) struct Past {
     asked: RefCell<Vec<Asked>>,
     /// What series gave, by their place in the rule and the day: the rule outlives the judgement.
     series: RefCell<HashMap<(*const Node, Day), Option<Number>>>,
+    /// The last mean and deviation, by what was asked before which day: rules mostly want both.
+    spread: std::cell::Cell<Option<(Base, Option<(f64, f64)>)>>,
     /// Business days back from the judged day of the first series.
     business_days: RefCell<Vec<Day>>,
 }
+
+/// Values of an expression (by place) on a number of steps before a day.
+type Base = (usize, Step, usize, Day);
 
 /// Of a scope, from its first series on.
 pub(super) type PastCell = OnceCell<Rc<Past>>;
@@ -138,6 +143,7 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
                 last: self.date(),
                 asked: RefCell::default(),
                 series: RefCell::default(),
+                spread: std::cell::Cell::default(),
                 business_days: RefCell::default(),
             })
         })
@@ -168,8 +174,14 @@ impl<W: Windows, R: Registry> KeyScope<'_, W, R> {
             Series::Ago => Some(ask(days().nth(count)?)?.0),
             Series::CountOf => Some(Number::whole(days().take(count).filter(|day| holds(ask(*day))).count() as i128)),
             Series::MeanOf | Series::DeviationOf => {
-                let values: Vec<f64> = days().skip(1).take(count).filter_map(|day| Some(ask(day)?.1)).collect();
-                let (mean, deviation) = statistics::mean_and_deviation(&values)?;
+                let base: Base = (self.past().place_of(asked), step, count, self.date());
+                let known = self.past().spread.get().filter(|(known, _)| *known == base);
+                let (_, spread) = known.unwrap_or_else(|| {
+                    let values: Vec<f64> = days().skip(1).take(count).filter_map(|day| Some(ask(day)?.1)).collect();
+                    (base, statistics::mean_and_deviation(&values))
+                });
+                self.past().spread.set(Some((base, spread)));
+                let (mean, deviation) = spread?;
                 statistics::settle(if function == Series::MeanOf { mean } else { deviation })
             }
             Series::Cusum => {
