@@ -7,6 +7,7 @@
 //! Rules that compare keys with each other (peer groups, cycles of pairs) need all keys in one place: the deltas of their
 //! features also go to one owner of the rule, and lie there in a second store, so that nothing is counted twice.
 
+mod clock;
 mod saved;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use self::clock::last_day_passed;
 use super::{
     alerts::AlertRow,
     series_store::{KeyPlace, SeriesStore},
@@ -381,16 +383,6 @@ impl Windows {
         self.touched = touched;
     }
 
-    /// Whether the clock has passed what a judgement waits for; if not, the place waits.
-    fn is_ripe(&mut self, patterns: &Patterns, place: Place, clock: Option<i64>) -> bool {
-        let ripe_at = patterns.ripe_at(place.pattern, place.bucket);
-        let is_ripe = ripe_at == i64::MIN || clock.is_some_and(|clock| ripe_at <= clock);
-        if !is_ripe {
-            self.waiting.entry(ripe_at).or_default().insert(place);
-        }
-        is_ripe
-    }
-
     /// Last bucket of a span at which a rule may be due.
     fn last_bucket(&self, patterns: &Patterns, pattern: PatternIndex, span: Span, last_day: i64) -> i64 {
         if patterns.judged(pattern) == Some(Judged::EachDay) { span.to.min(last_day) } else { span.to }
@@ -428,69 +420,6 @@ impl Windows {
     /// A rule that compares keys reads the store of its owner.
     pub fn windows_of(&self, pattern: PatternIndex) -> &SeriesStore {
         if self.own_rules[usize::from(pattern.0)] { &self.collective } else { &self.keyed }
-    }
-
-    /// What the clock made due: places that waited for it, and each day that ended since.
-    fn pass_clock(
-        &mut self,
-        patterns: &Patterns,
-        registry: &impl Registry,
-        clock: Option<i64>,
-        places: &mut HashMap<Place, bool>,
-        emit: &mut impl FnMut(AlertRow),
-    ) {
-        let Some(now) = clock else { return };
-        while let Some(entry) = self.waiting.first_entry() {
-            if *entry.key() > now {
-                break;
-            }
-            for place in entry.remove() {
-                places.entry(place).or_insert(false);
-            }
-        }
-        // A stock that stays the same for days is judged on each of them. Before the first clock nothing was judged: all days
-        // up to now.
-        let since = self.clock.map_or(i64::MIN, |before| last_day_passed(before) + 1);
-        let span = Span { from: since, to: last_day_passed(now) };
-        self.clock = Some(now);
-        if span.from > span.to {
-            return;
-        }
-        for at in 0..self.each_day.len() {
-            let pattern = self.each_day[at];
-            if !patterns.may_hold_within(pattern, span.from, span.to) {
-                continue;
-            }
-            for feature in patterns.triggers(pattern) {
-                if self.owns(pattern) {
-                    self.collective.keys(*feature, &mut |key| {
-                        let buckets = patterns.judged_buckets(pattern, key, span.from, span.to, &self.collective);
-                        places.extend(buckets.into_iter().map(|bucket| (Place { pattern, key, bucket }, true)));
-                    });
-                } else {
-                    self.judge_each_day(patterns, registry, (pattern, *feature), span, emit);
-                }
-            }
-        }
-    }
-
-    /// Judges a rule on the days of a span, key by key as they lie: every key that ever had the feature comes every day.
-    fn judge_each_day(
-        &mut self,
-        patterns: &Patterns,
-        registry: &impl Registry,
-        (pattern, feature): (PatternIndex, FeatureIndex),
-        span: Span,
-        emit: &mut impl FnMut(AlertRow),
-    ) {
-        for at in 0..self.keyed.places_with(feature).len() {
-            let place = self.keyed.places_with(feature)[at];
-            let key = self.keyed.key_at(place);
-            for bucket in patterns.judged_buckets(pattern, key, span.from, span.to, &self.keyed.at(place)) {
-                let judgement = patterns.judge(pattern, key, bucket, &self.keyed.at(place), registry);
-                self.settle(Place { pattern, key, bucket }, judgement, emit);
-            }
-        }
     }
 
     fn judge_place(
@@ -557,9 +486,4 @@ impl Windows {
             }
         }
     }
-}
-
-/// The last day whose last instant a clock (ms) has reached.
-fn last_day_passed(clock: i64) -> i64 {
-    i64::from(Day::of_time(clock.saturating_add(1)).0) - 1
 }
