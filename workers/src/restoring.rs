@@ -16,7 +16,7 @@ use crate::{
     dataflow::{alerts::AlertName, crosses::CellName, lives::Lives, valuation::Effects, windows::Place},
     saving::{CROSS_CELL, CROSSES, EVERYBODY},
     shard::Shard,
-    store::{Store, StoreError, Table, checkpoint::manifest, history::Subject},
+    store::{Store, StoreError, Table, checkpoint::manifest, subject::Subject},
 };
 
 fn damaged(what: &str) -> StoreError {

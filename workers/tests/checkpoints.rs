@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use billwatch_market::{catalogue::Catalogue, fact::Fact};
 use billwatch_workers::{
     harness::EngineHarness,
-    store::{Store, Table, checkpoint, history::SUBJECT_BYTES},
+    store::{Store, Table, checkpoint, subject::SUBJECT_BYTES},
 };
 use common::{Dice, Market, corrected, examples, expected, multiplied};
 

@@ -23,6 +23,7 @@
 pub mod checkpoint;
 pub mod history;
 pub mod rows;
+pub mod subject;
 pub mod writer;
 
 use std::{

@@ -23,7 +23,8 @@ use crate::{
     },
     store::{
         StoreError,
-        history::{Family, Past, Subject},
+        history::Past,
+        subject::{Family, Subject},
     },
 };
 

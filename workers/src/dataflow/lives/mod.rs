@@ -54,7 +54,8 @@ use crate::{
     shard::{Common, Seat, Shard},
     store::{
         StoreError,
-        history::{Family, History, Past, Subject},
+        history::{History, Past},
+        subject::{Family, Subject},
         writer::Outlet,
     },
 };

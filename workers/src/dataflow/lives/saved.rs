@@ -16,7 +16,7 @@ use super::{Dense, Lives, SINGLE};
 use crate::{
     dataflow::valuation::Effects,
     saving::append,
-    store::{StoreError, Table, history::Family, rows::Bundle},
+    store::{StoreError, Table, rows::Bundle, subject::Family},
 };
 
 impl Lives {

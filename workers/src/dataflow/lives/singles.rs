@@ -21,7 +21,7 @@ use smallvec::{SmallVec, smallvec};
 use super::{Dense, Lives, SINGLE, folding::settle_due, single_place};
 use crate::{
     dataflow::valuation::{Sink, Valued},
-    store::history::{Family, Past},
+    store::{history::Past, subject::Family},
 };
 
 /// A fact without a bill, with all records that hang together with it. Nearly all are one record and nothing else: what

@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 use super::{Dense, Lives, SINGLE, batch::Batch, decode};
 use crate::{
     command::EpochInput,
-    store::{StoreError, history::Family},
+    store::{StoreError, subject::Family},
 };
 
 impl Lives {

@@ -12,7 +12,8 @@ use billwatch_market::fact::Fact;
 
 use crate::store::{
     StoreError,
-    history::{Past, Place, Spare, Subject},
+    history::{Past, Place, Spare},
+    subject::Subject,
 };
 
 /// How far a walk has come.
