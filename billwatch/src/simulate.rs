@@ -37,6 +37,7 @@ pub fn run(args: SimulateArgs) -> Outcome {
         share_corrected: args.corrected,
         days: args.days,
         every_week: args.every_week,
+        cases_a_round: usize::from(args.cases_a_round),
         published_cases: args.cases.is_some(),
         ..market(args.facts, args.seed)
     });

@@ -188,12 +188,13 @@ fn watch_tells(cluster: &Cluster, id: &str, state: &str) {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let (heard, hear) = mpsc::channel();
     std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| heard.send(line)));
-    let mut found = false;
-    while let (false, Ok(line)) = (found, hear.recv_timeout(Duration::from_secs(60))) {
-        let answer: Value = serde_json::from_str(&line).unwrap();
+    let tells = |line: &String| {
+        let answer: Value = serde_json::from_str(line).unwrap();
         let rules = answer["rules"].as_array().unwrap();
-        found = rules.iter().any(|rule| rule["pattern"] == id && rule["state"] == state);
-    }
+        rules.iter().any(|rule| rule["pattern"] == id && rule["state"] == state)
+    };
+    // Each answer may take a minute; nobody waits for another one once it is told.
+    let found = std::iter::from_fn(|| hear.recv_timeout(Duration::from_secs(60)).ok()).any(|line| tells(&line));
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(found, "the watch does not say that {id} is {state}");

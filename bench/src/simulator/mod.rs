@@ -96,8 +96,10 @@ pub struct Settings {
     pub days: u32,
     /// Adds labelled misbehaviour and near misses, on parties of their own and on top of `facts`.
     pub misbehaviour: bool,
-    /// Every week of issues has a whole round of the labelled cases, however small the market: three positives and three near
-    /// misses of every pattern (but those of [`misbehaviour::Injector::is_told_once`]). Otherwise rounds are as many as stay a small part of the market, one at least.
+    /// Positives, and as many near misses, of every pattern in a round of the labelled cases: 1 to 3, each of another kind.
+    pub cases_a_round: usize,
+    /// Every week of issues has a whole round of the labelled cases, however small the market (but those of
+    /// [`misbehaviour::Injector::is_told_once`]). Otherwise rounds are as many as stay a small part of the market, one at least.
     pub every_week: bool,
     /// Adds the ten published fraud cases, on parties of their own and on top of `facts`.
     pub published_cases: bool,
@@ -114,6 +116,7 @@ impl Settings {
             start: Day::from_ymd(2024, 1, 8).expect("a day"),
             days: 182,
             misbehaviour: false,
+            cases_a_round: misbehaviour::CASES_A_ROUND,
             every_week: false,
             published_cases: false,
             share_corrected: 0.0,

@@ -303,6 +303,22 @@ fn cases_of_every_week_are_found() {
     assert!(wrong.is_empty(), "{} of {} labels fail:\n{}", wrong.len(), simulator.labels().len(), wrong.join("\n"));
 }
 
+#[test]
+fn one_case_and_one_near_miss_of_every_pattern_are_told_apart() {
+    let settings = Settings { misbehaviour: true, cases_a_round: 1, ..Settings::new(10_000, 14) };
+    let mut simulator = Simulator::new(settings);
+    let records: Vec<Record> = simulator.by_ref().collect();
+    let labels = simulator.labels();
+    for positive in [true, false] {
+        let patterns: BTreeSet<&str> =
+            labels.iter().filter(|label| label.positive == positive).map(|label| label.pattern).collect();
+        assert_eq!(patterns.len(), injectors().count(), "positive: {positive}");
+    }
+    println!("{} records, {} labels", records.len(), labels.len());
+    let wrong = unconfirmed(&records, labels);
+    assert!(wrong.is_empty(), "{} of {} labels fail:\n{}", wrong.len(), labels.len(), wrong.join("\n"));
+}
+
 /// What the plain evaluator alerts: pattern, key, business date.
 fn alerts_of(records: &[Record]) -> BTreeSet<(String, String, String)> {
     let catalogue = Catalogue::embedded();

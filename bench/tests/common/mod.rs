@@ -121,8 +121,5 @@ pub fn reports(
     add_indicators(book, &asked, indicators, Some(clock), &mut tables);
     add_alerts(book, &asked, &mut tables);
     let figures = Figures::new(book, &asked, tables);
-    let made = |(report, period): &(usize, Period)| {
-        report::evaluate(book, *report, *period, &figures, plain::is_final(*period, Some(clock)))
-    };
-    Ok(wanted.iter().map(made).collect())
+    Ok(report::evaluate(book, wanted, &figures, |period| plain::is_final(period, Some(clock))))
 }

@@ -28,9 +28,12 @@ pub struct SimulateArgs {
     /// Calendar days on which bills are issued; their lives go on for half a year more
     #[arg(long, default_value_t = 182, value_parser = clap::value_parser!(u32).range(7..=3_650))]
     pub days: u32,
-    /// Every week of issues has three planted cases and three near misses of every pattern, whatever the size of the market
+    /// Every week of issues has planted cases and near misses of every pattern, whatever the size of the market
     #[arg(long)]
     pub every_week: bool,
+    /// Planted cases of every pattern at a time, and as many near misses: fewer make a smaller market
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
+    pub cases_a_round: u8,
     /// Adds the ten published fraud cases; what must be alerted for them, and by when, goes into this file
     #[arg(long)]
     pub cases: Option<PathBuf>,

@@ -140,10 +140,7 @@ impl Reports {
         }
         add_alerts(book, asked, &mut tables);
         let figures = Figures::new(book, asked, tables);
-        let report = |(report, period): &(usize, Period)| {
-            evaluate(book, *report, *period, &figures, plain::is_final(*period, as_of.market_clock_ms))
-        };
-        wanted.iter().map(report).collect()
+        evaluate(book, wanted, &figures, |period| plain::is_final(period, as_of.market_clock_ms))
     }
 
     /// Keeps an entry: on disk first.

@@ -205,75 +205,69 @@ pub fn largest_of(sums: impl Iterator<Item = i128>, count: usize) -> i128 {
     row.into_iter().sum()
 }
 
-/// Plain windows: one ordered map.
+/// Cells of one key, ascending by (bucket, member).
+type CellsOfKey = BTreeMap<(i64, Member), Cell>;
+
+/// Plain windows: of every feature the keys in order, of every key its cells in order. Nothing empty is kept.
 #[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub struct PlainWindows {
-    cells: BTreeMap<(FeatureIndex, Key, i64, Member), Cell>,
+    features: BTreeMap<FeatureIndex, BTreeMap<Key, CellsOfKey>>,
 }
 
 impl PlainWindows {
     /// Adds a change.
     pub fn add(&mut self, delta: &FeatureDelta) {
-        let place = (delta.feature, delta.key, delta.bucket, delta.member);
-        let cell = self.cells.entry(place).or_default();
+        let (feature, key, place) = (delta.feature, delta.key, (delta.bucket, delta.member));
+        let keys = self.features.entry(feature).or_default();
+        let cells = keys.entry(key).or_default();
+        let cell = cells.entry(place).or_default();
         cell.add(Cell { count: delta.count, sum: delta.sum.into() });
         if cell.is_empty() {
-            self.cells.remove(&place);
+            cells.remove(&place);
+        }
+        if cells.is_empty() {
+            keys.remove(&key);
+        }
+        if keys.is_empty() {
+            self.features.remove(&feature);
         }
     }
 
     /// Puts a cell in place, as a baseline stated by evidence.
     pub fn set(&mut self, feature: FeatureIndex, key: Key, bucket: i64, member: Member, cell: Cell) {
-        self.cells.insert((feature, key, bucket, member), cell);
+        let keys = self.features.entry(feature).or_default();
+        keys.entry(key).or_default().insert((bucket, member), cell);
     }
 
     /// Every bucket in which the feature has a cell for the key, ascending.
     pub fn buckets(&self, feature: FeatureIndex, key: Key) -> BTreeSet<i64> {
-        let mut buckets = BTreeSet::new();
-        self.cells(feature, key, i64::MIN, i64::MAX, &mut |bucket, _, _| {
-            buckets.insert(bucket);
-        });
-        buckets
+        self.of_key(feature, key).into_iter().flatten().map(|((bucket, _), _)| *bucket).collect()
+    }
+
+    fn of_key(&self, feature: FeatureIndex, key: Key) -> Option<&CellsOfKey> {
+        self.features.get(&feature)?.get(&key)
     }
 }
 
 impl Windows for PlainWindows {
     fn cells(&self, feature: FeatureIndex, key: Key, from: i64, to: i64, each: &mut dyn FnMut(i64, Member, Cell)) {
-        if from > to {
-            return;
-        }
-        for ((_, _, bucket, member), cell) in
-            self.cells.range((feature, key, from, Member::MIN)..=(feature, key, to, Member::MAX))
-        {
+        let Some(cells) = self.of_key(feature, key).filter(|_| from <= to) else { return };
+        for ((bucket, member), cell) in cells.range((from, Member::MIN)..=(to, Member::MAX)) {
             each(*bucket, *member, *cell);
         }
     }
 
     fn first_bucket(&self, feature: FeatureIndex, key: Key) -> Option<i64> {
-        let mut of_key =
-            self.cells.range((feature, key, i64::MIN, Member::MIN)..=(feature, key, i64::MAX, Member::MAX));
-        of_key.next().map(|((_, _, bucket, _), _)| *bucket)
+        self.of_key(feature, key)?.keys().next().map(|(bucket, _)| *bucket)
     }
 
     fn last_bucket(&self, feature: FeatureIndex) -> Option<i64> {
-        let all = self.cells.range((feature, Key(0, 0), i64::MIN, Member::MIN)..);
-        all.take_while(|((found, ..), _)| *found == feature).map(|((_, _, bucket, _), _)| *bucket).max()
+        let last_of_keys = self.features.get(&feature)?.values().filter_map(|cells| cells.keys().next_back());
+        last_of_keys.map(|(bucket, _)| *bucket).max()
     }
 
     fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key)) {
-        let mut from = (feature, Key(0, 0), i64::MIN, Member::MIN);
-        while let Some(((found, key, _, _), _)) = self.cells.range(from..).next() {
-            if *found != feature {
-                return;
-            }
-            each(*key);
-            let next = match (key.0, key.1.checked_add(1)) {
-                (first, Some(second)) => Key(first, second),
-                (first, None) if first < u64::MAX => Key(first + 1, 0),
-                _ => return,
-            };
-            from = (feature, next, i64::MIN, Member::MIN);
-        }
+        self.features.get(&feature).into_iter().flatten().for_each(|(key, _)| each(*key));
     }
 }
 

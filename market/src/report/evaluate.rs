@@ -5,7 +5,7 @@
 //!
 //! [`Tally`]: super::tally::Tally
 
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use std::{borrow::Cow, cell::RefCell, collections::BTreeSet, rc::Rc};
 
 use hashbrown::HashMap;
 
@@ -28,16 +28,22 @@ const DEEPEST: u32 = 20;
 /// Everything that these reports read, checks with other reports included, in a fixed order.
 pub fn questions(book: &Book, wanted: &[(usize, Period)]) -> Vec<Asked> {
     let notebook = Notebook::default();
+    let course = Course { book, source: &notebook, blocks: RefCell::default() };
     for (report, period) in wanted {
-        let course = Course { book, source: &notebook, blocks: RefCell::default() };
         course.report(*report, *period, false);
     }
     notebook.asked.into_inner().into_iter().collect()
 }
 
-/// Makes a report. `is_final`: no fact of the period can come in time any more.
-pub fn evaluate(book: &Book, report: usize, period: Period, figures: &Figures, is_final: bool) -> Report {
-    Course { book, source: figures, blocks: RefCell::default() }.report(report, period, is_final)
+/// Makes reports. `is_final`: no fact of the period can come in time any more.
+pub fn evaluate(
+    book: &Book,
+    wanted: &[(usize, Period)],
+    figures: &Figures,
+    is_final: impl Fn(Period) -> bool,
+) -> Vec<Report> {
+    let course = Course { book, source: figures, blocks: RefCell::default() };
+    wanted.iter().map(|(report, period)| course.report(*report, *period, is_final(*period))).collect()
 }
 
 type BlockRows = Rc<Vec<Block>>;
@@ -45,6 +51,7 @@ type BlockRows = Rc<Vec<Block>>;
 pub(super) struct Course<'a> {
     pub(super) book: &'a Book,
     source: &'a dyn Source,
+    /// Rows that are made: checks of many reports read the same ones.
     blocks: RefCell<HashMap<(usize, Period), BlockRows>>,
 }
 
@@ -334,7 +341,13 @@ impl<'a> Course<'a> {
     }
 
     /// The sum of printed cells; what is nothing adds nothing, and only nothing is nothing.
-    pub(super) fn range(&self, range: &CellRange, report: usize, period: Period, each: Option<(&str, &str)>) -> Exact {
+    pub(super) fn range(
+        &self,
+        range: &'a CellRange,
+        report: usize,
+        period: Period,
+        each: Option<(&str, &str)>,
+    ) -> Exact {
         let (number, period) = if range.report.is_empty() {
             (report, period)
         } else {
@@ -346,21 +359,27 @@ impl<'a> Course<'a> {
         let blocks = self.blocks(number, period);
         let Some(at) = form.blocks.iter().position(|block| block.id == range.block) else { return Exact::Null };
         let columns = &form.blocks[at].columns;
-        let spelt = |id: &String| match (id.as_str(), each) {
-            ("$row", Some((row, _))) => row.to_owned(),
-            (id, Some((_, column))) => id.replace("$column", column),
-            (id, None) => id.to_owned(),
+        // Spelt once: a check asks for a range at every place that it names. `None` is `*`, all that are no totals.
+        let spelt = |id: &'a String| -> Option<Cow<'_, str>> {
+            Some(match (id.as_str(), each) {
+                ("*", _) => return None,
+                ("$row", Some((row, _))) => row.into(),
+                (id, Some((_, column))) if id.contains("$column") => id.replace("$column", column).into(),
+                (id, _) => id.into(),
+            })
         };
-        let named = |ids: &[String], id: &str, total: bool| {
-            ids.iter().any(|wanted| if wanted == "*" { !total } else { spelt(wanted) == id })
+        let rows: Vec<_> = range.rows.iter().map(spelt).collect();
+        let wanted_columns: Vec<_> = range.columns.iter().map(spelt).collect();
+        let names = |wanted: &[Option<Cow<'_, str>>], id: &str, total: bool| {
+            wanted.iter().any(|wanted| wanted.as_ref().map_or(!total, |wanted| wanted == id))
         };
+        let is_total = |column: &ColumnForm| column.over.as_ref().is_some_and(|(_, total)| *total);
+        let is_wanted = |column: &ColumnForm| names(&wanted_columns, &column.id, is_total(column));
+        let places: Vec<usize> = (0..columns.len()).filter(|place| is_wanted(&columns[*place])).collect();
         let mut sum = Exact::Null;
-        for row in blocks[at].rows.iter().filter(|row| named(&range.rows, &row.id, row.total)) {
-            for (column, cell) in columns.iter().zip(&row.cells) {
-                let total = column.over.as_ref().is_some_and(|(_, total)| *total);
-                if named(&range.columns, &column.id, total) && !cell.is_null() {
-                    sum = if sum.is_null() { cell.clone() } else { sum.plus(cell) };
-                }
+        for row in blocks[at].rows.iter().filter(|row| names(&rows, &row.id, row.total)) {
+            for cell in places.iter().map(|place| &row.cells[*place]).filter(|cell| !cell.is_null()) {
+                sum = if sum.is_null() { cell.clone() } else { sum.plus(cell) };
             }
         }
         sum

@@ -88,9 +88,7 @@ pub fn made(
     tables.alerts = alerts.to_vec();
     add_alerts(book, &asked, &mut tables);
     let figures = Figures::new(book, &asked, tables);
-    let report =
-        |(report, period): &(usize, Period)| evaluate(book, *report, *period, &figures, is_final(*period, clock));
-    wanted.iter().map(report).collect()
+    evaluate(book, wanted, &figures, |period| is_final(period, clock))
 }
 
 /// At most `most` periods of each report among those that hold one of these business dates, spread evenly from the newest back

@@ -2,7 +2,7 @@
 //! threshold by the smallest unit.
 //!
 //! A family of patterns is a file; a case is a function that tells a [`Story`]. [`Misbehaviour`] says which case begins
-//! when: every round three positives and three near misses of every pattern, the first round always, further ones as
+//! when: every round three positives and three near misses of every pattern (or fewer, as the settings say), the first round always, further ones as
 //! far as they stay a small part of the market.
 
 mod bank_peers;
@@ -121,8 +121,8 @@ pub fn injectors() -> impl Iterator<Item = &'static Injector> {
         .chain(books::OF_MEMBERS)
 }
 
-/// Positives, and near misses, of one pattern in one round.
-const CASES_A_ROUND: usize = 3;
+/// Positives, and near misses, of one pattern in one round, unless the settings ask for fewer.
+pub const CASES_A_ROUND: usize = 3;
 /// Facts of one round of the light patterns, about.
 const LIGHT_ROUND_FACTS: u64 = 9_600;
 /// Light rounds together are kept below one in this many facts of normal trade, the first round aside.
@@ -168,7 +168,7 @@ impl Misbehaviour {
                 if !is_told {
                     continue;
                 }
-                for variant in 0..CASES_A_ROUND {
+                for variant in 0..settings.cases_a_round.clamp(1, CASES_A_ROUND) {
                     let day = trade.calendar.roll(week.plus(((place + variant) % 5) as i32));
                     schedule.push((day, injector, true, variant));
                     schedule.push((day, injector, false, variant));
