@@ -11,6 +11,7 @@ use billwatch_market::{
     catalogue::Catalogue,
     evaluator::{EveryView, Rules, Sets, evaluate_by},
     fact::{Fact, Field, Record, Value as FieldValue, behaviour},
+    handling::Handlings,
     ids::{Code, Day},
     report::{self, Book, Period, Report, Status, exact::Exact, plain},
 };
@@ -58,7 +59,7 @@ fn wanted(book: &Book, days: &[&str]) -> Vec<(usize, Period)> {
 
 fn made(book: &Book, records: &[Fact], clock: i64, wanted: &[(usize, Period)]) -> Vec<Report> {
     let views = EveryView::evaluate(records, Some(clock), book.meanings.catalogue()).unwrap();
-    views.reports(records, book, wanted, Vec::new())
+    views.reports(records, book, wanted, Vec::new(), &Handlings::default())
 }
 
 fn failures(reports: &[Report]) -> Vec<String> {
@@ -136,9 +137,9 @@ fn a_report_does_not_depend_on_what_is_asked_with_it() {
     let facts = honest(8_000, 5, 0.05);
     let wanted = wanted(&book, &["2024-03-31", "2024-09-30"]);
     let views = EveryView::evaluate(&facts, Some(CLOCK), &catalogue).unwrap();
-    let together = views.reports(&facts, &book, &wanted, Vec::new());
+    let together = views.reports(&facts, &book, &wanted, Vec::new(), &Handlings::default());
     for (one, together) in wanted.iter().zip(&together) {
-        let alone = views.reports(&facts, &book, &[*one], Vec::new()).remove(0);
+        let alone = views.reports(&facts, &book, &[*one], Vec::new(), &Handlings::default()).remove(0);
         assert_eq!(&alone, together, "{} {}", alone.id, alone.period.label());
     }
 }
@@ -214,7 +215,7 @@ fn who_is_above_a_limit_has_its_alert() {
     let [limits, alerts] = ["R09", "R22"].map(|id| book.number(id).unwrap());
     let wanted: Vec<(usize, Period)> =
         wanted(&book, &days).into_iter().filter(|(report, _)| [limits, alerts].contains(report)).collect();
-    let reports = views.reports(&facts, &book, &wanted, Vec::new());
+    let reports = views.reports(&facts, &book, &wanted, Vec::new(), &Handlings::default());
     assert_eq!(failures(&reports), Vec::<String>::new());
     let check = |reports: &[Report], report: &str, id: &str| {
         let of = reports.iter().filter(|made| made.id == report);

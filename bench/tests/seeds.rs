@@ -14,6 +14,7 @@ use billwatch_market::{
     catalogue::Catalogue,
     evaluator::EveryView,
     fact::{ControlKind, CorrectionKind, Fact, Field, SOURCES, Value},
+    handling::Handlings,
     ids::Day,
     indicator::Indicators,
     report::{
@@ -132,7 +133,7 @@ fn difference_of_reports(
         wanted.extend(periods.map(|(number, report)| (number, Period::containing(report.frequency, day))));
     }
     let live = common::reports(engine, (&book, &indicators), market.clock, &wanted).expect("the engine answers");
-    let plain = expected.reports(&market.facts, &book, &wanted, Vec::new());
+    let plain = expected.reports(&market.facts, &book, &wanted, Vec::new(), &Handlings::default());
     let of = |reports: &[_]| reports.iter().flat_map(|report| lines(&book, report)).collect::<Vec<String>>();
     let (live, plain) = (of(&live), of(&plain));
     let (live, plain) = first_difference(&live, &plain)?;

@@ -20,6 +20,7 @@ pub mod evaluator;
 pub mod fact;
 pub mod fact_scope;
 pub mod field_set;
+pub mod handling;
 pub mod ids;
 pub mod indicator;
 pub mod items;

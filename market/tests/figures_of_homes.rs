@@ -10,6 +10,7 @@ use billwatch_market::{
     evaluator::{Rules, Sets, Views, evaluate_by},
     fact::{Fact, Record},
     fact_scope::Home,
+    handling::Handlings,
     ids::{BillId, Day},
     ndjson::parse_line,
     pattern::{
@@ -279,7 +280,7 @@ fn alerts_are_counted_by_what_they_are_and_whom_they_are_about() {
     let ask = |dimension: &str, measures: &[&str]| {
         let mut asked = question("T31", dimension, Grain::Whole, measures);
         asked.to = Day::parse("2026-12-31").unwrap();
-        views.ask_alerts(&asked, &found.alerts, &patterns, &moments).unwrap()
+        views.ask_alerts(&asked, &found.alerts, &patterns, &Handlings::default(), &moments).unwrap()
     };
     let holding = found.alerts.iter().filter(|(.., hits)| hits.level().is_some()).count() as i128;
     assert!(holding > 20);

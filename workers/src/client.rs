@@ -233,6 +233,7 @@ async fn begin(
             awake_bills_min: AWAKE_BILLS_MIN,
             save_pace: SavePace::default(),
             fill_pace: FillPace::default(),
+            handled: Arc::default(),
             question_facts_max: QUESTION_FACTS_MAX,
         };
         let plan = Plan {

@@ -180,6 +180,7 @@ impl EngineHarness {
             awake_bills_min,
             save_pace,
             fill_pace,
+            handled: Arc::default(),
             question_facts_max,
         };
         let plan = Plan { common, process: 0, threads, generation: 1, restore_epoch };

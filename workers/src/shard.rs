@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use billwatch_market::{aggregate::cross::CrossId, catalogue::Catalogue, indicator::Memo};
+use billwatch_market::{aggregate::cross::CrossId, catalogue::Catalogue, handling::Handlings, indicator::Memo};
 use billwatch_proto::v1;
 
 use crate::{
@@ -67,6 +67,8 @@ pub struct Common {
     pub save_pace: SavePace,
     /// How new crosses are filled.
     pub fill_pace: FillPace,
+    /// What was done with alerts before the generation begins.
+    pub handled: Arc<Handlings>,
     /// Facts that a question may read again: `limits::QUESTION_FACTS_MAX`, less in tests.
     pub question_facts_max: usize,
 }
@@ -87,6 +89,8 @@ pub struct Shard {
     pub windows: RefCell<Windows>,
     /// Alerts.
     pub alerts: RefCell<Alerts>,
+    /// What supervisors did with alerts, of all workers.
+    pub handled: RefCell<Handlings>,
     /// What indicators have worked out of windows.
     pub indicators: RefCell<Memo>,
     /// Questions about reports that are being worked on.
@@ -119,6 +123,7 @@ impl Shard {
             crosses: RefCell::new(CrossTotals::default()),
             windows: RefCell::new(Windows::new(patterns, is_own)),
             alerts: RefCell::new(Alerts::default()),
+            handled: RefCell::new(Handlings::clone(&common.handled)),
             indicators: RefCell::default(),
             readings: RefCell::default(),
             watches: RefCell::default(),

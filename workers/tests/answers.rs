@@ -12,6 +12,7 @@ use billwatch_market::{
     evaluator::{self, Sets},
     fact::{Fact, Record},
     fact_scope::Home,
+    handling::Handlings,
     ids::{BillId, Day, PartyId},
     ndjson::parse_line,
     pattern::{Cell, FeatureIndex, Key, MarketRegistry, Patterns, PlainWindows, plain},
@@ -69,7 +70,7 @@ fn figures_of_every_theme() {
                 measures: Vec::new(),
             };
             let wanted = match &*question.theme {
-                "T31" => views.ask_alerts(&question, &alerts, &patterns, &moments),
+                "T31" => views.ask_alerts(&question, &alerts, &patterns, &Handlings::default(), &moments),
                 _ => views.ask(&question),
             };
             let wanted = wanted.unwrap();

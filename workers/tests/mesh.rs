@@ -49,6 +49,7 @@ fn two_processes_over_tcp_agree_with_the_evaluator() {
                 awake_bills_min: 2,
                 save_pace: SavePace::default(),
                 fill_pace: Default::default(),
+                handled: Arc::default(),
                 question_facts_max: 1_000,
             };
             thread::spawn(move || {

@@ -13,6 +13,7 @@ use anyhow::{Context as _, anyhow, bail};
 use billwatch_market::{
     evaluator::{EveryView, Mark},
     fact::Fact,
+    handling::Handlings,
     ids::Day,
     report::{
         Book, Period, Report, Status,
@@ -98,7 +99,7 @@ impl Chosen {
     ) -> Result<[Pair; 2], Failure> {
         let withdrawn = withdrawn(address, live.as_of.epoch).await?;
         let (book, wanted) = (self.book.clone(), self.wanted.clone());
-        let making = move || views.reports(&facts, &book, &wanted, withdrawn);
+        let making = move || views.reports(&facts, &book, &wanted, withdrawn, &Handlings::default());
         let reference = tokio::task::spawn_blocking(making).await.map_err(|error| anyhow!(error))?;
         let of_alerts: Vec<bool> =
             self.wanted.iter().map(|one| counts_withdrawn(&self.book, &questions(&self.book, &[*one]))).collect();

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     bill::Header,
+    handling::Handlings,
     ids::{BillId, Day},
     items::{Item, Items, Row},
     names::{Name, Role},
@@ -38,6 +39,8 @@ pub struct AlertSight<'a> {
     pub reference: &'a Reference,
     /// The face of a bill of this keeper; `None` for others.
     pub bill: &'a dyn Fn(BillId) -> Option<Header>,
+    /// What was done with alerts.
+    pub handled: &'a Handlings,
     /// When rules found something in a bill of this keeper: read for `D.hour` alone.
     pub moments: &'a dyn Fn(BillId) -> Moments,
 }

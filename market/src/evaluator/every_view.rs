@@ -13,6 +13,7 @@ use crate::{
     },
     catalogue::Catalogue,
     fact::Fact,
+    handling::Handlings,
     indicator::{self, Indicators},
     pattern::{
         FeatureIndex, Parameters, Patterns, PlainWindows, Windows as _,
@@ -163,19 +164,21 @@ impl EveryView {
     }
 
     /// Reports of the facts that were evaluated, which are given once more. Alerts of R22: those that hold here, and these
-    /// withdrawn ones, of which facts alone say nothing.
+    /// withdrawn ones, of which facts alone say nothing; what was done with them says `handled`.
     pub fn reports(
         &self,
         facts: &[Fact],
         book: &Book,
         wanted: &[(usize, Period)],
         withdrawn: Vec<SeenAlert>,
+        handled: &Handlings,
     ) -> Vec<Report> {
         let rules = &self.rules_of_facts;
         let sight = AlertSight {
             patterns: &self.patterns,
             reference: &self.views.reference,
             bill: &|bill| self.views.bills.get(&bill)?.header.clone(),
+            handled,
             moments: &|_| Moments::new(),
         };
         let asked = report::questions(book, wanted);

@@ -31,6 +31,7 @@ use crate::{
     corrections::{Effective, Variant, effective_at},
     fact::{EventId, Fact},
     fact_scope::{FactScope, Home, scope},
+    handling::Handlings,
     ids::{BillId, Day, PartyId},
     observe::{Meanings, Observation},
     pattern::{AlertSet, Patterns},
@@ -375,17 +376,18 @@ impl Views {
         Ok(self.aggregates.answer(&plan, &read, &|legal, date| self.assets_fen(legal, date)))
     }
 
-    /// Answers a question about alerts (T31), of these that hold. `moments` as [`AlertSight::moments`].
+    /// Answers a question about alerts (T31), of these that hold. `handled`, `moments` as in [`AlertSight`].
     pub fn ask_alerts(
         &self,
         question: &Question,
         alerts: &AlertSet,
         patterns: &Patterns,
+        handled: &Handlings,
         moments: &dyn Fn(BillId) -> Moments,
     ) -> Result<Vec<Answer>, QuestionError> {
         let plan = self.aggregates.ask(question)?;
         let bill = |bill: BillId| self.bills.get(&bill)?.header.clone();
-        let sight = AlertSight { patterns, reference: &self.reference, bill: &bill, moments };
+        let sight = AlertSight { patterns, reference: &self.reference, bill: &bill, handled, moments };
         let read = self.aggregates.cells_of_alerts(&plan, alerts.iter(), &sight);
         Ok(self.aggregates.answer(&plan, &read, &|legal, date| self.assets_fen(legal, date)))
     }

@@ -15,11 +15,12 @@ use super::{
 use crate::{
     aggregate::alerts::{AlertSight, players},
     bill::TextHash,
+    handling::Handling,
     ids::{Day, PartyId},
     items::Item,
     names::{Attribute, Role},
     observe::{Meanings, Played, attributes::AsOf},
-    pattern::{AlertKey, AlertSet, HitCount},
+    pattern::{AlertId, AlertKey, AlertSet, HitCount},
 };
 
 /// An alert as reports see it.
@@ -39,12 +40,14 @@ pub struct SeenAlert {
     pub face_fen: i64,
     /// Type of the first institution of its key at the end of its business date; NA for other keys and withdrawn alerts.
     pub institution_type: Item,
+    /// What was done with it; `None` while it is new, and for withdrawn alerts.
+    pub handling: Option<Handling>,
 }
 
 impl SeenAlert {
     /// A withdrawn alert, of which the ledger keeps the name and the level.
     pub fn withdrawn(pattern: String, level: u16, day: Day, key: String) -> Self {
-        SeenAlert { pattern, level, day, key, withdrawn: true, face_fen: 0, institution_type: Item::NA }
+        SeenAlert { pattern, level, day, key, withdrawn: true, face_fen: 0, institution_type: Item::NA, handling: None }
     }
 }
 
@@ -73,6 +76,7 @@ pub fn holding(alerts: &AlertSet, sight: &AlertSight<'_>, meanings: &Meanings, a
             withdrawn: false,
             face_fen,
             institution_type: institution_type.unwrap_or(Item::NA),
+            handling: sight.handled.get(AlertId::of(sight.patterns.id(pattern), key, day)).copied(),
         })
     };
     alerts.iter().filter_map(seen).collect()

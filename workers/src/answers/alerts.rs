@@ -50,7 +50,14 @@ pub fn with_sight<T>(
         })
     };
     let moments = |id: BillId| moments.get(&id).cloned().unwrap_or_default();
-    let sight = AlertSight { patterns: &rules.patterns, reference: lives.reference(), bill: &bill, moments: &moments };
+    let handled = shard.handled.borrow();
+    let sight = AlertSight {
+        patterns: &rules.patterns,
+        reference: lives.reference(),
+        bill: &bill,
+        handled: &handled,
+        moments: &moments,
+    };
     let read = read(&sight);
     match failed.take() {
         Some(error) => Err(error.into()),
