@@ -1,4 +1,6 @@
-//! `billwatch alerts`: the ledger of what the patterns found, and why.
+//! `billwatch alerts`: the ledger of what the patterns found, why, and what was done about it.
+
+pub mod handling;
 
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_proto::v1::{
@@ -27,6 +29,8 @@ pub async fn run(command: AlertsCommand) -> Outcome {
     match command {
         AlertsCommand::List(args) => list(args).await,
         AlertsCommand::Watch(args) => watch(args).await,
+        AlertsCommand::Handle(args) => handling::handle(args).await,
+        AlertsCommand::History(args) => handling::history(args).await,
         AlertsCommand::Explain(args) => {
             let answer = explain(&args.cluster.address, &args.alert_id).await?;
             print_explanation(&answer, args.output.format)
@@ -55,6 +59,7 @@ impl From<AlertFilterArgs> for AlertFilter {
             to_date: args.to,
             min_level: args.min_level,
             state: state.into(),
+            statuses: args.status,
         }
     }
 }
@@ -107,7 +112,7 @@ fn reason_name(alert: &Alert) -> &'static str {
     }
 }
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 18] = [
     "alert_id",
     "pattern",
     "name_en",
@@ -117,6 +122,11 @@ const COLUMNS: [&str; 13] = [
     "level",
     "hits",
     "state",
+    "status",
+    "disposition",
+    "handled_by",
+    "handled_time",
+    "changed_since_closed",
     "first_epoch",
     "last_epoch",
     "parameters_version",
@@ -137,6 +147,11 @@ pub fn listing<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Listing {
             json!(alert.level),
             json!(alert.hits),
             json!(state_name(alert)),
+            json!(alert.status),
+            json!(alert.disposition),
+            json!(alert.handled_by),
+            json!((alert.handled_time_ms != 0).then(|| market_time(alert.handled_time_ms))),
+            json!(alert.changed_since_closed),
             json!(alert.first_epoch),
             json!(alert.last_epoch),
             json!(alert.parameters_version),

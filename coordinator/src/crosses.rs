@@ -131,7 +131,8 @@ impl Crosses {
                     book.kept.remove(&id);
                 }
             }
-            None => {}
+            // Not about crosses.
+            Some(order::Kind::AlertActions(_)) | None => {}
         }
         self.changed.send_replace(());
     }

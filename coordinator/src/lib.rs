@@ -28,6 +28,7 @@ mod crosses;
 mod durable_file;
 mod epochs;
 mod failure;
+mod handling;
 mod ingest;
 mod ledger;
 pub mod limits;

@@ -146,8 +146,11 @@ pub const CUSTOM_REPORT_EVERY: Duration = Duration::from_millis(500);
 pub const INDICATORS_EVERY: Duration = Duration::from_secs(1);
 /// Changes of parameters whose alerts are kept by id (16 bytes each), so that they can be listed; counts are kept for ever.
 pub const PARAMETER_DIFFS_KEPT: usize = 256;
-/// Characters of who set a parameter, and of why: people read them.
-pub const PARAMETER_WORDS_CHARS: usize = 500;
+/// Alerts on which somebody may have acted: each start of a generation brings them to every worker, some 70 bytes each, in one
+/// message ([`WORKER_MESSAGE_BYTES`]). Two hundred alerts a day reach it after fifteen years.
+pub const ALERTS_HANDLED_MOST: usize = 1_000_000;
+/// Characters of who set a parameter or handled an alert, and of why: people read them.
+pub const WORDS_CHARS: usize = 500;
 /// Pause between two looks at a change of parameters that is awaited: whether the workers still serve.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(200);
 

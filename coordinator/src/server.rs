@@ -50,13 +50,14 @@ use crate::{
     crosses::Crosses,
     epochs::Epochs,
     failure::Failure,
+    handling::HandlingBook,
     ingest::{
         dead_letters::DeadLetters,
         door::IngestDoor,
         rebuild::{Rebuilt, rebuild},
         sequencer::{self, SealRule},
     },
-    ledger::Ledger,
+    ledger::{Books, Ledger},
     limits,
     log::writer,
     manifest::Manifest,
@@ -180,6 +181,7 @@ pub async fn serve(
         ledger: store.ledger.clone(),
         crosses: crosses.clone(),
         parameters: store.parameters.clone(),
+        handling: store.handling.clone(),
         counters: store.counters.clone(),
     };
     let cluster = Cluster::start(surroundings, failure.clone());
@@ -194,6 +196,7 @@ pub async fn serve(
             freshness: freshness.clone(),
             crosses: crosses.clone(),
             parameters: store.parameters.clone(),
+            handling: store.handling.clone(),
             rule: SealRule { interval: config.epoch_interval, records: config.epoch_records },
         },
         failure.clone(),
@@ -262,6 +265,9 @@ pub async fn serve(
         catalogue: catalogue.clone(),
         ledger: store.ledger.clone(),
         parameters: store.parameters.clone(),
+        handling: store.handling,
+        sequencer: sequencer.clone(),
+        turn: Arc::default(),
         cluster: cluster.clone(),
         times: times.clone(),
         watches: Watches::new(ending.clone()),
@@ -360,6 +366,7 @@ struct Store {
     epochs: Arc<Epochs>,
     ledger: Ledger,
     parameters: Arc<ParameterBook>,
+    handling: Arc<HandlingBook>,
     dead_letters: DeadLetters,
     counters: Arc<Counters>,
     begin: sequencer::Begin,
@@ -388,7 +395,9 @@ impl Store {
             "the log is open"
         );
         let parameters = Arc::new(ParameterBook::new(catalogue, parameters));
-        let ledger = Ledger::open(dir, parameters.clone(), failure.clone())?;
+        let handling = Arc::new(HandlingBook::new(&orders));
+        let books = Books { parameters: parameters.clone(), handling: handling.clone() };
+        let ledger = Ledger::open(dir, books, failure.clone())?;
         let in_ledger = ledger.read().as_of.epoch;
         if in_ledger > sealed.epoch {
             return Err(ServeError::Setting(format!(
@@ -403,6 +412,7 @@ impl Store {
             epochs: Arc::new(Epochs::new(log_dir.clone(), sealed)),
             ledger,
             parameters,
+            handling,
             dead_letters: DeadLetters::open(dir, counters.clone(), failure.clone())?,
             counters,
             begin,

@@ -61,6 +61,15 @@ impl Status {
     }
 }
 
+/// A status and a disposition (`""`: none) by their codes; `None` when one of them is no code.
+pub fn parse_codes(status: &str, disposition: &str) -> Option<(Status, Option<Code>)> {
+    let disposition = match disposition {
+        "" => None,
+        code => Some(Code::parse(code)?),
+    };
+    Some((Status::parse(status)?, disposition))
+}
+
 /// One action on an alert.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Action {

@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
 use billwatch_market::{catalogue::Catalogue, key_group::KEY_GROUPS};
 use billwatch_proto::v1::{
     self, cluster_service_client::ClusterServiceClient, work_request::Message as Say, work_response::Message as Told,
@@ -27,6 +27,7 @@ use crate::{
     command::{Bytes, Command, EpochInput, Report},
     dataflow::{crosses::FillPace, valuation::Rules},
     engine::{Plan, Process},
+    handling::handlings,
     limits::{
         AWAKE_BILLS_MIN, COORDINATOR_RETRY, COORDINATOR_WITHIN, KEEPALIVE, QUESTION_FACTS_MAX, SAYINGS_QUEUE,
         WORKER_MESSAGE_BYTES,
@@ -233,7 +234,7 @@ async fn begin(
             awake_bills_min: AWAKE_BILLS_MIN,
             save_pace: SavePace::default(),
             fill_pace: FillPace::default(),
-            handled: Arc::default(),
+            handled: Arc::new(handlings(&start.handled).map_err(|what| anyhow!(what))?),
             question_facts_max: QUESTION_FACTS_MAX,
         };
         let plan = Plan {

@@ -15,6 +15,7 @@ pub mod command;
 pub mod counters;
 pub mod dataflow;
 pub mod engine;
+pub mod handling;
 pub mod harness;
 pub mod limits;
 pub mod mesh;

@@ -114,6 +114,50 @@ pub enum AlertsCommand {
     Watch(AlertsWatchArgs),
     /// The facts and baseline values that alone give the alert again
     Explain(ExplainArgs),
+    /// Writes down what was done with alerts: acknowledged, looked into, closed (处置)
+    Handle(AlertsHandleArgs),
+    /// What was done with alerts, when, by whom and why
+    History(AlertsHistoryArgs),
+}
+
+/// Arguments of `alerts handle`.
+#[derive(Args)]
+pub struct AlertsHandleArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Ids of alerts, at most 1,000
+    #[arg(required = true)]
+    pub alert_ids: Vec<String>,
+    /// ACK acknowledged, INV under investigation, ESC escalated, FP false positive, CLS closed, SUP suppressed
+    #[arg(long)]
+    pub status: String,
+    /// What came of it, with CLS alone: DP01 data error, DP02 explained, DP03 reminder, DP04 interview, DP05 reported, DP06
+    /// service suspended, DP07 passed to law enforcement
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub disposition: String,
+    /// Why; stands in the history
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub note: String,
+    /// Who does it; stands in the history [default: $USER]
+    #[arg(long)]
+    pub by: Option<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// Arguments of `alerts history`.
+#[derive(Args)]
+pub struct AlertsHistoryArgs {
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: Cluster,
+    /// Ids of alerts; default all
+    pub alert_ids: Vec<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub output: Output,
 }
 
 /// Which alerts.
@@ -140,6 +184,9 @@ pub struct AlertFilterArgs {
     /// Only alerts in this state
     #[arg(long, value_enum)]
     pub state: Option<StateArg>,
+    /// Only alerts on which the work stands so: NEW, ACK, INV, ESC, FP, CLS, SUP
+    #[arg(long, value_delimiter = ',')]
+    pub status: Vec<String>,
 }
 
 /// States of an alert.

@@ -99,7 +99,8 @@ impl Chosen {
     ) -> Result<[Pair; 2], Failure> {
         let withdrawn = withdrawn(address, live.as_of.epoch).await?;
         let (book, wanted) = (self.book.clone(), self.wanted.clone());
-        let making = move || views.reports(&facts, &book, &wanted, withdrawn, &Handlings::default());
+        let handled = handled(address, live.as_of.epoch).await?;
+        let making = move || views.reports(&facts, &book, &wanted, withdrawn, &handled);
         let reference = tokio::task::spawn_blocking(making).await.map_err(|error| anyhow!(error))?;
         let of_alerts: Vec<bool> =
             self.wanted.iter().map(|one| counts_withdrawn(&self.book, &questions(&self.book, &[*one]))).collect();
@@ -135,6 +136,17 @@ async fn withdrawn(address: &str, epoch: u64) -> Result<Vec<SeenAlert>, Failure>
     };
     let gone = alerts.into_iter().filter(|alert| alert.last_epoch <= epoch);
     Ok(gone.map(seen).collect::<anyhow::Result<_>>()?)
+}
+
+/// What was done with alerts up to an epoch.
+async fn handled(address: &str, epoch: u64) -> Result<Handlings, Failure> {
+    let mut handlings = Handlings::default();
+    let actions = alerts::handling::fetch_actions(address, Vec::new()).await?;
+    for action in actions.iter().filter(|action| action.epoch <= epoch) {
+        let (alert, action) = billwatch_workers::handling::action(action).map_err(|what| anyhow!(what))?;
+        handlings.apply(alert, action);
+    }
+    Ok(handlings)
 }
 
 /// A report as it came over the wire.

@@ -1,11 +1,11 @@
-//! `AlertService`: alerts from the ledger, evidence from the workers.
+//! `AlertService`: alerts from the ledger, evidence from the workers. What supervisors do is in [`super::handling`].
 
 use std::{cmp::Reverse, sync::Arc};
 
 use billwatch_market::catalogue::Catalogue;
 use billwatch_proto::v1::{self, AlertState, alert_service_server::AlertService, shard_question::Kind};
 use hashbrown::HashMap;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Mutex, broadcast::error::RecvError};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -15,6 +15,8 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
+    handling::HandlingBook,
+    ingest::sequencer::Queue,
     ledger::{
         Ledger,
         book::{AlertEntry, Place, parse_id},
@@ -34,6 +36,12 @@ pub struct AlertApi {
     pub ledger: Ledger,
     /// Under which parameters they were judged.
     pub parameters: Arc<ParameterBook>,
+    /// What was done with them.
+    pub handling: Arc<HandlingBook>,
+    /// Where what is done gets its epoch.
+    pub sequencer: Queue,
+    /// Held from the test of what is done until it is written.
+    pub turn: Arc<Mutex<()>>,
     /// Who explains them.
     pub cluster: Cluster,
     /// How long it took.
@@ -85,6 +93,20 @@ impl AlertService for AlertApi {
         let alert = alert.ok_or_else(|| no_such(format!("alert {text}: list the alerts to see which exist")))?;
         let explained = self.times.timed(QuestionKind::Explain, self.explain(&alert)).await?;
         Ok(Response::new(explained))
+    }
+
+    async fn handle_alerts(
+        &self,
+        request: Request<v1::HandleAlertsRequest>,
+    ) -> Result<Response<v1::HandleAlertsResponse>, Status> {
+        Ok(Response::new(self.handle(request.into_inner()).await?))
+    }
+
+    async fn list_alert_actions(
+        &self,
+        request: Request<v1::ListAlertActionsRequest>,
+    ) -> Result<Response<v1::ListAlertActionsResponse>, Status> {
+        Ok(Response::new(self.actions_page(&request.into_inner())?))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod catalogue;
 pub mod cells;
 pub mod custom_reports;
 pub mod errors;
+mod handling;
 pub mod indicators;
 mod pages;
 pub mod parameters;

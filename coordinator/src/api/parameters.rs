@@ -14,7 +14,7 @@ use billwatch_market::{
     pattern::{ParameterError, PatternIndex, Patterns},
 };
 use billwatch_proto::v1::{self, parameter_service_server::ParameterService};
-use tokio::sync::{Mutex, broadcast::error::RecvError, oneshot};
+use tokio::sync::{Mutex, oneshot};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -61,7 +61,7 @@ impl ParameterService for ParameterApi {
         };
         let version = change.version;
         tracing::info!(version, pattern = change.pattern, by = change.set_by, reason = change.reason, "parameters set");
-        let has_come = self.reached(change.epoch).await;
+        let has_come = self.cluster.shows(&self.ledger, change.epoch).await;
         let mut response = v1::SetPatternParametersResponse { change: Some(change.clone()), ..Default::default() };
         let shelf = self.ledger.read();
         if let Some(diff) = shelf.diffs.at(change.epoch).filter(|_| has_come) {
@@ -156,7 +156,7 @@ fn rows(diff: &AlertsDiff) -> impl Iterator<Item = (v1::DiffKind, u128)> {
 
 /// Who, why and what must be said, and briefly.
 fn check_words(request: &v1::SetPatternParametersRequest) -> Result<(), ApiError> {
-    let most = limits::PARAMETER_WORDS_CHARS;
+    let most = limits::WORDS_CHARS;
     for (field, text) in [("set_by", &request.set_by), ("reason", &request.reason)] {
         if text.trim().is_empty() {
             return Err(bad_request(field, text, "say it: the history keeps who changed a parameter, and why"));
@@ -227,26 +227,6 @@ impl ParameterApi {
         let pushed = tokio::task::spawn_blocking(move || sequencer.push_change(Change { change, reply })).await;
         pushed.map_err(|_| internal("the change was not handed over"))?.map_err(|_| log_unavailable())?;
         written.await.map_err(|_| log_unavailable())
-    }
-
-    /// Waits until the ledger has come to an epoch; false when nobody serves, or it takes too long.
-    async fn reached(&self, epoch: u64) -> bool {
-        let mut changes = self.ledger.subscribe();
-        let waiting = async {
-            loop {
-                if self.ledger.read().as_of.epoch >= epoch {
-                    return true;
-                }
-                if !self.cluster.vitals().borrow().serving {
-                    return false;
-                }
-                if matches!(tokio::time::timeout(limits::LOOK_AGAIN, changes.recv()).await, Ok(Err(RecvError::Closed)))
-                {
-                    return false;
-                }
-            }
-        };
-        tokio::time::timeout(limits::LONG_QUESTION_WITHIN, waiting).await.unwrap_or(false)
     }
 
     fn parameters(&self, patterns: &Patterns, rule: PatternIndex) -> v1::PatternParameters {

@@ -270,6 +270,7 @@ impl Actor {
             restore_epoch: restored.epoch,
             cluster_id: self.around.manifest.content().cluster_id.clone(),
             parameters: self.around.parameters.up_to(restored.epoch),
+            handled: self.around.handling.up_to(restored.epoch),
         };
         debug_assert_eq!(start.key_group_owners.len(), usize::from(KEY_GROUPS));
         tracing::info!(

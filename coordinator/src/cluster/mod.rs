@@ -27,7 +27,10 @@ pub mod workers_api;
 use std::sync::Arc;
 
 use billwatch_proto::v1;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{broadcast::error::RecvError, mpsc, oneshot, watch},
+    time::timeout,
+};
 use tonic::Status;
 
 use crate::{
@@ -36,7 +39,9 @@ use crate::{
     crosses::Crosses,
     epochs::Epochs,
     failure::Failure,
+    handling::HandlingBook,
     ledger::{AsOf, Ledger},
+    limits,
     manifest::{CommittedCheckpoint, Manifest},
     parameters::ParameterBook,
 };
@@ -66,6 +71,8 @@ pub struct Surroundings {
     pub crosses: Arc<Crosses>,
     /// Changes of parameters.
     pub parameters: Arc<ParameterBook>,
+    /// What was done with alerts.
+    pub handling: Arc<HandlingBook>,
     /// Counters.
     pub counters: Arc<Counters>,
 }
@@ -127,6 +134,25 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// Waits until the ledger has come to an epoch; false when nobody serves, or it takes too long.
+    pub async fn shows(&self, ledger: &Ledger, epoch: u64) -> bool {
+        let mut changes = ledger.subscribe();
+        let waiting = async {
+            loop {
+                if ledger.read().as_of.epoch >= epoch {
+                    return true;
+                }
+                if !self.vitals().borrow().serving {
+                    return false;
+                }
+                if matches!(timeout(limits::LOOK_AGAIN, changes.recv()).await, Ok(Err(RecvError::Closed))) {
+                    return false;
+                }
+            }
+        };
+        timeout(limits::LONG_QUESTION_WITHIN, waiting).await.unwrap_or(false)
+    }
+
     /// Starts the task.
     pub fn start(surroundings: Surroundings, failure: Failure) -> Self {
         let (commands, inbox) = mpsc::channel(crate::limits::WORKER_QUEUE);

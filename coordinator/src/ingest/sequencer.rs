@@ -40,6 +40,7 @@ use crate::{
     crosses::Crosses,
     epochs::{Epochs, PlacedBatch, SealedEpoch},
     failure::Failure,
+    handling::HandlingBook,
     limits,
     log::{
         LogError, Position,
@@ -79,6 +80,8 @@ pub struct Surroundings {
     pub crosses: Arc<Crosses>,
     /// Changes of parameters.
     pub parameters: Arc<ParameterBook>,
+    /// What was done with alerts.
+    pub handling: Arc<HandlingBook>,
     /// When to seal.
     pub rule: SealRule,
 }
@@ -485,9 +488,12 @@ impl Sequencer {
         let frame = frame::seal(self.epoch, market_clock_ms, open.records, self.around.log_state.durable());
         let around = &self.around;
         let (epochs, freshness, crosses) = (around.epochs.clone(), around.freshness.clone(), around.crosses.clone());
-        let book = around.parameters.clone();
+        let (book, handling) = (around.parameters.clone(), around.handling.clone());
         let publish = move || {
-            sealed.orders.iter().for_each(|order| crosses.ordered(sealed.epoch, order));
+            for order in &sealed.orders {
+                crosses.ordered(sealed.epoch, order);
+                handling.ordered(sealed.epoch, order);
+            }
             if let Some(change) = &sealed.parameters {
                 book.push(change.clone());
             }

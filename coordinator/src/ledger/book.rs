@@ -2,13 +2,17 @@
 //!
 //! An alert exists while it has hits; its level is the highest with hits. It is *open* while its basis holds, *withdrawn* when
 //! its last hit is gone, and *basis changed* when it holds on another basis than when it was first shown: a hit was taken
-//! back from it, or it came back after it had been withdrawn.
+//! back from it, or it came back after it had been withdrawn. What supervisors did with it stands beside that, and neither
+//! touches the other; only that the basis of a closed alert changed is noted, so that somebody looks again.
 
-use std::{cmp::Reverse, collections::BTreeSet, ops::Bound};
+use std::{cmp::Reverse, collections::BTreeSet, ops::Bound, sync::Arc};
 
+use billwatch_market::handling::Status;
 use billwatch_proto::v1::{self, AlertState};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
+
+use super::AsOf;
 
 /// Stable id of (pattern, key, business date), given by the workers; shown as 32 hexadecimal digits.
 pub type AlertId = u128;
@@ -68,9 +72,29 @@ pub struct AlertEntry {
     pub first_epoch: u64,
     /// Epoch of its last change.
     pub last_epoch: u64,
+    /// Market clock (ms) of the epoch at which it appeared.
+    pub raised_clock_ms: Option<i64>,
+    /// What was done with it last; `None` while it is new.
+    pub handled: Option<Handled>,
+}
+
+/// What was done with an alert last.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Handled {
+    /// The action.
+    pub action: Arc<v1::AlertAction>,
+    /// Where that puts it.
+    pub status: Status,
+    /// Its basis changed since it was closed.
+    pub changed_since_closed: bool,
 }
 
 impl AlertEntry {
+    /// Where the work on it stands.
+    pub fn status(&self) -> Status {
+        self.handled.as_ref().map_or(Status::New, |handled| handled.status)
+    }
+
     /// The question form of the alert, for the workers.
     pub fn as_change(&self) -> v1::AlertChange {
         v1::AlertChange {
@@ -122,8 +146,17 @@ impl Census {
 }
 
 impl Book {
-    /// Applies a change; false when nothing changes.
-    pub fn apply(&mut self, change: &Change, epoch: u64) -> bool {
+    /// Applies what a supervisor did; gives the alert, unless there is none.
+    pub fn handle(&mut self, action: &Arc<v1::AlertAction>) -> Option<AlertId> {
+        let (id, status) = (parse_id(&action.alert_id)?, Status::parse(&action.status)?);
+        let handled = Handled { action: action.clone(), status, changed_since_closed: false };
+        self.alerts.get_mut(&id)?.handled = Some(handled);
+        Some(id)
+    }
+
+    /// Applies a change of an epoch; false when nothing changes.
+    pub fn apply(&mut self, change: &Change, as_of: AsOf) -> bool {
+        let epoch = as_of.epoch;
         let level = change.hits.iter().rposition(|&hits| hits > 0);
         let Some(alert) = self.alerts.get_mut(&change.id) else {
             let Some(level) = level else { return false };
@@ -133,6 +166,8 @@ impl Book {
                 state: AlertState::Open,
                 first_epoch: epoch,
                 last_epoch: epoch,
+                raised_clock_ms: as_of.market_clock_ms,
+                handled: None,
             };
             self.order.insert((Reverse(change.biz_day), change.id));
             self.alerts.insert(change.id, alert);
@@ -150,6 +185,9 @@ impl Book {
             (Some(_), _) if fell => AlertState::BasisChanged,
             (Some(_), state) => state,
         };
+        if let Some(handled) = alert.handled.as_mut().filter(|handled| handled.status.is_closed()) {
+            handled.changed_since_closed = true;
+        }
         alert.level = level.unwrap_or(alert.level);
         alert.last_epoch = epoch;
         alert.now = change.clone();
@@ -186,11 +224,43 @@ mod tests {
         Change { id, pattern: "P048".into(), key: "E0000000001".into(), biz_day, hits, parameters_version: 1 }
     }
 
+    fn at(epoch: u64) -> AsOf {
+        AsOf { epoch, market_clock_ms: Some(epoch as i64 * 1_000) }
+    }
+
+    #[test]
+    fn a_closed_alert_says_that_its_basis_changed() {
+        let mut book = Book::default();
+        let act = |book: &mut Book, status: &str| {
+            let action =
+                v1::AlertAction { alert_id: format!("{:032x}", 1), status: status.into(), ..Default::default() };
+            book.handle(&Arc::new(action))
+        };
+        assert_eq!(act(&mut book, "ACK"), None, "there is no such alert yet");
+        book.apply(&change(1, 9, [1, 0, 0, 0]), at(2));
+        let now = |book: &Book| {
+            let alert = book.get(1).unwrap();
+            let since = alert.handled.as_ref().is_some_and(|handled| handled.changed_since_closed);
+            (alert.status(), since, alert.state, alert.raised_clock_ms)
+        };
+        assert_eq!(now(&book), (Status::New, false, AlertState::Open, Some(2_000)));
+        assert_eq!(act(&mut book, "ACK"), Some(1));
+        book.apply(&change(1, 9, [0, 1, 0, 0]), at(3));
+        assert_eq!(now(&book), (Status::Acknowledged, false, AlertState::BasisChanged, Some(2_000)));
+        act(&mut book, "FP");
+        book.apply(&change(1, 9, [0, 1, 0, 0]), at(4));
+        assert_eq!(now(&book).1, false, "nothing changed");
+        book.apply(&change(1, 9, [0; 4]), at(5));
+        assert_eq!(now(&book), (Status::FalsePositive, true, AlertState::Withdrawn, Some(2_000)));
+        act(&mut book, "INV");
+        assert_eq!(now(&book), (Status::UnderInvestigation, false, AlertState::Withdrawn, Some(2_000)));
+    }
+
     #[test]
     fn an_alert_rises_falls_goes_and_comes_back() {
         let mut book = Book::default();
         let mut step = |hits, epoch| {
-            let changed = book.apply(&change(1, 9, hits), epoch);
+            let changed = book.apply(&change(1, 9, hits), at(epoch));
             let alert = book.get(1);
             (changed, alert.map(|alert| (alert.state, LEVELS[alert.level], alert.first_epoch, alert.last_epoch)))
         };
@@ -208,7 +278,7 @@ mod tests {
     fn newest_dates_come_first_then_ids() {
         let mut book = Book::default();
         for (id, day) in [(3, 10), (1, 11), (2, 10), (9, 11)] {
-            book.apply(&change(id, day, [1, 0, 0, 0]), 1);
+            book.apply(&change(id, day, [1, 0, 0, 0]), at(1));
         }
         let ids = |place| book.after(place).map(|alert| alert.now.id).collect::<Vec<_>>();
         assert_eq!(ids(None), vec![1, 9, 2, 3]);

@@ -1,6 +1,6 @@
 //! Which alerts a client asks for, and how one is shown.
 
-use billwatch_market::{catalogue::Catalogue, ids::Day};
+use billwatch_market::{catalogue::Catalogue, handling::Status, ids::Day};
 use billwatch_proto::v1::{self, AlertState};
 use hashbrown::HashSet;
 
@@ -19,6 +19,8 @@ pub struct Filter {
     to_day: i32,
     min_level: usize,
     state: AlertState,
+    /// Empty = all.
+    statuses: Vec<Status>,
 }
 
 impl Filter {
@@ -58,8 +60,14 @@ impl Filter {
                 .position(|level| *level == text)
                 .ok_or_else(|| bad_request("filter.min_level", text, "use BLUE, YELLOW, ORANGE or RED"))?,
         };
+        let status = |code: &String| {
+            Status::parse(code).ok_or_else(|| {
+                bad_request("filter.statuses", code, "use codes of `alert_status`: NEW, ACK, INV, ESC, FP, CLS, SUP")
+            })
+        };
         Ok(Filter {
             patterns,
+            statuses: filter.statuses.iter().map(status).collect::<Result<_, _>>()?,
             keys: filter.keys.into_iter().collect(),
             from_day: day("filter.from_date", &filter.from_date, i32::MIN)?,
             to_day: day("filter.to_date", &filter.to_date, i32::MAX)?,
@@ -74,6 +82,7 @@ impl Filter {
         alert.level >= self.min_level
             && (self.from_day..=self.to_day).contains(&alert.now.biz_day)
             && (self.state == AlertState::Unspecified || self.state == alert.state)
+            && (self.statuses.is_empty() || self.statuses.contains(&alert.status()))
             && (self.patterns.is_empty() || self.patterns.contains(&alert.now.pattern))
             && (self.keys.is_empty() || self.keys.contains(&alert.now.key))
     }
@@ -99,7 +108,13 @@ pub fn show(alert: &AlertEntry, catalogue: &Catalogue, parameters: &ParameterBoo
         Some(_) => v1::AlertReason::ParametersChanged,
         None => v1::AlertReason::Unspecified,
     };
+    let handled = alert.handled.as_ref();
     v1::Alert {
+        status: alert.status().code().to_owned(),
+        disposition: handled.map(|handled| handled.action.disposition.clone()).unwrap_or_default(),
+        handled_by: handled.map(|handled| handled.action.set_by.clone()).unwrap_or_default(),
+        handled_time_ms: handled.map_or(0, |handled| handled.action.set_time_ms),
+        changed_since_closed: handled.is_some_and(|handled| handled.changed_since_closed),
         reason: reason.into(),
         alert_id: format!("{:032x}", alert.now.id),
         pattern: alert.now.pattern.clone(),

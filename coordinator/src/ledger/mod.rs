@@ -21,7 +21,10 @@ use billwatch_telemetry::codes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::{durable_file::DurableFile, failure::Failure, limits, parameters::ParameterBook, server::ServeError};
+use crate::{
+    durable_file::DurableFile, failure::Failure, handling::HandlingBook, limits, parameters::ParameterBook,
+    server::ServeError,
+};
 use book::{AlertId, Book, Change};
 use diff::{AlertsDiff, Diffs};
 
@@ -75,6 +78,15 @@ enum Work {
     Mark(AsOf, oneshot::Sender<()>),
 }
 
+/// What the log says besides facts.
+#[derive(Clone, Debug)]
+pub struct Books {
+    /// Changes of parameters.
+    pub parameters: Arc<ParameterBook>,
+    /// What was done with alerts.
+    pub handling: Arc<HandlingBook>,
+}
+
 /// What the file holds: the changes of one epoch, or none to mark how far the ledger has come.
 #[derive(Serialize, Deserialize)]
 struct Entry {
@@ -88,12 +100,12 @@ pub struct LedgerClosed;
 
 impl Ledger {
     /// Opens the ledger of a data directory and starts its thread, which ends with the last clone.
-    pub fn open(dir: &Path, parameters: Arc<ParameterBook>, failure: Failure) -> Result<Self, ServeError> {
+    pub fn open(dir: &Path, books: Books, failure: Failure) -> Result<Self, ServeError> {
         let path = dir.join("alerts.bin");
         let mut shelf = Shelf::default();
         let (file, cut) = DurableFile::open(&path, |_, payload| match postcard::from_bytes::<Entry>(payload) {
             Ok(entry) => {
-                shelf.apply(&entry, &parameters);
+                shelf.apply(&entry, &books);
                 true
             }
             Err(_) => false,
@@ -109,7 +121,7 @@ impl Ledger {
             .name("alert-ledger".into())
             .spawn(move || {
                 let _guard = failure.guard("alert ledger");
-                if let Err(error) = run(file, work, &shelf, &parameters, &changes) {
+                if let Err(error) = run(file, work, &shelf, &books, &changes) {
                     failure.report(codes::LEDGER_FAILED, error.to_string());
                 }
             })
@@ -151,19 +163,27 @@ impl Ledger {
 }
 
 impl Shelf {
-    /// Applies an epoch unless it is known; gives the alerts that changed.
-    fn apply(&mut self, entry: &Entry, parameters: &ParameterBook) -> Vec<AlertId> {
+    /// Applies an epoch unless it is known; gives the alerts that changed, by the engine or by hand.
+    fn apply(&mut self, entry: &Entry, books: &Books) -> Vec<AlertId> {
         if entry.as_of.epoch <= self.as_of.epoch {
             return Vec::new();
         }
+        // Orders hold before the facts of their epoch, so what was done in it was done with the alerts of the one before.
+        let mut handled: Vec<AlertId> = Vec::new();
+        for action in books.handling.between(self.as_of.epoch, entry.as_of.epoch) {
+            handled.extend(self.book.handle(&action));
+        }
         self.as_of = entry.as_of;
         self.first_clock_ms = self.first_clock_ms.or(entry.as_of.market_clock_ms);
-        if let Some(pattern) = parameters.pattern_at(entry.as_of.epoch) {
+        if let Some(pattern) = books.parameters.pattern_at(entry.as_of.epoch) {
             let diff = AlertsDiff::before_applying(entry.as_of, &entry.changes, &pattern, &self.book);
             self.diffs.keep(entry.as_of.epoch, diff);
         }
-        let changed = entry.changes.iter().filter(|change| self.book.apply(change, entry.as_of.epoch));
-        changed.map(|change| change.id).collect()
+        let changed = entry.changes.iter().filter(|change| self.book.apply(change, entry.as_of));
+        handled.extend(changed.map(|change| change.id));
+        handled.sort_unstable();
+        handled.dedup();
+        handled
     }
 }
 
@@ -171,7 +191,7 @@ fn run(
     mut file: DurableFile,
     mut queue: mpsc::Receiver<Work>,
     shelf: &RwLock<Shelf>,
-    parameters: &ParameterBook,
+    books: &Books,
     changes: &broadcast::Sender<Changed>,
 ) -> Result<(), ServeError> {
     let mut known = shelf.read().unwrap_or_else(PoisonError::into_inner).as_of.epoch;
@@ -185,7 +205,7 @@ fn run(
             let (as_of, entry) = match work {
                 Work::Epoch(entry) => {
                     // That a change of parameters changed no alert is written too.
-                    let tells = !entry.changes.is_empty() || parameters.pattern_at(entry.as_of.epoch).is_some();
+                    let tells = !entry.changes.is_empty() || books.parameters.pattern_at(entry.as_of.epoch).is_some();
                     (entry.as_of, tells.then(|| encode(entry)))
                 }
                 Work::Mark(as_of, _) => (*as_of, Some(encode(&Entry { as_of: *as_of, changes: Vec::new() }))),
@@ -204,7 +224,7 @@ fn run(
             match work {
                 Work::Epoch(entry) => {
                     let mut shelf = shelf.write().unwrap_or_else(PoisonError::into_inner);
-                    let alerts: Arc<[AlertId]> = shelf.apply(&entry, parameters).into();
+                    let alerts: Arc<[AlertId]> = shelf.apply(&entry, books).into();
                     // Sent under the lock: a snapshot and the changes behind it fit without gap or overlap. An error only says that
                     // nobody listens.
                     let _ = changes.send(Changed { as_of: shelf.as_of, alerts });
@@ -246,7 +266,15 @@ mod tests {
         let catalogue = billwatch_market::catalogue::Catalogue::embedded();
         let of_epoch = |epoch| v1::ParameterChange { version: 1, pattern: "P001".into(), epoch, ..Default::default() };
         let parameters = Arc::new(ParameterBook::new(catalogue, vec![of_epoch(3)]));
-        let ledger = Ledger::open(dir.path(), parameters.clone(), Failure::default()).unwrap();
+        let action = |alert: u128, status: &str| v1::AlertAction {
+            alert_id: format!("{alert:032x}"),
+            status: status.into(),
+            ..Default::default()
+        };
+        let order = |actions| v1::Order { kind: Some(v1::order::Kind::AlertActions(v1::AlertActions { actions })) };
+        let orders = [(2, order(vec![action(1, "FP"), action(2, "ACK")])), (7, order(vec![action(2, "SUP")]))];
+        let books = Books { parameters, handling: Arc::new(HandlingBook::new(&orders)) };
+        let ledger = Ledger::open(dir.path(), books.clone(), Failure::default()).unwrap();
         let mut changes = ledger.subscribe();
         ledger.apply(at(1), &[change(1, [0, 1, 0, 0]), change(2, [1, 0, 0, 0])]).await.unwrap();
         ledger.apply(at(2), &[]).await.unwrap();
@@ -258,17 +286,22 @@ mod tests {
         assert_eq!((counts.new_alerts, counts.gone, counts.changed, counts.same), (0, 1, 0, 1));
         assert_eq!((diffs.at(1), &diffs.at(3).unwrap().gone[..]), (None, &[1][..]));
         assert_eq!(changes.recv().await.unwrap().alerts.len(), 2);
-        assert_eq!(changes.recv().await.unwrap().alerts.len(), 0);
+        assert_eq!(*changes.recv().await.unwrap().alerts, [1, 2], "somebody acted on them");
         assert_eq!(*changes.recv().await.unwrap().alerts, [1]);
         // The same epochs again, as after a restart of the workers.
         ledger.apply(at(1), &[change(1, [0, 1, 0, 0]), change(2, [1, 0, 0, 0])]).await.unwrap();
         ledger.mark(at(5)).await.unwrap();
         assert_eq!(ledger.read().book, before);
+        let closed = before.get(1).unwrap().handled.clone().unwrap();
+        assert_eq!((closed.action.status.as_str(), closed.changed_since_closed), ("FP", true), "withdrawn in epoch 3");
         drop(ledger);
-        let ledger = Ledger::open(dir.path(), parameters.clone(), Failure::default()).unwrap();
+        let ledger = Ledger::open(dir.path(), books.clone(), Failure::default()).unwrap();
         assert_eq!(ledger.read().book, before);
         assert_eq!(ledger.read().diffs, diffs);
         assert_eq!(ledger.read().first_clock_ms, Some(10), "of the first epoch");
         assert_eq!(ledger.read().as_of.epoch, 5, "the mark says how far the ledger has come");
+        ledger.apply(at(8), &[]).await.unwrap();
+        ledger.reached(8).await;
+        assert_eq!(ledger.read().book.get(2).unwrap().status().code(), "SUP");
     }
 }

@@ -38,13 +38,16 @@ pub(super) struct Past {
     /// What series gave, by their place in the rule and the day: the rule outlives the judgement.
     series: RefCell<HashMap<(*const Node, Day), Option<Number>>>,
     /// The last mean and deviation, by what was asked before which day: rules mostly want both.
-    spread: std::cell::Cell<Option<(Base, Option<(f64, f64)>)>>,
+    spread: std::cell::Cell<Option<(Base, Spread)>>,
     /// Business days back from the judged day of the first series.
     business_days: RefCell<Vec<Day>>,
 }
 
 /// Values of an expression (by place) on a number of steps before a day.
 type Base = (usize, Step, usize, Day);
+
+/// Mean and deviation; none of no values.
+type Spread = Option<(f64, f64)>;
 
 /// Of a scope, from its first series on.
 pub(super) type PastCell = OnceCell<Rc<Past>>;

@@ -8,7 +8,7 @@ use billwatch_market::{
 use billwatch_proto::v1::{self, order};
 
 use super::{Dense, Lives};
-use crate::{dataflow::crosses::definition_of, shard::Shard, store::StoreError};
+use crate::{dataflow::crosses::definition_of, handling, shard::Shard, store::StoreError};
 
 impl Lives {
     /// Obeys the orders of an epoch, before its facts.
@@ -29,6 +29,13 @@ impl Lives {
                     let id = billwatch_market::aggregate::cross::CrossId(order.cross);
                     self.valuer.crosses().drop(id);
                     shard.crosses.borrow_mut().drop(id);
+                }
+                Some(order::Kind::AlertActions(order)) => {
+                    let mut handled = shard.handled.borrow_mut();
+                    for action in &order.actions {
+                        let (alert, action) = handling::action(action).map_err(|what| StoreError::Damaged { what })?;
+                        handled.apply(alert, action);
+                    }
                 }
                 None => {
                     let what = "an order of a kind that this build does not know".to_owned();

@@ -1,0 +1,108 @@
+//! Supervisors work through alerts on a live cluster of two processes: what they do is kept, shown and streamed, the
+//! same after a crash of all processes, with a checkpoint in between.
+
+mod common;
+
+use billwatch_bench::client;
+use billwatch_proto::v1::{TakeCheckpointRequest, admin_service_client::AdminServiceClient};
+use common::{Cluster, billwatch, expect_exit};
+use serde_json::Value;
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_else(|| panic!("no {field} in {value}"))
+}
+
+fn listed(cluster: &Cluster, filter: &[&str]) -> Vec<Value> {
+    let arguments = [&["alerts", "list", "--limit", "0"], filter].concat();
+    cluster.json(&arguments)["alerts"].as_array().unwrap().clone()
+}
+
+fn handle(cluster: &Cluster, ids: &[&str], how: &[&str]) -> Value {
+    cluster.json(&[&["alerts", "handle"], ids, how, &["--by", "tester"]].concat())
+}
+
+#[test]
+fn what_is_done_with_alerts_is_kept_shown_and_counted() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut cluster = Cluster::start(2, 1);
+    let (facts, labels) = (cluster.path("facts.ndjson"), cluster.path("labels.ndjson"));
+    let paths = [facts.display().to_string(), labels.display().to_string()];
+    let simulate = ["simulate", "--facts", "10000", "--seed", "23"];
+    expect_exit(billwatch(&[&simulate[..], &["--out", &paths[0], "--labels", &paths[1]]].concat()), 0);
+    let answer = cluster.ingest(&facts);
+    cluster.settle(answer["epoch"].as_u64().unwrap());
+
+    let all = listed(&cluster, &[]);
+    let holding: Vec<&Value> = all.iter().filter(|alert| alert["state"] != "WITHDRAWN").collect();
+    assert!(holding.len() > 40, "{} alerts", holding.len());
+    assert!(all.iter().all(|alert| alert["status"] == "NEW" && alert["handled_by"] == ""));
+    let ids: Vec<&str> = holding.iter().map(|alert| text(alert, "alert_id")).collect();
+
+    let mut stream = cluster.follow(&["alerts", "watch", "--status", "CLS,FP", "--format", "json"]);
+    handle(&cluster, &ids[..12], &["--status", "ACK"]);
+    let closed = handle(&cluster, &ids[..4], &["--status", "CLS", "--disposition", "DP03", "--note", "told them"]);
+    assert_eq!(closed["alerts"].as_array().unwrap().len(), 4);
+    assert_eq!(closed["alerts"][0]["status"], "CLS", "shown when the call returns");
+    let told = [stream.next_json(), stream.next_json()];
+    assert!(told.iter().all(|alert| alert["status"] == "CLS" && alert["disposition"] == "DP03"), "{told:?}");
+    drop(stream);
+    let channel = runtime.block_on(client::connect(&cluster.address)).unwrap();
+    runtime.block_on(AdminServiceClient::new(channel).take_checkpoint(TakeCheckpointRequest {})).unwrap();
+    // Behind the checkpoint: one opened again, others closed otherwise.
+    handle(&cluster, &ids[..1], &["--status", "INV"]);
+    handle(&cluster, &ids[4..6], &["--status", "FP"]);
+    handle(&cluster, &ids[6..7], &["--status", "SUP"]);
+    handle(&cluster, &ids[12..13], &["--status", "CLS", "--disposition", "DP01"]);
+
+    let refused = |ids: &[&str], how: &[&str]| {
+        let output = cluster.run(&[&["alerts", "handle"], ids, how, &["--by", "tester"]].concat());
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let unknown = "0123456789abcdef0123456789abcdef";
+    assert!(refused(&[ids[0], unknown], &["--status", "ACK"]).contains(unknown));
+    assert!(refused(&["17"], &["--status", "ACK"]).contains("32 hexadecimal digits"));
+    assert!(refused(&[ids[0], ids[0]], &["--status", "ACK"]).contains("once"));
+    assert!(refused(&ids[..1], &["--status", "NEW"]).contains("status"));
+    assert!(refused(&ids[..1], &["--status", "CLS"]).contains("disposition"));
+    assert!(refused(&ids[..1], &["--status", "CLS", "--disposition", "DP99"]).contains("DP99"));
+    assert!(refused(&ids[..1], &["--status", "FP", "--disposition", "DP01"]).contains("CLS alone"));
+    assert!(refused(&ids[..1], &["--status", "ACK", "--note", &"n".repeat(501)]).contains("500"));
+    assert!(!cluster.run(&["alerts", "list", "--status", "DONE"]).status.success());
+
+    let check = |cluster: &Cluster| {
+        let of = |status: &str| listed(cluster, &["--status", status]);
+        let names = |status: &str| {
+            let mut ids: Vec<String> = of(status).iter().map(|alert| text(alert, "alert_id").to_owned()).collect();
+            ids.sort();
+            ids
+        };
+        let wanted = |ids: &[&str]| {
+            let mut ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+            ids.sort();
+            ids
+        };
+        assert_eq!(names("ACK"), wanted(&ids[7..12]));
+        assert_eq!(names("INV"), wanted(&ids[..1]));
+        assert_eq!(names("FP"), wanted(&ids[4..6]));
+        assert_eq!(names("SUP"), wanted(&ids[6..7]));
+        assert_eq!(names("CLS"), wanted(&[&ids[1..4], &ids[12..13]].concat()));
+        assert!(of("CLS").iter().all(|alert| text(alert, "handled_by") == "tester"));
+        assert_eq!(names("NEW").len(), all.len() - 13);
+        let history = cluster.json(&["alerts", "history"]);
+        let history = history.as_array().unwrap().clone();
+        assert_eq!(history.len(), 21);
+        let of_first = cluster.json(&["alerts", "history", ids[0]]);
+        let steps: Vec<&str> = of_first.as_array().unwrap().iter().map(|action| text(action, "status")).collect();
+        assert_eq!(steps, ["ACK", "CLS", "INV"]);
+        history
+    };
+    let before = check(&cluster);
+    cluster.verified();
+
+    cluster.kill();
+    cluster.spawn();
+    cluster.settle(closed["epoch"].as_u64().unwrap() + 4);
+    assert_eq!(check(&cluster), before, "the log knows what was done");
+    cluster.verified();
+}
