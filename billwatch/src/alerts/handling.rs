@@ -3,7 +3,7 @@
 use billwatch_proto::v1::{AlertAction, HandleAlertsRequest, ListAlertActionsRequest};
 use serde_json::json;
 
-use super::{PAGE, connect, listing};
+use super::{PAGE, connect, listing, table};
 use crate::{
     cli::{AlertsHandleArgs, AlertsHistoryArgs, Format},
     failure::{Failure, Outcome},
@@ -31,7 +31,7 @@ pub async fn handle(args: AlertsHandleArgs) -> Outcome {
         })),
         Format::Csv => alerts.print(Format::Csv),
         Format::Table => {
-            alerts.print(Format::Table)?;
+            table(&answer.alerts).print(Format::Table)?;
             print_line(&match answer.as_of {
                 Some(as_of) => format!("written down, {}", as_of_text(Some(as_of))),
                 None => format!("written down; shown once the workers have come to epoch {}", answer.epoch),

@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(now(&book), (Status::Acknowledged, false, AlertState::BasisChanged, Some(2_000)));
         act(&mut book, "FP");
         book.apply(&change(1, 9, [0, 1, 0, 0]), at(4));
-        assert_eq!(now(&book).1, false, "nothing changed");
+        assert!(!now(&book).1, "nothing changed");
         book.apply(&change(1, 9, [0; 4]), at(5));
         assert_eq!(now(&book), (Status::FalsePositive, true, AlertState::Withdrawn, Some(2_000)));
         act(&mut book, "INV");
