@@ -1,6 +1,7 @@
 //! `billwatch status`: one page on the cluster for a person, and its dead letters. JSON keeps everything.
 
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
+use billwatch_market::handling::STATUSES;
 use billwatch_proto::v1::{
     AlertsStatus, CheckpointStatus, DiskStatus, FreshnessStatus, GetStatusRequest, GetStatusResponse,
     ListDeadLettersRequest, admin_service_client::AdminServiceClient,
@@ -146,9 +147,15 @@ fn checkpoint_text(checkpoint: CheckpointStatus) -> String {
 fn alerts_text(alerts: &AlertsStatus) -> String {
     let open = LEVELS.iter().zip(&alerts.open).rev().map(|(level, count)| format!("{level} {}", grouped(*count)));
     let open: Vec<String> = open.collect();
+    let work = STATUSES.iter().filter_map(|(_, code)| {
+        let count = alerts.by_status.get(*code).filter(|count| **count > 0)?;
+        Some(format!("{code} {}", grouped(*count)))
+    });
+    let work: Vec<String> = work.collect();
     format!(
-        "open: {}; ever opened {}, withdrawn {}",
+        "open: {}; work on them: {}; ever opened {}, withdrawn {}",
         open.join(", "),
+        if work.is_empty() { "none".to_owned() } else { work.join(", ") },
         grouped(alerts.opened),
         grouped(alerts.withdrawn)
     )
@@ -194,7 +201,7 @@ fn page_json(status: &GetStatusResponse) -> Value {
             "failed": checkpoint.failed,
         },
         "freshness": {"records": records, "median_us": median_us, "p99_us": p99_us, "lag_us": lag_us},
-        "alerts": {"open": open, "opened": alerts.opened, "withdrawn": alerts.withdrawn},
+        "alerts": {"open": open, "opened": alerts.opened, "withdrawn": alerts.withdrawn, "by_status": alerts.by_status},
         "disk": {"data_bytes": disk.data_bytes, "free_bytes": disk.free_bytes, "size_bytes": disk.size_bytes},
         "log_bytes": status.log_bytes,
         "accepted_facts": status.accepted_facts,

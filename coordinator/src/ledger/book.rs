@@ -7,7 +7,7 @@
 
 use std::{cmp::Reverse, collections::BTreeSet, ops::Bound, sync::Arc};
 
-use billwatch_market::handling::Status;
+use billwatch_market::handling::{STATUSES, Status};
 use billwatch_proto::v1::{self, AlertState};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -125,6 +125,8 @@ pub struct Book {
 pub struct Census {
     /// Alerts that hold now, by level.
     pub open: [u64; LEVELS.len()],
+    /// Alerts that hold now, by where the work on them stands.
+    pub by_status: [u64; STATUSES.len()],
     /// How often an alert appeared, or came back.
     pub opened: u64,
     /// How often the last hit of an alert was taken back.
@@ -132,8 +134,13 @@ pub struct Census {
 }
 
 impl Census {
-    /// An alert went from one level to another; `None` = it does not hold.
-    fn moved(&mut self, from: Option<usize>, to: Option<usize>) {
+    /// An alert of this status went from one level to another; `None` = it does not hold.
+    fn moved(&mut self, status: Status, from: Option<usize>, to: Option<usize>) {
+        match (from, to) {
+            (None, Some(_)) => self.by_status[status as usize] += 1,
+            (Some(_), None) => self.by_status[status as usize] -= 1,
+            _ => {}
+        }
         if let Some(level) = from {
             self.open[level] -= 1;
         }
@@ -150,7 +157,12 @@ impl Book {
     pub fn handle(&mut self, action: &Arc<v1::AlertAction>) -> Option<AlertId> {
         let (id, status) = (parse_id(&action.alert_id)?, Status::parse(&action.status)?);
         let handled = Handled { action: action.clone(), status, changed_since_closed: false };
-        self.alerts.get_mut(&id)?.handled = Some(handled);
+        let alert = self.alerts.get_mut(&id)?;
+        if alert.state != AlertState::Withdrawn {
+            self.census.by_status[alert.status() as usize] -= 1;
+            self.census.by_status[status as usize] += 1;
+        }
+        alert.handled = Some(handled);
         Some(id)
     }
 
@@ -171,13 +183,13 @@ impl Book {
             };
             self.order.insert((Reverse(change.biz_day), change.id));
             self.alerts.insert(change.id, alert);
-            self.census.moved(None, Some(level));
+            self.census.moved(Status::New, None, Some(level));
             return true;
         };
         if alert.now == *change {
             return false;
         }
-        self.census.moved((alert.state != AlertState::Withdrawn).then_some(alert.level), level);
+        self.census.moved(alert.status(), (alert.state != AlertState::Withdrawn).then_some(alert.level), level);
         let fell = change.hits.iter().zip(&alert.now.hits).any(|(now, before)| now < before);
         alert.state = match (level, alert.state) {
             (None, _) => AlertState::Withdrawn,
@@ -252,7 +264,14 @@ mod tests {
         assert!(!now(&book).1, "nothing changed");
         book.apply(&change(1, 9, [0; 4]), at(5));
         assert_eq!(now(&book), (Status::FalsePositive, true, AlertState::Withdrawn, Some(2_000)));
+        assert_eq!(book.census().by_status, [0; 7]);
+        book.apply(&change(1, 9, [1, 0, 0, 0]), at(6));
+        assert_eq!(book.census().by_status, [0, 0, 0, 0, 1, 0, 0], "it came back closed as a false positive");
+        act(&mut book, "ACK");
+        assert_eq!(book.census().by_status, [0, 1, 0, 0, 0, 0, 0]);
+        book.apply(&change(1, 9, [0; 4]), at(7));
         act(&mut book, "INV");
+        assert_eq!(book.census().by_status, [0; 7]);
         assert_eq!(now(&book), (Status::UnderInvestigation, false, AlertState::Withdrawn, Some(2_000)));
     }
 
@@ -271,7 +290,10 @@ mod tests {
         assert_eq!(step([2, 0, 0, 0], 5), (true, Some((AlertState::BasisChanged, "BLUE", 2, 5))));
         assert_eq!(step([0; 4], 6), (true, Some((AlertState::Withdrawn, "BLUE", 2, 6))));
         assert_eq!(step([0, 0, 0, 1], 7), (true, Some((AlertState::BasisChanged, "RED", 2, 7))));
-        assert_eq!(*book.census(), Census { open: [0, 0, 0, 1], opened: 2, withdrawn: 1 });
+        assert_eq!(
+            *book.census(),
+            Census { open: [0, 0, 0, 1], by_status: [1, 0, 0, 0, 0, 0, 0], opened: 2, withdrawn: 1 }
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use billwatch_market::pattern::liveness::STATES;
+use billwatch_market::{handling::STATUSES, pattern::liveness::STATES};
 use billwatch_proto::v1;
 use billwatch_telemetry::{
     endpoint::{self, Endpoint},
@@ -146,6 +146,9 @@ impl Metrics {
         for (level, open) in LEVELS.iter().zip(alerts.open) {
             page.whole_of(&table::ALERTS_OPEN, &[level], open);
         }
+        for ((_, status), count) in STATUSES.iter().zip(alerts.by_status) {
+            page.whole_of(&table::ALERTS_BY_STATUS, &[status], count);
+        }
         page.whole(&table::ALERTS_OPENED, alerts.opened);
         page.whole(&table::ALERTS_WITHDRAWN, alerts.withdrawn);
         if let Some(standing) = self.rules.borrow().as_ref() {
@@ -205,7 +208,16 @@ impl Metrics {
     /// Alerts counted.
     pub fn alerts_status(&self) -> v1::AlertsStatus {
         let census = *self.ledger.read().book.census();
-        v1::AlertsStatus { open: census.open.to_vec(), opened: census.opened, withdrawn: census.withdrawn }
+        v1::AlertsStatus {
+            open: census.open.to_vec(),
+            opened: census.opened,
+            withdrawn: census.withdrawn,
+            by_status: STATUSES
+                .iter()
+                .zip(census.by_status)
+                .map(|((_, code), count)| ((*code).into(), count))
+                .collect(),
+        }
     }
 
     /// Disk of the data directory. Reads the sizes of files.

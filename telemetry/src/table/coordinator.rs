@@ -6,7 +6,7 @@ use super::{
 };
 
 /// All of them.
-pub static ALL: [&Metric; 49] = [
+pub static ALL: [&Metric; 50] = [
     &FRESHNESS,
     &Metric::counter(
         "billwatch_records_accepted_total",
@@ -113,6 +113,7 @@ pub static ALL: [&Metric; 49] = [
         "Checkpoints that a worker failed to write, or wrote too late.",
     ),
     &ALERTS_OPEN,
+    &ALERTS_BY_STATUS,
     &ALERTS_OPENED,
     &ALERTS_WITHDRAWN,
     &RULES,
@@ -276,6 +277,15 @@ pub static CHECKPOINT_SIZE: Metric = Metric::measured(
 /// Open alerts.
 pub static ALERTS_OPEN: Metric =
     Metric::measured(Gauge, "billwatch_alerts_open", "alert ledger", "Alerts that hold now, by level.").by(&["level"]);
+
+/// Open alerts by the work on them.
+pub static ALERTS_BY_STATUS: Metric = Metric::measured(
+    Gauge,
+    "billwatch_alerts_by_status",
+    "alert ledger",
+    "Alerts that hold now, by where the work on them stands (`alert_status`): NEW are those that nobody has looked at.",
+)
+.by(&["status"]);
 
 /// Alerts that began.
 pub static ALERTS_OPENED: Metric = Metric::measured(
