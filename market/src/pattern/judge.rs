@@ -49,7 +49,7 @@ struct KeyScope<'a, W, R> {
     registry: &'a R,
     key: Key,
     bucket: i64,
-    peers: Option<&'a Standing>,
+    peers: Option<&'a Standing<'a>>,
     /// The member for which the condition is asked.
     member: std::cell::Cell<Option<Member>>,
     /// Total of each window, once asked for.
@@ -139,7 +139,7 @@ impl<'a, W: Windows, R: Registry> KeyScope<'a, W, R> {
         (key, bucket): (Key, i64),
         windows: &'a W,
         registry: &'a R,
-        peers: Option<&'a Standing>,
+        peers: Option<&'a Standing<'a>>,
     ) -> Self {
         let (totals, members) = ([const { OnceCell::new() }; MAX_WINDOWS], [const { OnceCell::new() }; MAX_WINDOWS]);
         let (member, past, graph) = (std::cell::Cell::new(None), OnceCell::new(), OnceCell::new());

@@ -11,35 +11,77 @@ use crate::pattern::{
     windows::{FeatureIndex, Windows},
 };
 
-/// The subject and the others of its group, ascending.
-pub(super) struct Standing {
-    metric: Number,
-    others: Vec<Number>,
+/// A key that takes part in a peer rule at one bucket: (group, metric, key).
+type Competitor = (Vec<Number>, Number, Key);
+
+/// A subject in its group. The others are not copied: a group may be all institutions, and each of them a subject.
+pub(super) struct Standing<'a> {
+    /// By metric.
+    group: &'a [Competitor],
+    /// Of the subject.
+    place: usize,
 }
 
-impl Standing {
+impl Standing<'_> {
     /// What a word of peers gives.
     pub(super) fn say(&self, function: Peer, arguments: &[Number]) -> Option<Number> {
         match function {
-            Peer::Metric => Some(self.metric),
-            Peer::Quantile => quantile(&self.others, *arguments.first()?),
-            Peer::Median => median(&self.others),
-            Peer::Deviation => {
-                let middle = median(&self.others)?;
-                let distances: Option<Vec<Number>> =
-                    self.others.iter().map(|other| other.minus(middle)?.abs()).collect();
-                let mut distances = distances?;
-                distances.sort();
-                median(&distances)
-            }
-            Peer::Peers => Some(Number::whole(self.others.len() as i128)),
+            Peer::Metric => Some(self.group[self.place].1),
+            Peer::Quantile => self.other(rank(self.others(), *arguments.first()?)?),
+            Peer::Median => self.median(),
+            Peer::Deviation => self.deviation(),
+            Peer::Peers => Some(Number::whole(self.others() as i128)),
         }
+    }
+
+    fn others(&self) -> usize {
+        self.group.len() - 1
+    }
+
+    /// One of the others, ascending.
+    fn other(&self, at: usize) -> Option<Number> {
+        let place = if at < self.place { at } else { at + 1 };
+        Some(self.group.get(place)?.1)
+    }
+
+    fn median(&self) -> Option<Number> {
+        self.other(rank(self.others(), Number::ratio(1, 2)?)?)
+    }
+
+    /// Median of the distances of the others from their median. Distances grow to either side of it, so the two sides are merged
+    /// up to the middle.
+    fn deviation(&self) -> Option<Number> {
+        let middle = rank(self.others(), Number::ratio(1, 2)?)?;
+        let median = self.other(middle)?;
+        let distance = |at: usize| self.other(at)?.minus(median)?.abs();
+        let (mut below, mut above) = (middle, middle);
+        let mut last = None;
+        // Those from `below` on, and before `above`, are passed.
+        for _ in 0..=middle {
+            let left = below.checked_sub(1).map(distance);
+            let right = (above < self.others()).then(|| distance(above));
+            last = match (left, right) {
+                (Some(left), Some(right)) if left? < right? => {
+                    below -= 1;
+                    left
+                }
+                (_, Some(right)) => {
+                    above += 1;
+                    right
+                }
+                (left, None) => {
+                    below = below.checked_sub(1)?;
+                    left?
+                }
+            };
+        }
+        last
     }
 }
 
-/// Keys that take part in a peer rule at one bucket: (group, metric, key), by group, metric and key. Also: whether any was
-/// left out because its group is not known.
-type Standings = (Vec<(Vec<Number>, Number, Key)>, bool);
+/// Keys that take part in a peer rule at one bucket, by group, metric and key. Also: whether any was left out because its
+/// group is not known.
+type Standings = (Vec<Competitor>, bool);
 
 fn standings<W: Windows, R: Registry>(
     rule: &Rule,
@@ -48,7 +90,7 @@ fn standings<W: Windows, R: Registry>(
     windows: &W,
     registry: &R,
 ) -> Standings {
-    let mut standings: Vec<(Vec<Number>, Number, Key)> = Vec::new();
+    let mut standings: Vec<Competitor> = Vec::new();
     let mut skipped = false;
     let compared = peer.keyed.windows[0].feature;
     windows.keys(compared, &mut |key| {
@@ -83,7 +125,7 @@ pub(in crate::pattern) fn judge_group<W: Windows, R: Registry>(
     let (standings, skipped) = standings(rule, peer, bucket, windows, registry);
     let mut judgement = Judgement { hits: Vec::new(), skipped };
     for group in standings.chunk_by(|left, right| left.0 == right.0) {
-        for (place, (_, metric, key)) in group.iter().enumerate() {
+        for (place, (.., key)) in group.iter().enumerate() {
             let (first, last) = period(peer.keyed.judged, bucket);
             let triggers = |feature: &FeatureIndex| {
                 let mut found = false;
@@ -97,8 +139,7 @@ pub(in crate::pattern) fn judge_group<W: Windows, R: Registry>(
             if !peer.everyone && !peer.keyed.trigger.iter().any(triggers) {
                 continue;
             }
-            let others = group.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, (_, other, _))| *other);
-            let standing = Standing { metric: *metric, others: others.collect() };
+            let standing = Standing { group, place };
             let scope = KeyScope::new(rule, &peer.keyed, (*key, bucket), windows, registry, Some(&standing));
             let one = verdict(index, rule, &peer.keyed, &scope);
             judgement.hits.extend(one.hits);
@@ -120,32 +161,65 @@ pub(in crate::pattern) fn peer_keys<W: Windows, R: Registry>(
     let Some(own) = standings.iter().find(|(.., key)| *key == place.0).map(|(group, ..)| group.clone()) else {
         return Vec::new();
     };
-    let same = |(group, _, key): &(Vec<Number>, Number, Key)| *group == own && *key != place.0;
+    let same = |(group, _, key): &Competitor| *group == own && *key != place.0;
     standings.into_iter().filter(same).map(|(.., key)| key).collect()
 }
 
-/// Smallest value with at least `share` of the values at or below it; `None` for no values (derived.csv `quantile`).
-fn quantile(ascending: &[Number], share: Number) -> Option<Number> {
-    let wanted = share.times(Number::whole(ascending.len() as i128))?;
+/// Place of the smallest of so many ascending values with at least `share` of them at or below it (derived.csv `quantile`); there
+/// need not be one.
+fn rank(count: usize, share: Number) -> Option<usize> {
+    let wanted = share.times(Number::whole(count as i128))?;
     let rank = wanted.negate()?.floor().checked_neg()?.max(1);
-    ascending.get(usize::try_from(rank).ok()? - 1).copied()
-}
-
-fn median(ascending: &[Number]) -> Option<Number> {
-    quantile(ascending, Number::ratio(1, 2)?)
+    Some(usize::try_from(rank).ok()? - 1)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn group(metrics: &[i64]) -> Vec<Competitor> {
+        let mut metrics = metrics.to_vec();
+        metrics.sort_unstable();
+        let competitor = |(at, metric): (usize, &i64)| (Vec::new(), Number::from(*metric), Key(at as u64, 0));
+        metrics.iter().enumerate().map(competitor).collect()
+    }
 
     #[test]
     fn nearest_rank_never_lies_between_values() {
-        let values: Vec<Number> = [10i64, 20, 30, 40].into_iter().map(Number::from).collect();
-        assert_eq!(quantile(&values, Number::parse("0.5").unwrap()), Some(20.into()));
-        assert_eq!(quantile(&values, Number::parse("0.51").unwrap()), Some(30.into()));
-        assert_eq!(quantile(&values, Number::ZERO), Some(10.into()));
-        assert_eq!(quantile(&values, Number::whole(1)), Some(40.into()));
-        assert_eq!(quantile(&[], Number::whole(1)), None);
+        let group = group(&[10, 20, 30, 40, 99]);
+        let quantile = |share: &str| {
+            let standing = Standing { group: &group, place: 4 };
+            standing.say(Peer::Quantile, &[Number::parse(share).unwrap()])
+        };
+        assert_eq!(quantile("0.5"), Some(20.into()));
+        assert_eq!(quantile("0.51"), Some(30.into()));
+        assert_eq!(quantile("0"), Some(10.into()));
+        assert_eq!(quantile("1"), Some(40.into()));
+        let alone = Standing { group: &group[..1], place: 0 };
+        assert_eq!(alone.say(Peer::Quantile, &[Number::whole(1)]), None);
+        assert_eq!((alone.say(Peer::Median, &[]), alone.say(Peer::Deviation, &[])), (None, None));
+    }
+
+    proptest! {
+        /// Against lists of the others.
+        #[test]
+        fn the_others_are_those_beside_the_subject(metrics in proptest::collection::vec(-9i64..9, 2..14), at in 0usize..14) {
+            let group = group(&metrics);
+            let place = at % group.len();
+            let standing = Standing { group: &group, place };
+            let mut others: Vec<Number> = group.iter().map(|(_, metric, _)| *metric).collect();
+            let subject = others.remove(place);
+            let median = |ascending: &[Number]| ascending[ascending.len().div_ceil(2) - 1];
+            let middle = median(&others);
+            let mut distances: Vec<Number> =
+                others.iter().map(|other| other.minus(middle).unwrap().abs().unwrap()).collect();
+            distances.sort();
+            prop_assert_eq!(standing.say(Peer::Metric, &[]), Some(subject));
+            prop_assert_eq!(standing.say(Peer::Median, &[]), Some(middle));
+            prop_assert_eq!(standing.say(Peer::Deviation, &[]), Some(median(&distances)));
+            prop_assert_eq!(standing.say(Peer::Peers, &[]), Some(Number::whole(others.len() as i128)));
+        }
     }
 }
