@@ -5,8 +5,8 @@
 //! owner. The hour is that of the first fact of the bill at which the rule hit; alerts that are not about a bill, and those
 //! of limits that passed, have none. Source: derived.csv `theme.T31`, `alert.*`.
 //!
-//! Status and disposition are what supervisors enter. Nothing in this form takes such entries, so every alert is `NEW`, has
-//! no disposition, and none is closed.
+//! Status and disposition are what supervisors entered ([`crate::handling`]): an alert on which nobody acted is `NEW`, one
+//! without a disposition stands under NA. What was done with alerts that do not hold any more is counted nowhere.
 
 use std::collections::BTreeMap;
 
@@ -19,12 +19,12 @@ use super::{
 };
 use crate::{
     bill::Header,
-    handling::Handlings,
+    handling::{Handling, Handlings, Status},
     ids::{BillId, Day},
     items::{Item, Items, Row},
     names::{Name, Role},
     observe::{Played, Player, attributes::AsOf, bill_names::header_item},
-    pattern::{AlertKey, HitCount, PatternIndex, Patterns},
+    pattern::{AlertId, AlertKey, HitCount, PatternIndex, Patterns},
     reference_data::Reference,
 };
 
@@ -45,6 +45,16 @@ pub struct AlertSight<'a> {
     pub moments: &'a dyn Fn(BillId) -> Moments,
 }
 
+impl AlertSight<'_> {
+    /// What was done with an alert; `None` while it is new.
+    pub fn handling(&self, pattern: PatternIndex, key: &AlertKey, date: Day) -> Option<&Handling> {
+        if self.handled.is_empty() {
+            return None;
+        }
+        self.handled.get(AlertId::of(self.patterns.id(pattern), key, date))
+    }
+}
+
 /// The first fact (ms) of one bill at which a rule on single bills hit, by rule and business date of the alert.
 pub type Moments = BTreeMap<(PatternIndex, Day), i64>;
 
@@ -55,6 +65,13 @@ struct Alert<'a> {
     key: &'a AlertKey,
     date: Day,
     hits: &'a HitCount,
+    handling: Option<&'a Handling>,
+}
+
+impl Alert<'_> {
+    fn status(&self) -> Status {
+        self.handling.map_or(Status::New, |handling| handling.status)
+    }
 }
 
 impl Aggregates {
@@ -63,17 +80,17 @@ impl Aggregates {
         &self,
         plan: &Plan,
         alerts: impl Iterator<Item = (PatternIndex, &'a AlertKey, Day, &'a HitCount)>,
-        sight: &AlertSight<'_>,
+        sight: &'a AlertSight<'_>,
     ) -> Partial {
         let mut read = Partial::default();
         let Some(pair) = plan.flow else { return read };
         let theme = &self.themes[usize::from(self.pair(pair).theme)];
         let name = self.pair(pair).name;
         for (pattern, key, date, hits) in alerts {
-            let alert = Alert { pattern, key, date, hits };
             if hits.level().is_none() || !plan.wants_flow(&CellKey { pair, date, item: Item::ALL }) {
                 continue;
             }
+            let alert = Alert { pattern, key, date, hits, handling: sight.handling(pattern, key, date) };
             let header = match key {
                 AlertKey::Bill(bill) => (sight.bill)(*bill),
                 _ => None,
@@ -82,6 +99,8 @@ impl Aggregates {
             let sum = |slot: &Slot| match slot {
                 Slot::Count => 1,
                 Slot::Amount => face_fen,
+                Slot::FalseAlerts => i128::from(alert.status() == Status::FalsePositive),
+                Slot::ClosedAlerts => i128::from(alert.status().is_closed()),
                 _ => 0,
             };
             let sums: Vec<i128> = theme.flow_slots.iter().map(sum).collect();
@@ -121,7 +140,11 @@ impl Aggregates {
                 let level = alert.hits.level().map_or("", |level| level.name());
                 coded(known.alert_level, &level.to_uppercase())
             }
-            Name::AlertStatus => coded(known.alert_status, "NEW"),
+            Name::AlertStatus => coded(known.alert_status, alert.status().code()),
+            Name::AlertDisposition => {
+                let disposition = alert.handling.and_then(|handling| handling.disposition);
+                disposition.map_or(Item::NA, |code| coded(known.alert_disposition, code.as_str()))
+            }
             Name::Hour => {
                 let found = match alert.key {
                     AlertKey::Bill(bill) => (sight.moments)(*bill).get(&(alert.pattern, alert.date)).copied(),

@@ -1,12 +1,14 @@
-//! Figures of alerts (R22): alerts that hold come from who judges them, those that were withdrawn from the alert ledger.
+//! Figures of alerts (R22): alerts that hold come from who judges them, with what was done with them; those that were
+//! withdrawn from the alert ledger.
 //!
-//! Which alerts hold is a function of the facts. Which were withdrawn is not: it tells in what order facts came.
+//! Which alerts hold is a function of the facts. What was done with them is one of the actions in the log. Which were withdrawn
+//! is neither: it tells in what order facts came. An alert that was withdrawn counts as such alone, whatever was done with it.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     definition::Book,
-    figure::Basis,
+    figure::{Basis, Figure, Stage},
     names::{AlertName, ReportName},
     period::Span,
     slot::{Amount, Members},
@@ -20,7 +22,7 @@ use crate::{
     items::Item,
     names::{Attribute, Role},
     observe::{Meanings, Played, attributes::AsOf},
-    pattern::{AlertId, AlertKey, AlertSet, HitCount},
+    pattern::{AlertKey, AlertSet, HitCount},
 };
 
 /// An alert as reports see it.
@@ -49,6 +51,34 @@ impl SeenAlert {
     pub fn withdrawn(pattern: String, level: u16, day: Day, key: String) -> Self {
         SeenAlert { pattern, level, day, key, withdrawn: true, face_fen: 0, institution_type: Item::NA, handling: None }
     }
+
+    /// The business day on which somebody acted: no earlier one than the alert's ([`Stage`]).
+    fn day_of(&self, clock_ms: i64) -> Day {
+        Day::of_time(clock_ms).max(self.day)
+    }
+
+    fn is_of(&self, stage: Stage, span: Span) -> bool {
+        let closed = || Some(self.day_of(self.handling?.closed_ms?));
+        match stage {
+            Stage::Raised => span.holds(self.day),
+            Stage::Acknowledged => {
+                self.handling.is_some_and(|handling| span.holds(self.day_of(handling.acknowledged_ms)))
+            }
+            Stage::Closed => closed().is_some_and(|day| span.holds(day)),
+            Stage::Open => !self.withdrawn && self.day <= span.to && closed().is_none_or(|day| day > span.to),
+        }
+    }
+
+    /// Market clock, ms, from its appearance until the action of a stage.
+    fn wait(&self, stage: Stage) -> Option<i64> {
+        let handling = self.handling?;
+        let until = match stage {
+            Stage::Acknowledged => handling.acknowledged_ms,
+            Stage::Closed => handling.closed_ms?,
+            Stage::Raised | Stage::Open => return None,
+        };
+        Some(until - handling.raised_ms)
+    }
 }
 
 /// The alerts of a set: all of them hold. Bills are looked at for alerts of the `amounts` alone.
@@ -76,7 +106,7 @@ pub fn holding(alerts: &AlertSet, sight: &AlertSight<'_>, meanings: &Meanings, a
             withdrawn: false,
             face_fen,
             institution_type: institution_type.unwrap_or(Item::NA),
-            handling: sight.handled.get(AlertId::of(sight.patterns.id(pattern), key, day)).copied(),
+            handling: sight.handling(pattern, key, day).copied(),
         })
     };
     alerts.iter().filter_map(seen).collect()
@@ -84,12 +114,14 @@ pub fn holding(alerts: &AlertSet, sight: &AlertSight<'_>, meanings: &Meanings, a
 
 /// True when one of the figures counts alerts.
 pub fn counts_alerts(book: &Book, asked: &[Asked]) -> bool {
-    asked.iter().any(|asked| book.figure(asked).basis == Basis::Alerts)
+    asked.iter().any(|asked| matches!(book.figure(asked).basis, Basis::Alerts(_)))
 }
 
-/// True when one of the figures counts alerts that were withdrawn too, which facts alone do not tell.
+/// True when one of the figures counts alerts that were withdrawn too, which neither facts nor actions tell. Those are raised
+/// and no more: they are never open, and nothing was done with them.
 pub fn counts_withdrawn(book: &Book, asked: &[Asked]) -> bool {
-    let mut figures = asked.iter().map(|asked| book.figure(asked)).filter(|figure| figure.basis == Basis::Alerts);
+    let of_raised = |figure: &&Figure| figure.basis == Basis::Alerts(Stage::Raised);
+    let mut figures = asked.iter().map(|asked| book.figure(asked)).filter(of_raised);
     let no = item_of(book, AlertName::Withdrawn, "N");
     figures.any(|figure| {
         let name = ReportName::Alert(AlertName::Withdrawn);
@@ -97,13 +129,18 @@ pub fn counts_withdrawn(book: &Book, asked: &[Asked]) -> bool {
     })
 }
 
-/// The spans in which amounts of alerts are asked.
+/// The business dates of alerts whose amounts are asked.
 pub fn amounts_wanted(book: &Book, asked: &[Asked]) -> Vec<Span> {
-    let reads = |asked: &&Asked| {
+    let dates = |asked: &Asked| {
         let figure = book.figure(asked);
-        figure.basis == Basis::Alerts && figure.amounts.contains(&Amount::Amount)
+        match figure.basis {
+            Basis::Alerts(_) if !figure.amounts.contains(&Amount::Amount) => None,
+            Basis::Alerts(Stage::Raised) => Some(asked.span),
+            Basis::Alerts(_) => Some(asked.span.ever()),
+            _ => None,
+        }
     };
-    asked.iter().filter(reads).map(|asked| asked.span).collect()
+    asked.iter().filter_map(dates).collect()
 }
 
 fn item_of(book: &Book, name: AlertName, code: &str) -> Item {
@@ -128,6 +165,14 @@ pub fn add_alerts(book: &Book, asked: &[Asked], tables: &mut Tables) {
             let row = book.meanings.catalogue().pattern(&alert.pattern);
             row.map_or(Item::UNKNOWN, |row| item_of(book, name, &row.family))
         }
+        AlertName::Status => {
+            let status = alert.handling.map(|handling| handling.status).unwrap_or_default();
+            item_of(book, name, status.code())
+        }
+        AlertName::Disposition => {
+            let disposition = alert.handling.and_then(|handling| handling.disposition);
+            disposition.map_or(Item::NA, |code| item_of(book, name, code.as_str()))
+        }
     };
     let of = |name: ReportName, alert: &SeenAlert| match name {
         ReportName::Alert(name) => item(name, alert),
@@ -135,10 +180,8 @@ pub fn add_alerts(book: &Book, asked: &[Asked], tables: &mut Tables) {
     };
     for (place, asked) in asked.iter().enumerate() {
         let figure = book.figure(asked);
-        if figure.basis != Basis::Alerts {
-            continue;
-        }
-        for alert in alerts.iter().filter(|alert| (asked.span.from..=asked.span.to).contains(&alert.day)) {
+        let Basis::Alerts(stage) = figure.basis else { continue };
+        for alert in alerts.iter().filter(|alert| alert.is_of(stage, asked.span)) {
             if !figure.filters.iter().all(|filter| filter.holds(&[of(filter.name, alert)])) {
                 continue;
             }
@@ -149,9 +192,13 @@ pub fn add_alerts(book: &Book, asked: &[Asked], tables: &mut Tables) {
                 _ => 0,
             };
             let sums = figure.amounts.iter().map(sum).collect();
-            let members = figure.members.iter().map(|members| match members {
-                Members::Keys => [(TextHash::of(&alert.key).bits(), (1, 0))].into_iter().collect(),
-                _ => Default::default(),
+            let members = figure.members.iter().map(|members| {
+                let member = match members {
+                    Members::Keys => Some(TextHash::of(&alert.key).bits()),
+                    Members::Waits => alert.wait(stage).map(|wait| wait as u64),
+                    _ => None,
+                };
+                member.into_iter().map(|member| (member, (1, 0))).collect()
             });
             let held = Held { sums, members: members.collect() };
             match tables.tables[place].entry(key) {

@@ -34,6 +34,8 @@ pub enum Unit {
     BasisPoints,
     /// Days, 2 decimals.
     Days,
+    /// Milliseconds, printed in hours with 1 decimal.
+    Hours,
     /// Plain, 4 decimals.
     Ratio,
     /// 1 = 是, 0 = 否.

@@ -1,7 +1,7 @@
 //! Figures: what a report counts, by which axes, as data, and compiled.
 //!
 //! A figure says *what* is counted (facts of some behaviours, lots that enter or leave a state, lots in a state, overdue
-//! lots, balance sheets), *where* (items of names) and *by* which axes. Expressions then ask for its *slots*: sums
+//! lots, balance sheets, alerts that were raised or closed), *where* (items of names) and *by* which axes. Expressions then ask for its *slots*: sums
 //! ([`Amount`]) and sets of members ([`Members`]). Only what some expression asks for is kept.
 
 use std::collections::BTreeMap;
@@ -56,9 +56,9 @@ pub struct FigureText {
     /// Legal institutions with their latest balance sheet.
     #[serde(default)]
     pub balance_sheets: bool,
-    /// Alerts of the ledger.
+    /// Alerts by what happened to them in the span: `raised`, `acknowledged`, `closed`; `open`: at its end.
     #[serde(default)]
-    pub alerts: bool,
+    pub alerts: String,
     /// Values of this indicator: of the last day of the span, of all its days where a slot counts days.
     #[serde(default)]
     pub indicator: String,
@@ -93,7 +93,7 @@ impl FigureText {
             overdue_events: either(self.overdue_events, &base.overdue_events),
             cuts: self.cuts || base.cuts,
             balance_sheets: self.balance_sheets || base.balance_sheets,
-            alerts: self.alerts || base.alerts,
+            alerts: either(self.alerts, &base.alerts),
             indicator: either(self.indicator, &base.indicator),
             sum: either(self.sum, &base.sum),
             by: either(self.by, &base.by),
@@ -119,10 +119,43 @@ pub enum Basis {
     Cuts,
     /// Balance sheets.
     BalanceSheets,
-    /// Alerts.
-    Alerts,
+    /// Alerts of which this is true.
+    Alerts(Stage),
     /// Values of an indicator, by its id.
     Indicator(Box<str>),
+}
+
+/// What happens to an alert, and puts it into a span of dates.
+///
+/// What people do has the business day of the market clock that they saw, and no earlier one than the alert: a fact may be
+/// dated ahead, and no alert is closed before it is new.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Its business date, whatever became of it.
+    Raised,
+    /// Somebody acted on it for the first time.
+    Acknowledged,
+    /// It was closed, and was not opened again since.
+    Closed,
+    /// It holds, and is not closed by the end of the span.
+    Open,
+}
+
+impl Stage {
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "raised" => Stage::Raised,
+            "acknowledged" => Stage::Acknowledged,
+            "closed" => Stage::Closed,
+            "open" => Stage::Open,
+            other => return Err(format!("alerts: `{other}` is none of raised, acknowledged, closed, open")),
+        })
+    }
+
+    /// True when it takes an action of somebody, with a moment of the market clock.
+    pub fn is_an_action(self) -> bool {
+        matches!(self, Stage::Acknowledged | Stage::Closed)
+    }
 }
 
 /// A figure, compiled.
@@ -193,8 +226,8 @@ impl Figure {
         if text.balance_sheets {
             found.push(Basis::BalanceSheets);
         }
-        if text.alerts {
-            found.push(Basis::Alerts);
+        if !text.alerts.is_empty() {
+            found.push(Basis::Alerts(Stage::parse(&text.alerts)?));
         }
         let mut named = Vec::new();
         if !text.indicator.is_empty() {
@@ -243,6 +276,9 @@ impl Figure {
         match (amount, self.members_of(slot)) {
             (Some(amount), _) if self.amounts.contains(&amount) => {}
             (Some(amount), _) => self.amounts.push(amount),
+            (_, Some(Members::Waits)) if !matches!(self.basis, Basis::Alerts(stage) if stage.is_an_action()) => {
+                return Err(format!("`{slot}` is of alerts that were acknowledged or closed"));
+            }
             (_, Some(members)) if self.members.contains(&members) => {}
             (_, Some(members)) => self.members.push(members),
             _ => return Err(format!("no slot `{slot}`")),

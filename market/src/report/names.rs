@@ -69,6 +69,8 @@ pub enum AlertName {
     Key,
     Withdrawn,
     InstitutionType,
+    Status,
+    Disposition,
 }
 
 impl ReportName {
@@ -93,6 +95,8 @@ impl ReportName {
             "alert.withdrawn" => ReportName::Alert(AlertName::Withdrawn),
             "alert.inst_type" => ReportName::Alert(AlertName::InstitutionType),
             "alert.engine_family" => ReportName::Alert(AlertName::Family),
+            "alert.status" => ReportName::Alert(AlertName::Status),
+            "alert.disposition" => ReportName::Alert(AlertName::Disposition),
             "indicator.key" => ReportName::Indicator(IndicatorName::Key),
             "indicator.inst_type" => ReportName::Indicator(IndicatorName::InstitutionType),
             "indicator.province" => ReportName::Indicator(IndicatorName::Province),
@@ -130,6 +134,8 @@ impl ReportName {
             ReportName::Alert(AlertName::Pattern) => vocabulary.enumeration("pattern"),
             ReportName::Alert(AlertName::Level) => vocabulary.enumeration("alert_level"),
             ReportName::Alert(AlertName::Family) => vocabulary.enumeration("engine_family"),
+            ReportName::Alert(AlertName::Status) => Some(vocabulary.known.alert_status),
+            ReportName::Alert(AlertName::Disposition) => Some(vocabulary.known.alert_disposition),
             _ => Some(vocabulary.known.yes_no),
         }
     }

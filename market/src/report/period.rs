@@ -120,6 +120,18 @@ impl Shift {
     }
 }
 
+impl Span {
+    /// True for its days.
+    pub fn holds(&self, day: Day) -> bool {
+        (self.from..=self.to).contains(&day)
+    }
+
+    /// All days up to its end.
+    pub fn ever(&self) -> Span {
+        Span { from: BEGINNING, to: self.to }
+    }
+}
+
 impl Period {
     /// The period that holds a day.
     pub fn containing(frequency: Frequency, day: Day) -> Self {
@@ -213,7 +225,7 @@ impl Period {
             Shift::YearToDate => to_date(*self, 12),
             Shift::YearToDateYearAgo => to_date(self.year_ago(), 12),
             Shift::Opening => Span { from: before, to: before },
-            Shift::Ever => Span { from: BEGINNING, to: self.to },
+            Shift::Ever => of(*self).ever(),
             Shift::Before => Span { from: BEGINNING, to: before },
             Shift::HalfYear => Span { from: self.to.month_start().add_months(-5), to: self.to },
             Shift::Pair => Span { from: self.previous(calendar).from, to: self.to },

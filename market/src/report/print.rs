@@ -8,6 +8,8 @@ pub const NOTHING: &str = "-";
 const HUNDRED_MILLION_YUAN: i128 = 10_000_000_000;
 /// Fen of 万元 (10 thousand CNY).
 const TEN_THOUSAND_YUAN: i128 = 1_000_000;
+/// Milliseconds of 小时.
+const MS_OF_HOUR: i128 = 3_600_000;
 
 impl Unit {
     /// (factor over, factor under, decimals) between the value and what is printed.
@@ -20,6 +22,7 @@ impl Unit {
             Unit::Rate => (1, 10_000, 4),
             Unit::BasisPoints => (1, 100, 2),
             Unit::Days => (1, 1, 2),
+            Unit::Hours => (1, MS_OF_HOUR, 1),
             Unit::Ratio => (1, 1, 4),
         }
     }
@@ -33,6 +36,7 @@ impl Unit {
             Unit::Percent | Unit::Rate => "%",
             Unit::BasisPoints => "bp",
             Unit::Days => "天",
+            Unit::Hours => "小时",
             Unit::Ratio | Unit::Flag | Unit::Level | Unit::Text => "",
         }
     }
@@ -94,6 +98,8 @@ mod tests {
         assert_eq!(fen(-50_000_000), "0.00");
         assert_eq!(print(&Exact::ratio(1, 3), Unit::Percent), "33.3333");
         assert_eq!(print(&Exact::ratio(123_456_789, 10_000), Unit::Rate), "1.2346");
+        assert_eq!(print(&Exact::Number(90 * 60_000), Unit::Hours), "1.5");
+        assert_eq!(print(&Exact::Number(3 * 60_000), Unit::Hours), "0.0", "half to even");
         assert_eq!(print(&Exact::Null, Unit::Count), "-");
         assert_eq!(print(&Exact::Number(7), Unit::Count), "7");
         assert_eq!(print(&Exact::Number(0), Unit::Flag), "否");

@@ -314,7 +314,7 @@ pub(super) fn fact_members(members: Members, seen: &Observation<'_>, part: Part<
                 take(group.bits(), amount);
             }
         }
-        Members::Keys | Members::DaysAbove(_) => {}
+        Members::Keys | Members::Waits | Members::DaysAbove(_) => {}
     }
 }
 

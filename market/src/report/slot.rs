@@ -115,8 +115,10 @@ pub enum Members {
     Lengths,
     /// Groups of the acceptors; an acceptor without a group is its own.
     AcceptorGroups,
-    /// Holders of lots.
+    /// Whom or what alerts are about.
     Keys,
+    /// How long an alert stood until it was acknowledged or closed: ms of the market clock.
+    Waits,
     /// Days on which a figure of an indicator is above 0, by its place in `Figure::named`.
     DaysAbove(u8),
 }
@@ -134,6 +136,7 @@ impl Members {
             "lot_counts" => Members::LotCounts,
             "acceptor_groups" => Members::AcceptorGroups,
             "keys" => Members::Keys,
+            "waits" => Members::Waits,
             "drawers" => Members::Players(Role::Drawer),
             "acceptors" => Members::Players(Role::Acceptor),
             "payees" => Members::Players(Role::Payee),

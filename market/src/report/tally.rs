@@ -94,7 +94,7 @@ pub struct Tables {
     pub tables: Vec<BTreeMap<Key, Held>>,
     /// What indicators say (`super::indicators`).
     pub indicators: Vec<Part>,
-    /// Alerts that hold, when a figure counts alerts (`super::alerts`).
+    /// Alerts that hold, and what was done with them, when a figure counts alerts (`super::alerts`).
     pub alerts: Vec<SeenAlert>,
     /// Who the parties of the keys are, at the end of each span that has them.
     pub about: BTreeMap<(Day, PartyId), About>,
@@ -195,7 +195,7 @@ impl<'a> Tally<'a> {
                 }
                 Basis::Moves(..) | Basis::Stock(_) | Basis::Overdue(_) | Basis::OverdueEvents(_) => of_lots.push(at),
                 Basis::Cuts => of_cuts.push(at),
-                Basis::BalanceSheets | Basis::Alerts | Basis::Indicator(_) => {}
+                Basis::BalanceSheets | Basis::Alerts(_) | Basis::Indicator(_) => {}
             }
         }
         let tables = Tables { tables: vec![BTreeMap::new(); asked.len()], ..Tables::default() };
