@@ -10,11 +10,11 @@ use billwatch_market::{
     evaluator::{Rules, Sets, Views, evaluate_by},
     fact::{Fact, Record},
     fact_scope::Home,
-    handling::Handlings,
-    ids::{BillId, Day},
+    handling::{Action, Handlings, STATUSES, Status},
+    ids::{BillId, Code, Day},
     ndjson::parse_line,
     pattern::{
-        MarketRegistry, Patterns, PlainWindows,
+        AlertId, AlertSet, MarketRegistry, Patterns, PlainWindows,
         plain::{self, Setting, moments_of_bill},
     },
 };
@@ -277,11 +277,12 @@ fn alerts_are_counted_by_what_they_are_and_whom_they_are_about() {
         let registry = MarketRegistry { reference: &views.reference, meanings: &rules.meanings };
         moments_of_bill(&effective_at(Home::Bill(bill), records), setting, &registry)
     };
-    let ask = |dimension: &str, measures: &[&str]| {
+    let ask_handled = |handled: &Handlings, dimension: &str, measures: &[&str]| {
         let mut asked = question("T31", dimension, Grain::Whole, measures);
         asked.to = Day::parse("2026-12-31").unwrap();
-        views.ask_alerts(&asked, &found.alerts, &patterns, &Handlings::default(), &moments).unwrap()
+        views.ask_alerts(&asked, &found.alerts, &patterns, handled, &moments).unwrap()
     };
+    let ask = |dimension: &str, measures: &[&str]| ask_handled(&Handlings::default(), dimension, measures);
     let holding = found.alerts.iter().filter(|(.., hits)| hits.level().is_some()).count() as i128;
     assert!(holding > 20);
     let themes = catalogue.theme("T31").unwrap();
@@ -310,4 +311,63 @@ fn alerts_are_counted_by_what_they_are_and_whom_they_are_about() {
     let amounts = ask("D.bill_kind", &["amt_fen", "distinct_keys"]);
     let of = |item: &str| amounts.iter().find(|row| row.item == item).unwrap().values.clone();
     assert!(matches!(of("BAB")[0].1, Value::Number(1..)) && of("NA")[0].1 == Value::Number(0), "{amounts:?}");
+
+    // The same alerts after supervisors worked on them, against a count of these one by one.
+    let (handled, wanted) = worked_on(&found.alerts, &patterns);
+    for dimension in ["D.pat", "D.asta", "D.disp"] {
+        let rows = ask_handled(&handled, dimension, &["alerts", "false_positive_ratio"]);
+        let told = rows.into_iter().map(|row| (row.item, (row.values[0].1, row.values[1].1)));
+        let counted = wanted[dimension].iter().map(|(item, [alerts, closed, wrong])| {
+            let ratio = if *closed == 0 { Value::Null } else { Value::Ratio(*wrong, *closed) };
+            (item.clone(), (Value::Number(*alerts), ratio))
+        });
+        assert_eq!(told.collect::<BTreeMap<_, _>>(), counted.collect(), "{dimension}");
+    }
+    assert_eq!(wanted["D.asta"].len(), STATUSES.len(), "{wanted:?}");
+    assert_eq!(wanted["D.disp"].len(), 8, "{wanted:?}");
+    assert!(wanted["D.pat"].values().any(|[alerts, closed, wrong]| 0 < *wrong && wrong < closed && closed < alerts));
+    // Other figures do not change.
+    let facts_alone = ["alerts", "distinct_keys", "amt_fen"];
+    assert_eq!(ask_handled(&handled, "D.bill_kind", &facts_alone), ask("D.bill_kind", &facts_alone));
+}
+
+/// Item -> alerts, closed ones, false ones.
+type Counts = BTreeMap<String, [i128; 3]>;
+
+/// Actions on the alerts that hold, each to the next status and disposition in turn, and what a plain count by dimension says.
+fn worked_on(alerts: &AlertSet, patterns: &Patterns) -> (Handlings, BTreeMap<&'static str, Counts>) {
+    let mut handled = Handlings::default();
+    let mut counts: BTreeMap<&'static str, Counts> = BTreeMap::new();
+    // What is done with an alert that does not hold counts nowhere.
+    let gone = Action { status: Status::FalsePositive, disposition: None, raised_ms: 0, clock_ms: 1 };
+    handled.apply(AlertId(1), gone);
+    let holding = alerts.iter().filter(|(.., hits)| hits.level().is_some());
+    for (at, (pattern, key, date, _)) in holding.enumerate() {
+        let (status, code) = STATUSES[at % STATUSES.len()];
+        let disposition = (status == Status::Closed).then(|| format!("DP0{}", at / STATUSES.len() % 7 + 1));
+        if status != Status::New {
+            let id = AlertId::of(patterns.id(pattern), key, date);
+            let act = |status, disposition: Option<&String>, clock_ms| Action {
+                status,
+                disposition: disposition.and_then(|code| Code::parse(code)),
+                raised_ms: 0,
+                clock_ms,
+            };
+            // Closed in another way first: the last action counts.
+            handled.apply(id, act(Status::Closed, Some(&"DP07".to_owned()), 1));
+            handled.apply(id, act(status, disposition.as_ref(), 2));
+        }
+        let closed = matches!(code, "FP" | "CLS" | "SUP");
+        for (dimension, item) in [
+            ("D.pat", patterns.id(pattern).to_owned()),
+            ("D.asta", code.to_owned()),
+            ("D.disp", disposition.unwrap_or_else(|| "NA".to_owned())),
+        ] {
+            let count = counts.entry(dimension).or_default().entry(item).or_default();
+            for (sum, more) in count.iter_mut().zip([true, closed, code == "FP"]) {
+                *sum += i128::from(more);
+            }
+        }
+    }
+    (handled, counts)
 }

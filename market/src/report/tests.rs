@@ -55,6 +55,16 @@ fn a_fault_of_a_definition_is_named_with_file_and_entry() {
         ("R03.json", "\"event.channel\": \"DTH\"", "\"event.channel\": \"DTX\"", "figures.dth", "no item `DTX`"),
         ("R08.json", "\"use\": \"ABAL\"", "\"use\": \"ABALL\"", "figures.abal", "no measure `ABALL`"),
         ("R22.json", "\"note\": \"Face of", "\"notes\": \"Face of", "line", "unknown field `notes`"),
+        (
+            "R22.json",
+            "\"alerts\": \"closed\"",
+            "\"alerts\": \"gone\"",
+            "figures.closed",
+            "none of raised, acknowledged",
+        ),
+        ("R22.json", "\"alert.disposition\"", "\"alert.disposal\"", "figures.closed", "no name `alert.disposal`"),
+        ("R22.json", "pn(closed.waits", "pn(open.waits", "columns.close", "of alerts that were acknowledged or closed"),
+        ("R22.json", "\"alert.status\": \"FP\"", "\"alert.status\": \"OK\"", "figures.false", "no item `OK`"),
     ] {
         let error = fault(file, from, to);
         assert!(error.contains(entry) && error.contains(words), "{error}");
