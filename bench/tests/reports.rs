@@ -222,7 +222,7 @@ fn who_is_above_a_limit_has_its_alert() {
         of.flat_map(|made| made.checks.iter().filter(|check| check.id == id)).cloned().collect::<Vec<_>>()
     };
     // There is something to check, and an amount to print.
-    for (report, id) in [("R09", "C2.1"), ("R09", "C2.2"), ("R22", "C4"), ("R22", "C3.2")] {
+    for (report, id) in [("R09", "C2.1"), ("R09", "C2.2"), ("R22", "C4"), ("R22", "C3.3")] {
         assert!(check(&reports, report, id).iter().any(|check| check.left.is_true()), "{report} {id}");
     }
     let main = &book.reports[alerts].blocks[0];

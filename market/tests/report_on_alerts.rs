@@ -1,12 +1,19 @@
 //! R22: what supervisors did with alerts, with numbers worked out by hand; and its checks on what cannot be.
 
+use std::{collections::BTreeMap, fs, path::Path};
+
 use billwatch_market::{
     catalogue::Catalogue,
-    evaluator::Rules,
-    handling::{Action, Handling, Handlings, Status as Handled},
+    evaluator::{EveryView, Rules},
+    fact::{Fact, Record},
+    handling::{Action, Handling, Handlings, STATUSES, Status as Handled},
     ids::{Code, Day},
     items::Item,
-    pattern::{AlertId, Level},
+    ndjson::parse_line,
+    pattern::{
+        AlertId, Level, Patterns, PlainWindows,
+        plain::{self, Setting as PatternSetting},
+    },
     report::{
         Book, Frequency, Period, Report, Status,
         alerts::{SeenAlert, counts_withdrawn},
@@ -201,4 +208,62 @@ fn figures_of_actions_do_not_count_withdrawn_alerts() {
         }
     }
     assert_eq!(found, 6, "open at both ends of the period");
+}
+
+/// Facts of the worked examples that alert.
+fn example_facts() -> Vec<Fact> {
+    let names = ["a-reference", "c-split-package", "d-cab-recourse", "e-unsuccessful", "g-flagged"];
+    let catalogue = Catalogue::embedded();
+    let read = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{name}.facts.ndjson"));
+        fs::read_to_string(path).unwrap()
+    };
+    let fact = |line: &str| match parse_line(line.as_bytes(), &catalogue) {
+        Ok(Record::Fact(fact)) => Some(fact),
+        _ => None,
+    };
+    names.iter().flat_map(|name| read(name).lines().filter_map(fact).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn alerts_of_facts_are_found_by_their_ids_whatever_the_order_of_the_facts() {
+    let Setting { rules, book } = setting();
+    let (facts, patterns, clock) = (example_facts(), Patterns::embedded(), at("2026-12-31 00:00"));
+    let judging = PatternSetting { meanings: &rules.meanings, laws: &rules.laws, patterns: &patterns };
+    let found = plain::evaluate(&facts, judging, clock, &PlainWindows::default());
+    let holding = found.alerts.iter().filter(|(.., hits)| hits.level().is_some());
+    let mut handlings = Handlings::default();
+    // Month of closing -> closed, false.
+    let mut wanted: BTreeMap<Day, [usize; 2]> = BTreeMap::new();
+    for (nth, (pattern, key, date, _)) in holding.enumerate() {
+        let (status, _) = STATUSES[nth % STATUSES.len()];
+        if status == Handled::New {
+            continue;
+        }
+        let disposition = (status == Handled::Closed).then(|| Code::parse("DP04").unwrap());
+        // Each some days after its date, the later ones in another month.
+        let raised_ms = date.end_ms();
+        let action = Action { status, disposition, raised_ms, clock_ms: raised_ms + nth as i64 % 40 * 86_400_000 };
+        handlings.apply(AlertId::of(patterns.id(pattern), key, date), action);
+        if status.is_closed() {
+            let [closed, wrong] = wanted.entry(Day::of_time(action.clock_ms).month_start()).or_default();
+            *closed += 1;
+            *wrong += usize::from(status == Handled::FalsePositive);
+        }
+    }
+    assert!(wanted.len() > 3, "{wanted:?}");
+    let number = book.number("R22").unwrap();
+    let months: Vec<_> = wanted.keys().map(|day| (number, Period::containing(Frequency::Monthly, *day))).collect();
+    let backwards: Vec<Fact> = facts.iter().rev().cloned().collect();
+    let setting = Setting { rules, book };
+    let [made, again] = [facts, backwards].map(|facts| {
+        let views = EveryView::evaluate(&facts, Some(clock), &Catalogue::embedded()).unwrap();
+        views.reports(&facts, &setting.book, &months, Vec::new(), &handlings)
+    });
+    assert_eq!(made, again);
+    for (report, counts) in made.iter().zip(wanted.values()) {
+        assert_eq!((report.status, failed(report)), (Status::Final, Vec::new()));
+        let told = row(&setting, report, 0, "TOTAL", &["closed", "false"]);
+        assert_eq!(told, counts.map(|count| count.to_string()), "{}", report.period.label());
+    }
 }

@@ -8,8 +8,8 @@
 //! period reads; a [`tally::Tally`] counts them over lives (each worker its own, [`tally::Tables`] add up);
 //! [`evaluate::evaluate`] makes the [`result::Report`]; [`print`] rounds.
 //!
-//! Invariants: a report is a pure function of the facts, the catalogue and the market clock (R22: of the alert ledger
-//! besides); values are integers and ratios until they are printed; what facts do not say is nothing (`-`), with a note.
+//! Invariants: a report is a pure function of the facts, the catalogue and the market clock (R22: of what was done with alerts
+//! and of the alert ledger besides); values are integers and ratios until they are printed; what facts do not say is nothing (`-`), with a note.
 //!
 //! Why figures are tallied from the history when a report is asked for, and are no cells: nearly every report counts distinct
 //! bills and parties, which needs the history anyway; together the reports would be several hundred crosses, and each would

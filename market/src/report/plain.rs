@@ -34,7 +34,7 @@ pub fn is_final(period: Period, market_clock_ms: Option<i64>) -> bool {
 pub struct Market<'a> {
     /// Accepted records.
     pub records: &'a [Fact],
-    /// Alerts of R22.
+    /// Alerts of R22, with what was done with them.
     pub alerts: &'a [SeenAlert],
     /// Market clock, ms.
     pub clock: Option<i64>,
