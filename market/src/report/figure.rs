@@ -1,8 +1,8 @@
 //! Figures: what a report counts, by which axes, as data, and compiled.
 //!
 //! A figure says *what* is counted (facts of some behaviours, lots that enter or leave a state, lots in a state, overdue
-//! lots, balance sheets, alerts that were raised or closed), *where* (items of names) and *by* which axes. Expressions then ask for its *slots*: sums
-//! ([`Amount`]) and sets of members ([`Members`]). Only what some expression asks for is kept.
+//! lots, balance sheets, alerts that were raised or closed), *where* (items of names) and *by* which axes. Expressions then ask
+//! for its *slots*: sums ([`Amount`]) and sets of members ([`Members`]). Only what some expression asks for is kept.
 
 use std::collections::BTreeMap;
 
