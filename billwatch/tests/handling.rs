@@ -1,7 +1,9 @@
-//! Supervisors work through alerts on a live cluster of two processes: what they do is kept, shown and streamed, the
-//! same after a crash of all processes, with a checkpoint in between.
+//! Supervisors work through alerts on a live cluster of two processes: what they do is kept, shown, streamed, counted by status
+//! and disposition (T31) and in R22, the same after a crash of all processes, with a checkpoint in between.
 
 mod common;
+
+use std::collections::BTreeMap;
 
 use billwatch_bench::client;
 use billwatch_proto::v1::{TakeCheckpointRequest, admin_service_client::AdminServiceClient};
@@ -19,6 +21,14 @@ fn listed(cluster: &Cluster, filter: &[&str]) -> Vec<Value> {
 
 fn handle(cluster: &Cluster, ids: &[&str], how: &[&str]) -> Value {
     cluster.json(&[&["alerts", "handle"], ids, how, &["--by", "tester"]].concat())
+}
+
+/// Items of a dimension of T31 with one measure.
+fn cells(cluster: &Cluster, dimension: &str, measure: &str) -> BTreeMap<String, Value> {
+    let asked =
+        cluster.json(&["query", "aggregates", "--theme", "T31", "--dimension", dimension, "--measures", measure]);
+    let rows = asked["rows"].as_array().unwrap_or_else(|| panic!("{asked}")).iter();
+    rows.map(|row| (text(row, "item").to_owned(), row[measure].clone())).collect()
 }
 
 #[test]
@@ -95,9 +105,32 @@ fn what_is_done_with_alerts_is_kept_shown_and_counted() {
         let of_first = cluster.json(&["alerts", "history", ids[0]]);
         let steps: Vec<&str> = of_first.as_array().unwrap().iter().map(|action| text(action, "status")).collect();
         assert_eq!(steps, ["ACK", "CLS", "INV"]);
-        history
+        (history, cells(cluster, "D.asta", "alerts"), cells(cluster, "D.disp", "alerts"))
     };
     let before = check(&cluster);
+    let count = |cells: &BTreeMap<String, Value>, item: &str| -> u64 {
+        cells.get(item).map_or(0, |value| value.as_str().unwrap().parse().unwrap())
+    };
+    let (statuses, dispositions) = (&before.1, &before.2);
+    let by_status = ["ACK", "INV", "FP", "SUP", "CLS"].map(|status| count(statuses, status));
+    assert_eq!(by_status, [5, 1, 2, 1, 4]);
+    assert_eq!(count(statuses, "NEW"), holding.len() as u64 - 13);
+    assert_eq!(["DP01", "DP03", "DP02"].map(|code| count(dispositions, code)), [1, 3, 0]);
+    // Two of the seven closed ones were false.
+    let ratios = cells(&cluster, "D.asta", "false_positive_ratio");
+    let ratio =
+        |status: &str| ratios.get(status).map(|ratio| (ratio["numerator"].clone(), ratio["denominator"].clone()));
+    assert_eq!(ratio("FP"), Some(("2".into(), "2".into())), "{ratios:?}");
+    // R22 of the month of the market clock.
+    let report = cluster.json(&["report", "show", "R22"]);
+    let checks = report["checks"].as_array().unwrap();
+    assert!(checks.iter().all(|check| check["pass"] == "yes"), "{checks:#?}");
+    let rows = report["blocks"][0]["rows"].as_array().unwrap();
+    let total = rows.iter().find(|row| row["row"] == "TOTAL").unwrap();
+    let printed = |column: &str| text(&total["cells"][column], "printed").to_owned();
+    assert_eq!(["closed", "false", "suppressed"].map(printed), ["7", "2", "1"], "{total:#}");
+    let by_disposition = checks.iter().find(|check| check["check"] == "C3.2").unwrap();
+    assert_eq!(text(by_disposition, "left"), "7", "dispositions by type of institution, and those without one");
     cluster.verified();
 
     cluster.kill();
