@@ -22,10 +22,13 @@ pub mod label;
 pub mod life;
 pub mod lot;
 pub mod misbehaviour;
+mod papers;
 pub mod price;
 pub mod rarities;
+mod recourse;
 pub mod redemption;
 pub mod reference;
+mod reporting;
 pub mod story;
 pub mod tables;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::label::Label;
 use super::life::{Bill, Kind};
 use super::reference::Registration;
 use super::trade::Trade;
-use super::world::member;
+use super::world::{bank_no, member};
 
 /// First enterprise number of cases; normal trade counts from 1.
 const FIRST_COMPANY: u64 = 5_000_000_001;
@@ -25,6 +25,8 @@ const FIRST_MEMBER: u32 = 600_001;
 pub const CNY: i64 = 100;
 /// Fen of a million CNY.
 pub const MILLION: i64 = 1_000_000 * CNY;
+/// Face from which a bill moves the shares of a bank of normal trade, fen.
+const LARGE_FACE: i64 = 100 * MILLION;
 /// Rate of deals whose price is not the point, percent times 10^4.
 pub const FAIR_RATE: i64 = 12_000;
 
@@ -38,6 +40,8 @@ pub type Sequel = Box<dyn FnOnce(&mut Story) + Send>;
 pub struct Cast {
     companies: u64,
     members: u32,
+    /// `institution_type` of each member, by legal code: a part of the bank number in the numbers of its customers' bills.
+    types: BTreeMap<u32, u16>,
     /// Day on which the first case began.
     first_begin: Option<Day>,
     /// What is told once for several cases, by pattern and number.
@@ -76,6 +80,7 @@ pub struct Story<'a> {
     /// Such as `P013`.
     pub pattern: &'static str,
     now: i64,
+    large_bank: Option<Party>,
     /// Facts told so far.
     pub facts: Vec<Fact>,
     /// Facts that are sent later than they happened, each with the instant, ms.
@@ -107,6 +112,7 @@ impl<'a> Story<'a> {
             cast,
             pattern,
             now: 0,
+            large_bank: None,
             facts: Vec::new(),
             belated: Vec::new(),
             before: Vec::new(),
@@ -265,6 +271,7 @@ impl<'a> Story<'a> {
     ) -> Party {
         let legal = FIRST_MEMBER + self.cast.members;
         self.cast.members += 1;
+        self.cast.types.insert(legal, inst_type);
         let party = member(legal, 1);
         let at = self.reference_time();
         let registry = &mut self.trade.registry;
@@ -279,6 +286,26 @@ impl<'a> Story<'a> {
     pub fn house_bank(&self, nth: usize) -> Party {
         let banks = self.trade.world.institutions.len() / 2;
         self.trade.world.party(self.trade.world.head_office(nth % banks))
+    }
+
+    /// Who accepts a bill of this face where the bank is not the point: the n-th bank of normal trade, or for a large one a bank
+    /// of the case's own. A few such bills would be most of what a bank of normal trade has accepted (P106, P109, P112).
+    pub fn acceptor_of(&mut self, face_fen: i64, nth: usize) -> Party {
+        if face_fen < LARGE_FACE {
+            return self.house_bank(nth);
+        }
+        let own = self.large_bank.unwrap_or_else(|| self.member(203));
+        self.large_bank = Some(own);
+        own
+    }
+
+    /// 12-digit bank number of a party's account bank, or of a bank's branch, as it is registered.
+    pub fn bank_no_of(&self, party: Party) -> u64 {
+        let inst = party.inst.unwrap_or(InstId(0));
+        match self.cast.types.get(&(inst.0 / 1_000)) {
+            Some(inst_type) => bank_no(*inst_type, inst),
+            None => self.trade.world.bank_no_at(inst),
+        }
     }
 
     /// Reference data of a case come in the first minutes of its first day.
@@ -306,8 +333,7 @@ impl<'a> Story<'a> {
         let issue = self.today();
         let (serial, _) = self.trade.next_bill_numbers();
         let due_adjusted = self.trade.calendar.roll(due);
-        let drawer = parties.0;
-        let bank_no = self.trade.world.bank_no_at(drawer.inst.unwrap_or(InstId(0)));
+        let bank_no = self.bank_no_of(parties.0);
         let days = (issue, due, due_adjusted);
         // A case gives numbers for days ahead: the upper half of a day's numbers is kept for cases.
         let of_day = 50_000_000 + serial % 50_000_000;

@@ -7,7 +7,7 @@ use billwatch_market::books;
 use billwatch_market::catalogue::Catalogue;
 use billwatch_market::codec::encode_record;
 use billwatch_market::corrections::effective;
-use billwatch_market::fact::{Behaviour, ControlKind, Fact, Field, Record, behaviour};
+use billwatch_market::fact::{Behaviour, ControlKind, Fact, Field, Record, Value, behaviour};
 use billwatch_market::ids::Code;
 use billwatch_market::ndjson::{parse_line, print_record};
 use billwatch_market::observe::Meanings;
@@ -265,7 +265,9 @@ fn every_pattern_has_its_cases() {
         // Misbehaviour is alerted, never refused.
         assert!(validate::check(record, &catalogue).is_ok(), "refused: {record:?}");
     }
-    let told: HashSet<_> = facts_of(&records).iter().map(|fact| fact.event_id).collect();
+    let facts = facts_of(&records);
+    nobody_acts_after_leaving(&facts, &labels);
+    let told: HashSet<_> = facts.iter().map(|fact| fact.event_id).collect();
     for injector in injectors() {
         let of = |positive| {
             labels.iter().filter(|label| label.pattern == injector.pattern && label.positive == positive).count()
@@ -336,7 +338,10 @@ fn alerts_of(records: &[Record]) -> BTreeSet<(String, String, String)> {
 
 /// Labels that the plain evaluator does not confirm, in words.
 fn unconfirmed(records: &[Record], labels: &[Label]) -> Vec<String> {
-    let alerts = alerts_of(records);
+    differing(&alerts_of(records), labels)
+}
+
+fn differing(alerts: &BTreeSet<(String, String, String)>, labels: &[Label]) -> Vec<String> {
     let mut wrong = Vec::new();
     for label in labels {
         let name = (label.pattern.to_owned(), label.key.clone(), label.biz_date.to_string());
@@ -349,12 +354,38 @@ fn unconfirmed(records: &[Record], labels: &[Label]) -> Vec<String> {
 }
 
 #[test]
-fn positives_are_alerted_and_near_misses_are_not() {
-    for (facts, seed) in [(10_000, 4), (30_000, 5)] {
-        let (records, labels) = market(facts, seed, true);
-        let wrong = unconfirmed(&records, &labels);
-        assert!(wrong.is_empty(), "{} of {} labels fail:\n{}", wrong.len(), labels.len(), wrong.join("\n"));
+fn positives_are_alerted_near_misses_are_not_and_little_else_is() {
+    let (records, labels) = market(20_000, 4, true);
+    let alerts = alerts_of(&records);
+    let wrong = differing(&alerts, &labels);
+    assert!(wrong.is_empty(), "{} of {} labels fail:\n{}", wrong.len(), labels.len(), wrong.join("\n"));
+    // Cases have true alerts besides their own. What they leave out of honest business is no such thing: reports (P131, P121),
+    // the bank number of a new member (P176), papers of companies (P145, P162), mandatory fields (P179).
+    let mut besides: BTreeMap<&str, usize> = BTreeMap::new();
+    let planted: BTreeSet<_> =
+        labels.iter().filter(|label| label.positive).map(|label| (label.pattern, &label.key)).collect();
+    for (pattern, ..) in alerts.iter().filter(|(pattern, key, _)| !planted.contains(&(pattern.as_str(), key))) {
+        *besides.entry(pattern).or_default() += 1;
     }
+    let of = |pattern| besides.get(pattern).copied().unwrap_or(0);
+    assert!(["P131", "P176", "P179"].into_iter().all(|pattern| of(pattern) <= 3), "{besides:?}");
+    assert!(["P121", "P145", "P162"].into_iter().all(|pattern| of(pattern) <= 100), "{besides:?}");
+    assert!(besides.values().sum::<usize>() < 4_000, "{besides:?}");
+}
+
+/// Members that report no more have left, and are in nothing that happens later; P160's cases are about some who are.
+fn nobody_acts_after_leaving(facts: &[Fact], labels: &[Label]) {
+    let suspended: HashSet<_> = labels.iter().filter(|label| label.pattern == "P160").map(|label| &label.key).collect();
+    let mut left = HashSet::new();
+    for fact in facts {
+        for (_, value) in &fact.fields {
+            let is_gone = matches!(value, Value::Party(party) if left.contains(party));
+            assert!(!is_gone, "{value:?} has left: {fact:?}");
+        }
+        let closed = fact.behaviour == behaviour::MST_ISC && fact.text(Field::NewValue) == Some("CLOSED");
+        left.extend(fact.initiator().filter(|member| closed && !suspended.contains(&member.to_string())));
+    }
+    assert!(left.len() > 500, "{} members left", left.len());
 }
 
 #[test]

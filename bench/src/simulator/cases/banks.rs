@@ -69,7 +69,7 @@ pub(super) fn funding_channel(scene: &mut Scene) {
 fn paper(scene: &mut Scene, parties: (Party, Party, Party), like: Option<&Bill>) -> Bill {
     let plain = scene.story.bill(Kind::Bank, 8 * MILLION, parties, 120);
     let (serial, of_day) = scene.story.trade.next_bill_numbers();
-    let bank_no = parties.0.inst.map_or(0, |inst| scene.story.trade.world.bank_no_at(inst));
+    let bank_no = scene.story.bank_no_of(parties.0);
     let days = (plain.issue, plain.due, plain.due_adjusted);
     let mut bill =
         Bill::new(serial, Kind::Bank, Source::Preg, false, plain.face_fen, days, parties, bank_no, 60_000_000 + of_day);

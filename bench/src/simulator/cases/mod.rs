@@ -17,6 +17,8 @@ use std::io::{self, Write};
 use billwatch_market::fact::{EventId, Fact};
 use billwatch_market::ids::Day;
 
+use super::papers::add_papers;
+use super::reporting::Reporting;
 use super::story::{Cast, Story};
 use super::tables::Calendar;
 use super::trade::Trade;
@@ -105,6 +107,7 @@ const APART: u32 = 3;
 pub struct Cases {
     schedule: Vec<(Day, &'static Case)>,
     cast: Cast,
+    reporting: Reporting,
     demands: Vec<Demand>,
     told: BTreeMap<u8, BTreeSet<EventId>>,
 }
@@ -115,7 +118,8 @@ impl Cases {
         let day = |place: usize| calendar.after(start, FIRST + APART * place as u32);
         let mut schedule: Vec<_> = CASES.iter().enumerate().map(|(place, case)| (day(place), case)).collect();
         schedule.reverse();
-        Cases { schedule, cast: Cast::of_published_cases(), demands: Vec::new(), told: BTreeMap::new() }
+        let (cast, reporting) = (Cast::of_published_cases(), Reporting::default());
+        Cases { schedule, cast, reporting, demands: Vec::new(), told: BTreeMap::new() }
     }
 
     /// True while a case is still to begin.
@@ -142,8 +146,13 @@ impl Cases {
             let mut scene = Scene::new(&mut story, case.number);
             (case.tell)(&mut scene);
             self.demands.append(&mut scene.finish());
+            add_papers(&mut story);
+            self.reporting.see(&story.facts, None);
             self.told.insert(case.number, story.facts.iter().map(|fact| fact.event_id).collect());
             facts.append(&mut story.facts);
+        }
+        if trade.calendar.roll(today.month_start()) == today {
+            facts.append(&mut self.reporting.begin_month(today, &mut trade.registry));
         }
         facts
     }

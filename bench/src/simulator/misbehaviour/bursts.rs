@@ -1,11 +1,11 @@
 //! Cases of windowed thresholds, second part: P022, P027, P028, P031, P032, P033, P035, P037, P038, P039, P042, P043, P045,
 //! P047, P191, P193.
 
-use billwatch_market::fact::{Field, Range, Source, Value, behaviour};
+use billwatch_market::fact::{Behaviour, EventId, Field, Range, Source, Value, behaviour};
 use billwatch_market::ids::{Day, PartyId};
 
 use super::{Injector, heavy, light};
-use crate::simulator::draft::Party;
+use crate::simulator::draft::{Draft, Party};
 use crate::simulator::life::{Bill, Kind};
 use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
 
@@ -72,12 +72,15 @@ fn overdue_acceptor(story: &mut Story) {
     let first = story.business_day(story.begin.plus(28), 1);
     let months = if miss == Some(1) { 6 } else { 5 };
     let last = story.business_day(first.month_start().add_months(months).plus(9), 1);
-    dishonoured(story, acceptor, first, "DC08");
+    let mut open = vec![dishonoured(story, acceptor, first, "DC08")];
     let second = story.business_day(first.plus(20), 1);
     if miss != Some(0) {
-        dishonoured(story, acceptor, second, if miss == Some(2) { "DC01" } else { "DC08" });
+        open.push(dishonoured(story, acceptor, second, if miss == Some(2) { "DC01" } else { "DC08" }));
     }
-    dishonoured(story, acceptor, last, "DC08");
+    open.push(dishonoured(story, acceptor, last, "DC08"));
+    for (bill, payee) in &mut open {
+        story.recovered(bill, *payee, last.month_end().plus(10));
+    }
     story.label(acceptor.id, last.month_end(), "3 overdue bills in 6 months; miss: 2, 7 months, or one disputed");
 }
 
@@ -105,6 +108,11 @@ fn overdue_for_months(story: &mut Story) {
         }
     }
     let end = first.month_start().add_months(2).month_end();
+    if miss != Some(2) {
+        for (bill, payee) in &mut open {
+            story.recovered(bill, *payee, end.plus(10));
+        }
+    }
     story.label(acceptor.id, end, "overdue at three month ends; miss: at two, with two bills, or paid after one");
 }
 
@@ -219,7 +227,7 @@ pub(super) fn stocked(story: &mut Story, owner: Party, face: i64, day: Day) -> B
 
 /// The same, due so many days later.
 pub(super) fn stocked_until(story: &mut Story, owner: Party, face: i64, day: Day, tenor: i32) -> Bill {
-    let parties = (story.company(), story.house_bank(1), story.company());
+    let parties = (story.company(), story.acceptor_of(face, 1), story.company());
     story.on(day);
     let mut bill = story.bill(Kind::Bank, face, parties, tenor);
     story.received(&mut bill);
@@ -227,8 +235,8 @@ pub(super) fn stocked_until(story: &mut Story, owner: Party, face: i64, day: Day
     bill
 }
 
-/// An order without a bill, on the trading system.
-fn order(story: &mut Story, kind: billwatch_market::fact::Behaviour, by: Party, nth: i64) {
+/// An order without a bill, on the trading system, or its withdrawal.
+fn order(story: &mut Story, kind: Behaviour, by: Party, nth: i64, withdrawn: Option<EventId>) -> EventId {
     let now = story.now();
     let draft = story
         .trade
@@ -240,9 +248,9 @@ fn order(story: &mut Story, kind: billwatch_market::fact::Behaviour, by: Party, 
         .text(Field::DealId, format!("Q{}-{nth}", by.id.number()))
         .int(Field::RepoDays, 7)
         .code(Field::Side, "RS");
-    let mut fact = draft.done();
+    let mut fact = withdrawn.into_iter().fold(draft, Draft::answers).done();
     fact.source = Source::Cpes;
-    story.put(fact);
+    story.put(fact)
 }
 
 /// 20 of 25 orders cancelled and a purchase ten minutes later; the miss: after eleven, of 26, or 19 of 19.
@@ -257,11 +265,9 @@ fn cancelled_quotes(story: &mut Story) {
     let mut bill = stocked(story, seller, MILLION, story.begin);
     let day = story.business_day(story.begin, 1);
     story.on(day);
-    for nth in 0..quotes {
-        order(story, behaviour::RPO_ANS, bank, nth);
-    }
-    for nth in 0..cancels {
-        order(story, behaviour::RPO_ANX, bank, nth);
+    let orders: Vec<_> = (0..quotes).map(|nth| order(story, behaviour::RPO_ANS, bank, nth, None)).collect();
+    for (nth, placed) in (0..cancels).zip(orders) {
+        order(story, behaviour::RPO_ANX, bank, nth, Some(placed));
     }
     // IBT.DEL comes two minutes after the quote.
     story.wait(after - 2);
@@ -449,7 +455,7 @@ fn group_round(story: &mut Story) {
         _ => 90 * MILLION,
     };
     let accepted = if miss == Some(0) { 50 * MILLION } else { 100 * MILLION };
-    let (bank, payee, discounter) = (story.house_bank(0), story.company(), story.member(205));
+    let (bank, payee, discounter) = (story.acceptor_of(discounted + accepted, 0), story.company(), story.member(205));
     let mut old = story.bill(Kind::Bank, discounted, (sister, bank, payee), 120);
     story.received(&mut old);
     let day = story.business_day(story.begin, 1);

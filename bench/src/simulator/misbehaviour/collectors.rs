@@ -67,7 +67,7 @@ fn same_day_relay(story: &mut Story) {
     let (first, relay, last) = (story.member(205), story.member(206), story.member(203));
     let wide = !story.positive && story.variant == 1;
     let less = i64::from(!story.positive && !wide);
-    let parties = (story.company(), story.house_bank(0), story.company());
+    let parties = (story.company(), story.acceptor_of(500 * MILLION, 0), story.company());
     let mut bill = story.bill(Kind::Bank, 500 * MILLION - less, parties, 150);
     story.received(&mut bill);
     story.on(story.business_day(story.begin, 1));
@@ -149,8 +149,7 @@ fn contagion(story: &mut Story) {
         let mut refused = story.bill(Kind::Commercial, 10_000 * CNY, (acceptor, acceptor, other), 30);
         story.received(&mut refused);
         let presentation = story.presented(&mut refused, other);
-        let fact = refused.refuse_payment(story.now(), refused.whole(), other, presentation, "DC00");
-        story.put(fact);
+        story.refused(&mut refused, other, presentation, "DC00");
         day = story.today();
     }
     let key = format!("{},{}", acceptor.id, holder.id);

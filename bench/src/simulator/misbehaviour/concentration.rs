@@ -214,7 +214,7 @@ fn other_provinces(story: &mut Story) {
         story.on(story.begin);
         story.wait(30 * nth);
         let payee = story.company_with(|company| company.province = province);
-        let parties = (story.company(), story.house_bank(0), payee);
+        let parties = (story.company(), story.acceptor_of(face, 0), payee);
         let mut bill = story.bill(Kind::Bank, face, parties, 180);
         story.received(&mut bill);
         story.on(day);
@@ -236,7 +236,8 @@ fn one_group(story: &mut Story) {
         let (acceptor, payee) = (of_group[nth % 2], story.company());
         story.on(story.begin);
         story.wait(10 * nth as i64);
-        let mut bill = story.bill(Kind::Commercial, face, (acceptor, acceptor, payee), 120);
+        // Every day on which they live has its alert.
+        let mut bill = story.bill(Kind::Commercial, face, (acceptor, acceptor, payee), 14);
         story.accepted(&mut bill);
         story.unused(&mut bill);
     }

@@ -114,7 +114,7 @@ fn pair(left: Party, right: Party) -> String {
 /// A bank bill discounted by a member on the business day after issue.
 fn in_the_book(story: &mut Story, holder: Party, face: i64) -> Bill {
     story.on(story.begin);
-    let parties = (story.company(), story.house_bank(0), story.company());
+    let parties = (story.company(), story.acceptor_of(face, 0), story.company());
     let mut bill = story.bill(Kind::Bank, face, parties, 150);
     story.received(&mut bill);
     story.on(story.business_day(story.begin, 1));
@@ -133,6 +133,9 @@ fn mutual_repo(story: &mut Story) {
     let day = story.business_day(story.begin, 3);
     let days = i64::from(story.business_day(day, 5).0 - day.0);
     for (face, from, to) in [(there, left, right), (back, right, left)] {
+        // With this in its book nobody is all out on repo (P058).
+        let mut rest = in_the_book(story, from, 40 * MILLION);
+        story.paid(&mut rest, from);
         let mut bill = in_the_book(story, from, face);
         story.on(day);
         let (deal, first_leg) = story.repo(&mut bill, (from, to), 16_000, days);

@@ -3,6 +3,7 @@
 use billwatch_market::fact::{Behaviour, Field, Value, behaviour};
 use billwatch_market::ids::{Day, PartyId};
 
+use super::bursts::stocked;
 use super::{Injector, light};
 use crate::simulator::deals::Deal;
 use crate::simulator::draft::Party;
@@ -65,10 +66,15 @@ fn accepts_after_default(story: &mut Story) {
     let presentation = story.presented(&mut bill, payee);
     let excused = !story.positive && story.variant == 1;
     let reason = if excused { "DC06" } else { "DC08" };
-    let fact = bill.refuse_payment(story.now(), bill.whole(), payee, presentation, reason);
-    story.put(fact);
+    let paid = !story.positive && story.variant == 2;
+    if paid {
+        let fact = bill.refuse_payment(story.now(), bill.whole(), payee, presentation, reason);
+        story.put(fact);
+    } else {
+        story.refused(&mut bill, payee, presentation, reason);
+    }
     story.wait(5);
-    if !story.positive && story.variant == 2 {
+    if paid {
         let fact = bill.present(story.now(), bill.whole(), payee);
         let again = story.put(fact);
         story.wait(5);
@@ -223,12 +229,15 @@ fn parked_over_the_quarter(story: &mut Story) {
     };
     let redeem = story.business_day(end.plus(-1), if long { 11 } else { 10 });
     let (seller, buyer) = (story.member(205), story.member(206));
-    let parties = (story.company(), story.house_bank(0), story.company());
     let face = if less { 500 * MILLION - 1 } else { 500 * MILLION };
+    let parties = (story.company(), story.acceptor_of(face, 0), story.company());
     let mut bill = story.bill(Kind::Bank, face, parties, 180);
     story.received(&mut bill);
     story.on(story.business_day(story.begin, 2));
     story.discount(&mut bill, parties.2, seller, FAIR_RATE);
+    // With this in its book the seller is not all out on repo (P058).
+    let mut rest = stocked(story, seller, 130 * MILLION, story.business_day(story.begin, 2));
+    story.paid(&mut rest, seller);
     story.on(sold);
     story.trade.deals += 1;
     let days = i64::from(redeem.0 - sold.0);

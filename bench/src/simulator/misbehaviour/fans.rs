@@ -1,8 +1,7 @@
 //! Cases of fans and chains: P091, P093, P095, P098, P100, P103.
 
 use super::{Injector, light};
-use crate::simulator::draft::Party;
-use crate::simulator::life::{Bill, Kind};
+use crate::simulator::life::Kind;
 use crate::simulator::reference::Registration;
 use crate::simulator::story::{CNY, FAIR_RATE, MILLION, Story};
 
@@ -64,27 +63,6 @@ fn relay(story: &mut Story) {
     story.paid(&mut bill, holder);
 }
 
-/// One settlement of a recourse: notice, offer, agreement, cash.
-fn recourse(story: &mut Story, bill: &mut Bill, creditor: Party, debtor: Party, first: bool) {
-    let range = bill.whole();
-    let now = story.now();
-    let fact = if first {
-        bill.recourse_notice(now, range, creditor, debtor)
-    } else {
-        bill.further_recourse_notice(now, range, creditor, debtor)
-    };
-    story.put(fact);
-    story.wait(30);
-    let fact = bill.offer_settlement(story.now(), range, debtor, creditor);
-    let offer = story.put(fact);
-    story.wait(5);
-    let fact = bill.agree_settlement(story.now(), range, creditor, debtor, offer);
-    story.put(fact);
-    story.wait(5);
-    let fact = bill.settle_recourse(story.now(), range, creditor, debtor, offer);
-    story.put(fact);
-}
-
 /// Three endorsers pay one after another; the miss: two.
 fn deep_recourse(story: &mut Story) {
     let parties = (story.company(), story.house_bank(0), story.company());
@@ -104,13 +82,13 @@ fn deep_recourse(story: &mut Story) {
     for nth in 0..story.either(3, 2) {
         let Some(debtor) = chain.pop() else { return };
         story.on(story.business_day(story.today(), 2));
-        recourse(story, &mut bill, holder, debtor, nth == 0);
+        story.recourse(&mut bill, holder, debtor, nth == 0);
         holder = debtor;
     }
     story.label(bill.id, story.today(), "third settlement of one recourse; miss: the second");
     let acceptor = bill.acceptor;
     story.on(story.business_day(story.today(), 2));
-    recourse(story, &mut bill, holder, acceptor, false);
+    story.recourse(&mut bill, holder, acceptor, false);
 }
 
 /// Three shells in a row: three persons, no capital paid, 365 days old; the miss: one person more.

@@ -42,6 +42,8 @@ use billwatch_market::ids::Day;
 
 use super::Settings;
 use super::label::Label;
+use super::papers::add_papers;
+use super::reporting::Reporting;
 use super::story::{Cast, Sequel, Story};
 use super::trade::Trade;
 
@@ -143,6 +145,7 @@ pub struct Misbehaviour {
     schedule: Vec<(Day, &'static Injector, bool, usize)>,
     open: BTreeMap<Day, Vec<Open>>,
     cast: Cast,
+    reporting: Reporting,
     labels: Vec<Label>,
     /// Facts told, kept for a case told alone.
     told: Option<BTreeSet<EventId>>,
@@ -177,7 +180,14 @@ impl Misbehaviour {
         }
         schedule.sort_by_key(|(day, injector, positive, variant)| (*day, injector.pattern, *variant, !*positive));
         schedule.reverse();
-        Misbehaviour { schedule, open: BTreeMap::new(), cast: Cast::default(), labels: Vec::new(), told: None }
+        Misbehaviour {
+            schedule,
+            open: BTreeMap::new(),
+            cast: Cast::default(),
+            reporting: Reporting::default(),
+            labels: Vec::new(),
+            told: None,
+        }
     }
 
     /// The first case, or the first near miss, of one pattern.
@@ -186,6 +196,7 @@ impl Misbehaviour {
             schedule: vec![(day, injector, positive, 0)],
             open: BTreeMap::new(),
             cast: Cast::default(),
+            reporting: Reporting::default(),
             labels: Vec::new(),
             told: Some(BTreeSet::new()),
         }
@@ -219,16 +230,20 @@ impl Misbehaviour {
             let mut story = Story::new(case.pattern, case.positive, case.variant, today, trade, &mut self.cast);
             story.before = case.before;
             (case.sequel)(&mut story);
-            told.extend(finish(story, &mut self.labels, &mut self.open));
+            told.extend(finish(story, &mut self.labels, &mut self.open, &mut self.reporting));
         }
         while self.schedule.last().is_some_and(|(day, ..)| *day <= today) {
             let Some((_, injector, positive, variant)) = self.schedule.pop() else { break };
             let mut story = Story::new(injector.pattern, positive, variant, today, trade, &mut self.cast);
             (injector.tell)(&mut story);
-            told.extend(finish(story, &mut self.labels, &mut self.open));
+            told.extend(finish(story, &mut self.labels, &mut self.open, &mut self.reporting));
         }
         if let Some(kept) = &mut self.told {
             kept.extend(told.iter().map(|(_, fact): &(i64, Fact)| fact.event_id));
+        }
+        if trade.calendar.roll(today.month_start()) == today {
+            let reports = self.reporting.begin_month(today, &mut trade.registry);
+            told.extend(reports.into_iter().map(|fact| (fact.event_time, fact)));
         }
         told
     }
@@ -236,10 +251,13 @@ impl Misbehaviour {
 
 /// Takes a story's labels and sequels; gives its facts, each with the instant at which it is sent.
 fn finish(
-    story: Story,
+    mut story: Story,
     labels: &mut Vec<Label>,
     open: &mut BTreeMap<Day, Vec<Open>>,
+    reporting: &mut Reporting,
 ) -> impl Iterator<Item = (i64, Fact)> {
+    add_papers(&mut story);
+    reporting.see(&story.facts, story.sequels.iter().map(|(day, _)| *day).max());
     let Story { pattern, positive, variant, facts, belated, mut before, labels: made, sequels, .. } = story;
     labels.extend(made);
     before.extend(facts.iter().filter(|fact| fact.bill_id.is_some()).map(|fact| fact.event_id));

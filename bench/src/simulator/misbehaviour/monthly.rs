@@ -106,8 +106,7 @@ fn silent_after_refusals(story: &mut Story) {
     }
     for bill in &mut bills {
         let presentation = story.presented(bill, payee);
-        let fact = bill.refuse_payment(story.now(), bill.whole(), payee, presentation, "DC08");
-        story.put(fact);
+        story.refused(bill, payee, presentation, "DC08");
     }
     let limit = story.today().plus(10);
     let at = around(limit, story.positive || few);

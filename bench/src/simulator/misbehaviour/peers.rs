@@ -33,12 +33,10 @@ fn refusals(story: &mut Story) {
             let face = 10_000 * CNY + if nth == 9 { more } else { 0 };
             let mut bill = story.bill(Kind::Commercial, face, (acceptor, acceptor, payee), 30);
             story.received(&mut bill);
-            let range = bill.whole();
             let presentation = story.presented(&mut bill, payee);
             if nth == 9 {
                 story.wait(10);
-                let fact = bill.refuse_payment(story.now(), range, payee, presentation, "DC00");
-                story.put(fact);
+                story.refused(&mut bill, payee, presentation, "DC00");
             } else {
                 story.honoured(&mut bill, payee, presentation);
             }
@@ -105,7 +103,7 @@ fn one_branch(story: &mut Story) {
         // Two bills each: one may not be larger than 1,000,000,000 CNY.
         for face in [600 * MILLION + 1 - less, 400 * MILLION] {
             story.on(story.begin);
-            let parties = (story.company(), story.house_bank(0), story.company());
+            let parties = (story.company(), story.acceptor_of(face, 0), story.company());
             let mut bill = story.bill(Kind::Bank, face, parties, 150);
             story.received(&mut bill);
             story.on(day);

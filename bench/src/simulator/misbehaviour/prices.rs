@@ -27,7 +27,7 @@ const BANK_CLASS: usize = 1;
 
 /// A bill of a state bank, discounted by a bank of the case two business days after issue.
 fn discounted(story: &mut Story, face: i64) -> (Bill, Party) {
-    let parties = (story.company(), story.house_bank(0), story.company());
+    let parties = (story.company(), story.acceptor_of(face, 0), story.company());
     let seller = story.member(205);
     // Due on a business day, so that every reading of the remaining days is the same.
     let due = story.trade.calendar.roll(story.begin.plus(150));
@@ -146,7 +146,7 @@ fn near_zero(story: &mut Story) {
     let rate = if !story.positive && story.variant == 2 { 1_001 } else { 1_000 };
     let (seller, buyer) = (story.member(205), story.member(206));
     story.on(day);
-    let parties = (story.company(), story.house_bank(0), story.company());
+    let parties = (story.company(), story.acceptor_of(1_000 * MILLION, 0), story.company());
     let mut bill = story.bill(Kind::Bank, 1_000 * MILLION - less, parties, 150);
     story.received(&mut bill);
     story.discount(&mut bill, parties.2, seller, FAIR_RATE);
@@ -164,6 +164,9 @@ fn near_zero(story: &mut Story) {
 fn repo_off_money_market(story: &mut Story) {
     const DR007: i64 = 16_000;
     let (mut bill, seller) = discounted(story, 5 * MILLION);
+    // With this in its book the seller is not all out on repo (P058).
+    let mut rest = held(story, seller, 2 * MILLION, bill.due);
+    story.paid(&mut rest, seller);
     let buyer = story.member(206);
     let day = story.business_day(story.begin, 3);
     story.on(day);
@@ -182,7 +185,7 @@ fn face_worth(fen: i64, gap_e4: i64, days: i64) -> i64 {
 /// A bill due on a business day 150 days on, held by a member; told on the first day, to be sold on this one.
 fn held(story: &mut Story, holder: Party, face: i64, due: Day) -> Bill {
     story.on(story.begin);
-    let parties = (story.company(), story.house_bank(0), story.company());
+    let parties = (story.company(), story.acceptor_of(face, 0), story.company());
     let mut bill = story.bill_due(Kind::Bank, face, parties, due);
     story.received(&mut bill);
     story.on(story.business_day(story.begin, 1));

@@ -169,10 +169,8 @@ fn overdue_share(story: &mut Story) {
     // The seventh bill: not among the first five of its acceptor (P017).
     let mut overdue = story.bill(Kind::Commercial, MILLION, (acceptor, acceptor, payee), 30);
     story.received(&mut overdue);
-    let range = overdue.whole();
     let presentation = story.presented(&mut overdue, payee);
-    let fact = overdue.refuse_payment(story.now(), range, payee, presentation, "DC08");
-    story.put(fact);
+    story.refused(&mut overdue, payee, presentation, "DC08");
     story.label(acceptor.id, story.today(), "overdue 1,000,000 above 5 % by a fen's difference; miss: 5 %");
     for bill in &mut others {
         story.unused(bill);

@@ -316,7 +316,7 @@ fn own_acceptances(story: &mut Story) {
     let own = 600 * MILLION - i64::from(miss == Some(0));
     let other = 400 * MILLION + i64::from(miss == Some(1));
     let day = story.begin.plus(if miss == Some(2) { 4 } else { 3 });
-    for (acceptor, face) in [(bank, own), (story.house_bank(0), other)] {
+    for (acceptor, face) in [(bank, own), (story.acceptor_of(other, 0), other)] {
         story.on(story.begin);
         let parties = (story.company(), acceptor, story.company());
         let mut bill = story.bill(Kind::Bank, face, parties, 120);

@@ -2,7 +2,6 @@
 //! each.
 
 use billwatch_market::fact::Source;
-use billwatch_market::ids::InstId;
 
 use crate::simulator::{
     deals::Discount,
@@ -34,7 +33,7 @@ pub(super) fn paper(story: &mut Story, parties: (Party, Party, Party), face: i64
         face,
         (bill.issue, bill.due, bill.due_adjusted),
         parties,
-        story.trade.world.bank_no_at(acceptor.inst.unwrap_or(InstId(0))),
+        story.bank_no_of(acceptor),
         50_000_000 + bill.serial % 50_000_000,
     );
     let fact = bill.register_paper(story.now());

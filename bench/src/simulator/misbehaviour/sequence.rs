@@ -89,8 +89,7 @@ fn first_bill_refused(story: &mut Story) {
     let Some(mut refused) = bills.pop() else { return };
     story.taken(&mut refused);
     let presentation = story.presented(&mut refused, payee);
-    let fact = refused.refuse_payment(story.now(), refused.whole(), payee, presentation, "DC08");
-    story.put(fact);
+    story.refused(&mut refused, payee, presentation, "DC08");
     story.label(acceptor.id, story.today(), "refused bill is the fifth accepted, none paid; miss: the sixth");
     for bill in &mut bills {
         story.unused(bill);

@@ -73,9 +73,7 @@ fn more_refusals(story: &mut Story) {
         story.received(&mut bill);
         let presentation = story.presented(&mut bill, payee);
         if nth < refused {
-            let whole = bill.whole();
-            let fact = bill.refuse_payment(story.now(), whole, payee, presentation, "DC08");
-            story.put(fact);
+            story.refused(&mut bill, payee, presentation, "DC08");
         } else {
             story.honoured(&mut bill, payee, presentation);
         }
@@ -126,7 +124,11 @@ fn other_hours(story: &mut Story) {
 
 /// One settlement of a bill between two members.
 fn trade(story: &mut Story, bill: &mut Bill, seller: Party, buyer: Party) {
-    let deal = story.deal(bill, seller, buyer, FAIR_RATE);
+    trade_at(story, bill, (seller, buyer), FAIR_RATE);
+}
+
+fn trade_at(story: &mut Story, bill: &mut Bill, (seller, buyer): (Party, Party), rate_e4: i64) {
+    let deal = story.deal(bill, seller, buyer, rate_e4);
     story.sell(bill, &deal);
 }
 
@@ -139,10 +141,11 @@ fn turnover_break(story: &mut Story) {
     let mut large = stocked(story, left, story.either(2_339_700, 2_339_600) * CNY, story.begin);
     let (mut seller, mut buyer) = (left, right);
     let mut day = story.begin;
-    for _ in 0..60 {
+    for nth in 0..60 {
         day = story.business_day(day, 1);
         story.on(day);
-        trade(story, &mut bill, seller, buyer);
+        // The bill comes back at another price: no round trip (P081 allows 10 bp).
+        trade_at(story, &mut bill, (seller, buyer), FAIR_RATE + nth % 2 * 1_100);
         std::mem::swap(&mut seller, &mut buyer);
     }
     day = story.business_day(day, 1);

@@ -25,7 +25,7 @@ pub(super) const CASES: &[Injector] = &[
 
 /// A bill accepted by the first bank.
 fn banked(story: &mut Story, drawer: Party, face_fen: i64) -> Bill {
-    let parties = (drawer, story.house_bank(0), story.company());
+    let parties = (drawer, story.acceptor_of(face_fen, 0), story.company());
     let mut bill = story.bill(Kind::Bank, face_fen, parties, 120);
     story.accepted(&mut bill);
     bill

@@ -86,7 +86,7 @@ fn many_holders(story: &mut Story) {
 /// 500,000,000 CNY; the miss: one fen less.
 fn very_large(story: &mut Story) {
     let face = story.either(500 * MILLION, 500 * MILLION - 1);
-    let parties = (story.company(), story.house_bank(0), story.company());
+    let parties = (story.company(), story.acceptor_of(face, 0), story.company());
     let mut bill = story.bill(Kind::Bank, face, parties, 180);
     story.accepted(&mut bill);
     story.label(bill.id, story.begin, "face 500,000,000 CNY; miss: one fen less");
@@ -196,12 +196,12 @@ fn payment_refusals(story: &mut Story) {
         story.received(&mut bill);
         let (whole, holder) = (bill.whole(), parties.2);
         let presentation = story.presented(&mut bill, holder);
-        let fact = if failed {
-            bill.fail_payment(story.now(), whole, holder, presentation)
+        if failed {
+            let fact = bill.fail_payment(story.now(), whole, holder, presentation);
+            story.put(fact);
         } else {
-            bill.refuse_payment(story.now(), whole, holder, presentation, "DC00")
-        };
-        story.put(fact);
+            story.refused(&mut bill, holder, presentation, "DC00");
+        }
     };
     refuse(story, first, false);
     for nth in 1..refusals {

@@ -6,7 +6,7 @@
 
 use billwatch_market::catalogue::Catalogue;
 use billwatch_market::fact::{Behaviour, EventId, Field, Range, Source, Value};
-use billwatch_market::ids::{Code, Day, InstId};
+use billwatch_market::ids::{Code, Day};
 
 use crate::simulator::deals::{Deal, trader};
 use crate::simulator::draft::{Draft, Party};
@@ -43,7 +43,7 @@ impl<'s, 'a> Teller<'s, 'a> {
     pub fn issue_of(&mut self, source: Source, (drawer, acceptor, payee): (Party, Party, Party)) {
         let days = (self.bill.issue, self.bill.due, self.bill.due_adjusted);
         let (serial, _) = self.story.trade.next_bill_numbers();
-        let bank_no = self.story.trade.world.bank_no_at(drawer.inst.unwrap_or(InstId(0)));
+        let bank_no = self.story.bank_no_of(drawer);
         let divisible = source == Source::Scbp;
         let of_day = 50_000_000 + serial % 50_000_000;
         let parties = (drawer, acceptor, payee);
