@@ -257,7 +257,11 @@ fn finish(
     reporting: &mut Reporting,
 ) -> impl Iterator<Item = (i64, Fact)> {
     add_papers(&mut story);
-    reporting.see(&story.facts, story.sequels.iter().map(|(day, _)| *day).max());
+    let goes_on = story.sequels.iter().map(|(day, _)| *day).max();
+    reporting.see(&story.facts, goes_on);
+    for (_, belated) in &story.belated {
+        reporting.see(std::slice::from_ref(belated), goes_on);
+    }
     let Story { pattern, positive, variant, facts, belated, mut before, labels: made, sequels, .. } = story;
     labels.extend(made);
     before.extend(facts.iter().filter(|fact| fact.bill_id.is_some()).map(|fact| fact.event_id));
