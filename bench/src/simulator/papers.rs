@@ -1,5 +1,6 @@
-//! Papers that a told case leaves out: financials (MST.ENF) of who draws much in it, registration for disclosure (DIS.REG) of
-//! who accepts much, from its first day on. Without them nearly every large case would alert P145 or P162 besides.
+//! Papers that a labelled case leaves out: financials (MST.ENF) of who draws much in it, registration for disclosure (DIS.REG)
+//! of who accepts much, from its first day on. Without them nearly every large case would alert P145 or P162 besides. The
+//! published cases go without: their impostors have no papers.
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,6 @@ use std::io::{self, Write};
 use billwatch_market::fact::{EventId, Fact};
 use billwatch_market::ids::Day;
 
-use super::papers::add_papers;
 use super::reporting::Reporting;
 use super::story::{Cast, Story};
 use super::tables::Calendar;
@@ -146,7 +145,6 @@ impl Cases {
             let mut scene = Scene::new(&mut story, case.number);
             (case.tell)(&mut scene);
             self.demands.append(&mut scene.finish());
-            add_papers(&mut story);
             self.reporting.see(&story.facts, None);
             self.told.insert(case.number, story.facts.iter().map(|fact| fact.event_id).collect());
             facts.append(&mut story.facts);
