@@ -41,8 +41,8 @@ pub const AWAKE_BILLS_SHARE: usize = 24;
 /// some ten seconds of its loop, in which no epoch passes.
 pub const QUESTION_FACTS_MAX: usize = 2_000_000;
 
-/// Facts of one explanation: a person reads them.
-pub const EXPLAIN_FACTS_MAX: usize = 10_000;
+/// Facts of one explanation that a worker gives: a person reads them, and they fit a message with room (some 8 MB of rows).
+pub const EXPLAIN_FACTS_MAX: usize = 20_000;
 
 /// Checkpoints kept on disk: the last two committed ones (ARCHITECTURE.md).
 pub const CHECKPOINTS_KEPT: usize = 2;

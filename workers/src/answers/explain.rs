@@ -104,7 +104,13 @@ pub fn explain(shard: &Shard, question: &v1::ExplainQuestion) -> anyhow::Result<
     }
     facts.sort_by(billwatch_market::fact::by_order);
     facts.dedup();
-    facts.truncate(EXPLAIN_FACTS_MAX);
+    if facts.len() > EXPLAIN_FACTS_MAX {
+        // What came behind the alert's date is the least of it: the register of everybody who is named goes on for years.
+        let end = wanted.date.end_ms();
+        facts.sort_by_key(|fact| fact.event_time >= end);
+        facts.truncate(EXPLAIN_FACTS_MAX);
+        facts.sort_by(billwatch_market::fact::by_order);
+    }
     answer.facts = facts.iter().map(row).collect();
     Ok(answer)
 }
