@@ -148,7 +148,7 @@ fn a_report_does_not_depend_on_what_is_asked_with_it() {
 fn a_planted_fault_fails_the_check_that_looks_at_it() {
     let Setting { book, .. } = setting();
     // Cases of misbehaviour break no check; an enterprise whose division lies in another section does.
-    let market = Market::simulated(10_000, 7, 5_000);
+    let market = Market::simulated(10_000, 1, 7, 5_000);
     let mut facts: Vec<Fact> = market.facts().cloned().collect();
     let january = (book.number("R13").unwrap(), Period::parse(report::Frequency::Monthly, "2024-01").unwrap());
     let honest = made(&book, &facts, market.clock, &[january]);
@@ -208,7 +208,7 @@ fn the_engine_gives_the_reports_of_the_plain_evaluator() {
 #[test]
 fn who_is_above_a_limit_has_its_alert() {
     let Setting { catalogue, rules, book } = setting();
-    let market = Market::simulated(10_000, 7, 5_000);
+    let market = Market::simulated(10_000, 1, 7, 5_000);
     let facts: Vec<Fact> = market.facts().cloned().collect();
     let views = EveryView::evaluate(&facts, Some(market.clock), &catalogue).unwrap();
     let days = ["2024-01-31", "2024-02-28", "2024-03-31", "2024-04-30", "2024-05-31", "2024-06-30", "2024-07-31"];

@@ -16,8 +16,8 @@ use serde_json::Value;
 use tonic::transport::Endpoint;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-/// Facts of the market; sent in parts of the same size.
-const FACTS: usize = 20_000;
+/// Facts of normal trade, a case of every pattern beside it; sent in parts of the same size.
+const FACTS: usize = 10_000;
 const PARTS: usize = 6;
 const AGENTS: usize = 2;
 /// Longest wait for anything: far above what it takes.
@@ -204,7 +204,10 @@ fn free_ports<const N: usize>() -> [u16; N] {
 fn parts(cluster: &Cluster) -> Vec<String> {
     let [facts, labels] = ["facts.ndjson", "labels.ndjson"].map(|name| cluster.path(name).display().to_string());
     let number = FACTS.to_string();
-    expect_exit(billwatch(&["simulate", "--facts", &number, "--out", &facts, "--labels", &labels]), 0);
+    expect_exit(
+        billwatch(&["simulate", "--facts", &number, "--cases-a-round", "1", "--out", &facts, "--labels", &labels]),
+        0,
+    );
     let text = fs::read_to_string(Path::new(&facts)).unwrap();
     let lines: Vec<_> = text.lines().collect();
     lines.chunks(lines.len().div_ceil(PARTS)).map(|part| part.join("\n") + "\n").collect()

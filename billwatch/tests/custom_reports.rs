@@ -13,7 +13,7 @@ fn simulate(directory: &Path, seed: u64) -> Vec<String> {
     let (facts, labels) = (directory.join("facts.ndjson"), directory.join("labels.ndjson"));
     let (file, labels) = (facts.display().to_string(), labels.display().to_string());
     let arguments = ["simulate", "--facts", "10000", "--corrected", "0.01", "--out", &file, "--labels", &labels];
-    expect_exit(billwatch(&[&arguments[..], &["--seed", &seed.to_string()]].concat()), 0);
+    expect_exit(billwatch(&[&arguments[..], &["--cases-a-round", "1", "--seed", &seed.to_string()]].concat()), 0);
     fs::read_to_string(&facts).unwrap().lines().map(str::to_owned).collect()
 }
 

@@ -47,7 +47,7 @@ fn explained(cluster: &Cluster, shown: &Value) -> usize {
 fn of_a_simulated_market() {
     let cluster = Cluster::start(2, 1);
     let (facts, labels) = (cluster.path("facts.ndjson"), cluster.path("labels.ndjson"));
-    let written = ["simulate", "--facts", "40000", "--corrected", "0.01", "--out"];
+    let written = ["simulate", "--facts", "40000", "--cases-a-round", "1", "--corrected", "0.01", "--out"];
     let files = [facts.to_str().unwrap(), "--labels", labels.to_str().unwrap()];
     expect_exit(billwatch(&[&written[..], &files].concat()), 0);
     let epoch = cluster.ingest(&facts)["epoch"].as_u64().unwrap();

@@ -119,7 +119,7 @@ fn a_live_change_gives_the_difference_of_two_fresh_runs() {
     let mut cluster = Cluster::start(2, 1);
     let (facts, labels) = (cluster.path("facts.ndjson"), cluster.path("labels.ndjson"));
     let paths = [facts.display().to_string(), labels.display().to_string()];
-    let simulate = ["simulate", "--facts", "10000", "--seed", "21", "--corrected", "0.01"];
+    let simulate = ["simulate", "--facts", "10000", "--cases-a-round", "1", "--seed", "21", "--corrected", "0.01"];
     expect_exit(billwatch(&[&simulate[..], &["--out", &paths[0], "--labels", &paths[1]]].concat()), 0);
     let text = std::fs::read_to_string(&facts).unwrap();
     let lines: Vec<&str> = text.lines().collect();

@@ -16,7 +16,8 @@ const AFTER: &str = "2024-02-12";
 /// A simulated market up to [`AFTER`], as lines.
 fn simulate(cluster: &Cluster) -> Vec<String> {
     let (facts, labels) = (cluster.path("all.ndjson").display().to_string(), cluster.path("labels.ndjson"));
-    let arguments = ["simulate", "--facts", "10000", "--seed", "5", "--out", &facts, "--labels"];
+    let arguments =
+        ["simulate", "--facts", "10000", "--cases-a-round", "1", "--seed", "5", "--out", &facts, "--labels"];
     expect_exit(billwatch(&[&arguments[..], &[labels.to_str().unwrap()]].concat()), 0);
     let text = fs::read_to_string(&facts).unwrap();
     let is_before = |line: &&str| field(&parse(line), "biz_date").as_str() <= AFTER;

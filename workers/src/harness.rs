@@ -172,9 +172,10 @@ impl EngineHarness {
     ) -> anyhow::Result<Self> {
         let owners = even_owners(threads);
         let store = dir.map(|dir| Store::open(dir, restore_epoch)).transpose()?.map(Arc::new);
+        let rules = Rules::new(catalogue)?;
         let common = Common {
             catalogue: catalogue.clone(),
-            rules: Arc::new(Rules::new(catalogue)?.under(&parameters)?),
+            rules: Arc::new(if parameters.is_empty() { rules } else { rules.under(&parameters)? }),
             owners: owners.clone(),
             store,
             awake_bills_min,

@@ -31,9 +31,10 @@ pub struct Market {
 }
 
 impl Market {
-    /// About this many facts of normal trade, and every pattern's cases.
-    pub fn simulated(facts: u64, seed: u64, epoch_facts: usize) -> Self {
-        let mut simulator = Simulator::new(Settings { misbehaviour: true, ..Settings::new(facts, seed) });
+    /// About this many facts of normal trade, and so many cases and near misses of every pattern.
+    pub fn simulated(facts: u64, cases: usize, seed: u64, epoch_facts: usize) -> Self {
+        let settings = Settings { misbehaviour: true, cases_a_round: cases, ..Settings::new(facts, seed) };
+        let mut simulator = Simulator::new(settings);
         let mut marks: BTreeMap<Source, i64> = BTreeMap::new();
         let mut epochs = Vec::new();
         let mut open = Vec::new();
