@@ -112,89 +112,48 @@ fn reason_name(alert: &Alert) -> &'static str {
     }
 }
 
-const COLUMNS: [&str; 18] = [
-    "alert_id",
-    "pattern",
-    "name_en",
-    "name_zh",
-    "key",
-    "biz_date",
-    "level",
-    "hits",
-    "state",
-    "status",
-    "disposition",
-    "handled_by",
-    "handled_time",
-    "changed_since_closed",
-    "first_epoch",
-    "last_epoch",
-    "parameters_version",
-    "reason",
+/// A column of alerts: its name, whether tables for people have it, and what stands in it.
+type Column = (&'static str, bool, fn(&Alert) -> Value);
+
+/// Programs get all of them.
+const COLUMNS: [Column; 18] = [
+    ("alert_id", true, |alert| json!(alert.alert_id)),
+    ("pattern", true, |alert| json!(alert.pattern)),
+    ("name_en", true, |alert| json!(alert.name_en)),
+    ("name_zh", true, |alert| json!(alert.name_zh)),
+    ("key", true, |alert| json!(alert.key)),
+    ("biz_date", true, |alert| json!(alert.biz_date)),
+    ("level", true, |alert| json!(alert.level)),
+    ("hits", true, |alert| json!(alert.hits)),
+    ("state", true, |alert| json!(state_name(alert))),
+    ("status", true, |alert| json!(alert.status)),
+    ("disposition", true, |alert| json!(alert.disposition)),
+    ("handled_by", true, |alert| json!(alert.handled_by)),
+    ("handled_time", false, |alert| json!((alert.handled_time_ms != 0).then(|| market_time(alert.handled_time_ms)))),
+    ("changed_since_closed", true, |alert| json!(alert.changed_since_closed)),
+    ("first_epoch", false, |alert| json!(alert.first_epoch)),
+    ("last_epoch", false, |alert| json!(alert.last_epoch)),
+    ("parameters_version", false, |alert| json!(alert.parameters_version)),
+    ("reason", false, |alert| json!(reason_name(alert))),
 ];
 
-/// Alerts as a listing.
-pub fn listing<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Listing {
-    let mut listing = Listing::new(COLUMNS);
+fn listing_of<'a>(alerts: impl IntoIterator<Item = &'a Alert>, wanted: impl Fn(&&Column) -> bool) -> Listing {
+    let columns = || COLUMNS.iter().filter(&wanted);
+    let mut listing = Listing::new(columns().map(|(name, ..)| *name));
     for alert in alerts {
-        listing.push([
-            json!(alert.alert_id),
-            json!(alert.pattern),
-            json!(alert.name_en),
-            json!(alert.name_zh),
-            json!(alert.key),
-            json!(alert.biz_date),
-            json!(alert.level),
-            json!(alert.hits),
-            json!(state_name(alert)),
-            json!(alert.status),
-            json!(alert.disposition),
-            json!(alert.handled_by),
-            json!((alert.handled_time_ms != 0).then(|| market_time(alert.handled_time_ms))),
-            json!(alert.changed_since_closed),
-            json!(alert.first_epoch),
-            json!(alert.last_epoch),
-            json!(alert.parameters_version),
-            json!(reason_name(alert)),
-        ]);
+        listing.push(columns().map(|(.., read)| read(alert)));
     }
     listing
 }
 
+/// Alerts as a listing.
+pub fn listing<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Listing {
+    listing_of(alerts, |_| true)
+}
+
 /// The same for people, in fewer columns: `--format json` and `csv` have all.
 pub fn table<'a>(alerts: impl IntoIterator<Item = &'a Alert>) -> Listing {
-    let mut listing = Listing::new([
-        "alert_id",
-        "pattern",
-        "name_en",
-        "name_zh",
-        "key",
-        "biz_date",
-        "level",
-        "hits",
-        "state",
-        "status",
-        "disposition",
-        "handled_by",
-    ]);
-    for alert in alerts {
-        let again = if alert.changed_since_closed { " (changed since)" } else { "" };
-        listing.push([
-            json!(alert.alert_id),
-            json!(alert.pattern),
-            json!(alert.name_en),
-            json!(alert.name_zh),
-            json!(alert.key),
-            json!(alert.biz_date),
-            json!(alert.level),
-            json!(alert.hits),
-            json!(state_name(alert)),
-            json!(format!("{}{again}", alert.status)),
-            json!(alert.disposition),
-            json!(alert.handled_by),
-        ]);
-    }
-    listing
+    listing_of(alerts, |(_, for_people, _)| *for_people)
 }
 
 async fn list(args: AlertsListArgs) -> Outcome {

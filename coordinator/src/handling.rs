@@ -66,19 +66,16 @@ impl HandlingBook {
         size: usize,
     ) -> (Vec<v1::AlertAction>, Option<usize>) {
         let pages = self.pages.read().unwrap_or_else(PoisonError::into_inner);
-        let places: Vec<u32> = if alerts.is_empty() {
-            (0..pages.actions.len() as u32).collect()
-        } else {
-            let mut places: Vec<u32> =
-                alerts.iter().filter_map(|alert| pages.of_alert.get(alert)).flatten().copied().collect();
-            places.sort_unstable();
-            places.dedup();
-            places
-        };
-        let of_place = |place: &u32| &pages.actions[*place as usize];
-        let mut known = places.iter().map(of_place).take_while(|action| action.epoch <= until).skip(from);
-        let page: Vec<_> = known.by_ref().take(size).map(|action| v1::AlertAction::clone(action)).collect();
-        (page, known.next().is_some().then_some(from + size))
+        let mut chosen: Vec<u32> =
+            alerts.iter().filter_map(|alert| pages.of_alert.get(alert)).flatten().copied().collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        // Without ids every action is chosen: no list of them all is made.
+        let count = if alerts.is_empty() { pages.actions.len() } else { chosen.len() };
+        let action = |at: usize| &pages.actions[chosen.get(at).map_or(at, |place| *place as usize)];
+        let known = (from..count).take_while(|at| action(*at).epoch <= until).take(size + 1).count();
+        let page = (from..from + known.min(size)).map(|at| v1::AlertAction::clone(action(at))).collect();
+        (page, (known > size).then_some(from + size))
     }
 
     /// Number of alerts on which somebody acted.

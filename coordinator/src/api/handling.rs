@@ -101,7 +101,7 @@ impl AlertApi {
     /// Writes actions down, and waits until they are shown.
     pub(super) async fn handle(&self, request: v1::HandleAlertsRequest) -> Result<v1::HandleAlertsResponse, ApiError> {
         let epoch = {
-            // One at a time, so that the limit holds.
+            // One at a time: between the test of the limit and the order nobody else may add alerts.
             let _turn = self.turn.lock().await;
             let actions = self.actions(&request)?;
             let order = v1::Order { kind: Some(order::Kind::AlertActions(v1::AlertActions { actions })) };

@@ -169,9 +169,9 @@ impl Shelf {
             return Vec::new();
         }
         // Orders hold before the facts of their epoch, so what was done in it was done with the alerts of the one before.
-        let mut handled: Vec<AlertId> = Vec::new();
+        let mut touched: Vec<AlertId> = Vec::new();
         for action in books.handling.between(self.as_of.epoch, entry.as_of.epoch) {
-            handled.extend(self.book.handle(&action));
+            touched.extend(self.book.handle(&action));
         }
         self.as_of = entry.as_of;
         self.first_clock_ms = self.first_clock_ms.or(entry.as_of.market_clock_ms);
@@ -180,10 +180,10 @@ impl Shelf {
             self.diffs.keep(entry.as_of.epoch, diff);
         }
         let changed = entry.changes.iter().filter(|change| self.book.apply(change, entry.as_of));
-        handled.extend(changed.map(|change| change.id));
-        handled.sort_unstable();
-        handled.dedup();
-        handled
+        touched.extend(changed.map(|change| change.id));
+        touched.sort_unstable();
+        touched.dedup();
+        touched
     }
 }
 

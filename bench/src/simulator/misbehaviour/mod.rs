@@ -2,8 +2,8 @@
 //! threshold by the smallest unit.
 //!
 //! A family of patterns is a file; a case is a function that tells a [`Story`]. [`Misbehaviour`] says which case begins
-//! when: every round three positives and three near misses of every pattern (or fewer, as the settings say), the first round always, further ones as
-//! far as they stay a small part of the market.
+//! when: every round three positives and three near misses of every pattern (or fewer, as the settings say), the first round
+//! always, further ones as far as they stay a small part of the market.
 
 mod bank_peers;
 mod books;
