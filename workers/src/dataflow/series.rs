@@ -4,18 +4,20 @@
 //! their totals and of their cells. So a sum walks over totals that lie side by side, not over members; and, from the first time that a rule
 //! asks for the members of a whole series (a balance), the totals by member are kept beside it.
 
+mod ranks;
+
 use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
 
 use billwatch_market::pattern::{Cell, Member, largest_of};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use self::ranks::Ranks;
+
 /// Cells from which on a series is a row of buckets.
 pub(super) const LARGE: usize = 48;
 /// Cells from which on a bucket is an ordered map: moving them for each new one would cost more.
 const CROWDED: usize = 256;
-/// Buckets that are looked at one by one for the end of a span.
-const FEW_BUCKETS: usize = 4;
 
 /// One cell, in words: without the gaps of 128-bit numbers it takes three quarters of the room.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +71,7 @@ pub(super) enum Series {
 pub(super) struct Large {
     /// Ascending; none is empty.
     buckets: Vec<i64>,
+    ranks: Ranks,
     totals: Vec<Cell>,
     cells_of: Vec<BucketCells>,
     /// Number of cells.
@@ -279,10 +282,11 @@ impl Large {
         }
         let place = match self.buckets.last() {
             Some(last) if *last == bucket => self.buckets.len() - 1,
-            _ => self.buckets.partition_point(|known| *known < bucket),
+            _ => self.place_of(bucket),
         };
         if self.buckets.get(place) != Some(&bucket) {
             self.buckets.insert(place, bucket);
+            self.ranks.inserted(&self.buckets, place);
             self.totals.insert(place, Cell::default());
             self.cells_of.insert(place, BucketCells::Few(SmallVec::new()));
         }
@@ -291,6 +295,7 @@ impl Large {
         let grown = cells.add(bucket, member, change);
         if cells.is_empty() {
             self.buckets.remove(place);
+            self.ranks.make(&self.buckets);
             self.totals.remove(place);
             self.cells_of.remove(place);
         }
@@ -298,20 +303,16 @@ impl Large {
         grown
     }
 
+    /// How many buckets lie before one.
+    fn place_of(&self, bucket: i64) -> usize {
+        self.ranks.of(bucket).unwrap_or_else(|| self.buckets.partition_point(|known| *known < bucket))
+    }
+
     /// Places of the buckets with `from <= bucket <= to`.
     fn within(&self, from: i64, to: i64) -> Range<usize> {
-        let first = self.buckets.partition_point(|bucket| *bucket < from);
-        let rest = &self.buckets[first..];
-        // A span mostly ends with the series, or is a few buckets long.
-        let few = rest.len().min(FEW_BUCKETS);
-        let count = match rest.last() {
-            Some(last) if *last <= to => rest.len(),
-            _ if rest[..few].last().is_none_or(|last| *last > to) => {
-                rest[..few].iter().take_while(|bucket| **bucket <= to).count()
-            }
-            _ => few + rest[few..].partition_point(|bucket| *bucket <= to),
-        };
-        first..first + count
+        let first = self.place_of(from);
+        let end = if to == i64::MAX { self.buckets.len() } else { self.place_of(to + 1) };
+        first..end.max(first)
     }
 
     /// True when no cell lies outside the buckets.

@@ -4,7 +4,11 @@
 //! A key that was ever seen keeps its place ([`KeyPlace`]), so whoever notes what an epoch touched notes small numbers. Series
 //! that were emptied are not shown.
 
-use std::{collections::BTreeMap, hash::BuildHasher as _};
+use std::{
+    cell::{Cell as Slot, RefCell},
+    collections::BTreeMap,
+    hash::BuildHasher as _,
+};
 
 use billwatch_market::pattern::{Cell, FeatureDelta, FeatureIndex, Key, Member, Windows};
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
@@ -27,8 +31,10 @@ pub struct SeriesStore {
     keys: Vec<KeySeries>,
     /// The key of the last change: those of one fact mostly come together.
     last: KeyPlace,
+    /// The key of the last question: a rule asks for several features.
+    asked: Slot<KeyPlace>,
     /// By feature: keys that ever had a cell.
-    keys_of: Vec<Vec<KeyPlace>>,
+    keys_of: Vec<KeysOf>,
     /// By feature: how many cells lie in a bucket. Only rules that judge all keys of a bucket ask.
     buckets: Option<Vec<BTreeMap<i64, u32>>>,
     cells: usize,
@@ -36,6 +42,34 @@ pub struct SeriesStore {
     unsaved: Sweep<KeyPlace>,
     /// True when checkpoints can be taken.
     pub keep_dirty: bool,
+}
+
+/// Keys that ever had a cell of a feature.
+#[derive(Default)]
+struct KeysOf {
+    /// In the order in which they came.
+    places: Vec<KeyPlace>,
+    /// Ascending, as far as they were when somebody asked last.
+    in_order: RefCell<Vec<(Key, KeyPlace)>>,
+}
+
+impl KeysOf {
+    /// Calls `each` for every key, ascending.
+    fn in_order(&self, keys: &[KeySeries], mut each: impl FnMut(Key, KeyPlace)) {
+        let known = self.in_order.borrow().len();
+        if known < self.places.len() {
+            let mut in_order = self.in_order.borrow_mut();
+            in_order.extend(self.places[known..].iter().map(|place| (keys[*place as usize].key, *place)));
+            // Two runs, which a stable sort merges.
+            in_order.sort();
+        }
+        self.in_order.borrow().iter().for_each(|(key, place)| each(*key, *place));
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.places.capacity() * size_of::<KeyPlace>()
+            + self.in_order.borrow().capacity() * size_of::<(Key, KeyPlace)>()
+    }
 }
 
 /// One key.
@@ -139,9 +173,9 @@ impl SeriesStore {
         let number = usize::from(feature.0);
         if found.is_none() {
             if self.keys_of.len() <= number {
-                self.keys_of.resize_with(number + 1, Vec::new);
+                self.keys_of.resize_with(number + 1, KeysOf::default);
             }
-            self.keys_of[number].push(place);
+            self.keys_of[number].places.push(place);
         }
         if grown != 0 {
             self.cells = self.cells.wrapping_add_signed(grown);
@@ -178,7 +212,7 @@ impl SeriesStore {
 
     /// Places of the keys that ever had a cell of a feature; a place never goes away.
     pub fn places_with(&self, feature: FeatureIndex) -> &[KeyPlace] {
-        self.keys_of.get(usize::from(feature.0)).map_or(&[], Vec::as_slice)
+        self.keys_of.get(usize::from(feature.0)).map_or(&[], |keys| &keys.places)
     }
 
     /// The windows of one key, without looking for it again and again.
@@ -229,7 +263,7 @@ impl SeriesStore {
 
     /// Bytes held, estimated.
     pub fn heap_bytes(&self) -> usize {
-        let listed: usize = self.keys_of.iter().map(|keys| keys.capacity() * size_of::<KeyPlace>()).sum();
+        let listed: usize = self.keys_of.iter().map(KeysOf::heap_bytes).sum();
         let unsaved: usize =
             self.keys.iter().map(|own| own.unsaved.capacity() * size_of::<(FeatureIndex, i64)>()).sum();
         let spilled = self.keys.iter().map(|own| {
@@ -247,8 +281,13 @@ impl SeriesStore {
     }
 
     fn find(&self, key: Key) -> Option<&KeySeries> {
+        if let Some(own) = self.keys.get(self.asked.get() as usize).filter(|own| own.key == key) {
+            return Some(own);
+        }
         let is_it = |place: &KeyPlace| self.keys[*place as usize].key == key;
-        self.places.find(self.hasher.hash_one(key), is_it).map(|place| &self.keys[*place as usize])
+        let place = *self.places.find(self.hasher.hash_one(key), is_it)?;
+        self.asked.set(place);
+        Some(&self.keys[place as usize])
     }
 
     fn series(&self, feature: FeatureIndex, key: Key) -> Option<&Series> {
@@ -306,11 +345,13 @@ macro_rules! windows_of_series {
 
             fn keys(&self, feature: FeatureIndex, each: &mut dyn FnMut(Key)) {
                 let store = self.store();
-                let own = store.places_with(feature).iter().map(|place| &store.keys[*place as usize]);
-                let is_shown = |own: &&KeySeries| own.series(feature).is_some_and(|series| !series.is_empty());
-                let mut keys: Vec<Key> = own.filter(is_shown).map(|own| own.key).collect();
-                keys.sort_unstable();
-                keys.into_iter().for_each(each);
+                let Some(keys) = store.keys_of.get(usize::from(feature.0)) else { return };
+                keys.in_order(&store.keys, |key, place| {
+                    if store.keys[place as usize].series(feature).is_some_and(|series| !series.is_empty()) {
+                        store.asked.set(place);
+                        each(key);
+                    }
+                });
             }
 
             fn last_bucket(&self, feature: FeatureIndex) -> Option<i64> {

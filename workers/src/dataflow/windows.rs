@@ -220,12 +220,13 @@ impl Windows {
             let Some(width) = patterns.triggers(rule).first().map(|feature| patterns.width(*feature)) else { continue };
             let span = Span { from: width.bucket(Day::of_time(from), from), to: i64::MAX };
             for feature in patterns.triggers(rule) {
-                self.keyed.keys(*feature, &mut |key| {
-                    let has = |of| !self.keyed.member(of, key, i64::MIN, i64::MAX, party.bits().into()).is_empty();
+                for place in self.keyed.places_with(*feature) {
+                    let (key, windows) = (self.keyed.key_at(*place), self.keyed.at(*place));
+                    let has = |of| !windows.member(of, key, i64::MIN, i64::MAX, party.bits().into()).is_empty();
                     if of.is_none_or(has) {
                         self.dirty.entry((rule, key)).and_modify(|known| known.widen(span)).or_insert(span);
                     }
-                });
+                }
             }
         }
         let keys = self.keys_of_party.get(&party).map_or(&[][..], Vec::as_slice);
