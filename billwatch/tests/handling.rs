@@ -5,8 +5,6 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use billwatch_bench::client;
-use billwatch_proto::v1::{TakeCheckpointRequest, admin_service_client::AdminServiceClient};
 use common::{Cluster, billwatch, expect_exit};
 use serde_json::Value;
 
@@ -33,7 +31,6 @@ fn cells(cluster: &Cluster, dimension: &str, measure: &str) -> BTreeMap<String, 
 
 #[test]
 fn what_is_done_with_alerts_is_kept_shown_and_counted() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut cluster = Cluster::start(2, 1);
     let (facts, labels) = (cluster.path("facts.ndjson"), cluster.path("labels.ndjson"));
     let paths = [facts.display().to_string(), labels.display().to_string()];
@@ -56,8 +53,7 @@ fn what_is_done_with_alerts_is_kept_shown_and_counted() {
     let told = [stream.next_json(), stream.next_json()];
     assert!(told.iter().all(|alert| alert["status"] == "CLS" && alert["disposition"] == "DP03"), "{told:?}");
     drop(stream);
-    let channel = runtime.block_on(client::connect(&cluster.address)).unwrap();
-    runtime.block_on(AdminServiceClient::new(channel).take_checkpoint(TakeCheckpointRequest {})).unwrap();
+    cluster.take_checkpoint();
     // Behind the checkpoint: one opened again, others closed otherwise.
     handle(&cluster, &ids[..1], &["--status", "INV"]);
     handle(&cluster, &ids[4..6], &["--status", "FP"]);

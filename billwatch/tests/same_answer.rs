@@ -150,6 +150,8 @@ fn a_checkpoint_is_restored_and_the_log_replayed() {
     let mut cluster = Cluster::start(2, 1);
     load(&cluster, &market);
     let before = cluster.verified();
+    let checkpoint = cluster.take_checkpoint();
+    assert!(checkpoint > 0);
     cluster.kill();
     cluster.spawn();
     assert_eq!(cluster.verified(), before, "restored without a further fact");

@@ -63,6 +63,10 @@ impl CoordinatorConfig {
         if self.epochs_in_flight == 0 {
             return Err("epochs_in_flight is 0: choose at least 1".into());
         }
+        if self.epochs_in_flight > limits::EPOCHS_IN_FLIGHT_MOST {
+            let most = limits::EPOCHS_IN_FLIGHT_MOST;
+            return Err(format!("epochs_in_flight is {}: choose at most {most}", self.epochs_in_flight));
+        }
         Ok(())
     }
 }

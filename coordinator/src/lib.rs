@@ -4,8 +4,8 @@
 //! # The road of a record
 //!
 //! ```text
-//! ingest::door ─► ingest::prepare ─► ingest::sequencer ─► log::writer ─► epochs ─► generations ─► worker processes
-//!  (gRPC stream)   (decode, check)    (dedupe, stamp,      (fsync, ack)   (ring)    (route, bound)
+//! ingest::door ─► ingest::prepare ─► ingest::sequencer ─► log::writer ─► epochs ─► cluster ─► worker processes
+//!  (gRPC stream)   (decode, check)    (dedupe, stamp,      (fsync, ack)   (ring)   (route, bound)
 //!                                      epoch, clock)
 //! ```
 //!
@@ -17,7 +17,7 @@
 //! - All of one answer holds at one epoch.
 //! - What waits is bounded, by a named limit of [`limits`].
 //!
-//! Begin at [`serve`], then `ingest/sequencer.rs` and `generations.rs`.
+//! Begin at [`serve`], then `ingest/sequencer.rs` and `cluster/mod.rs`.
 
 pub mod api;
 mod clock;

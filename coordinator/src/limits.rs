@@ -12,6 +12,8 @@ pub const EPOCH_INTERVAL_FILLING: Duration = Duration::from_millis(100);
 pub const EPOCH_RECORDS: u32 = 20_000;
 /// Epochs sent to the workers and not done. 4 gave all of the throughput in the prototype; 8 leaves room for jitter.
 pub const EPOCHS_IN_FLIGHT: u32 = 8;
+/// Most that may be chosen for it: more only fills memory.
+pub const EPOCHS_IN_FLIGHT_MOST: u32 = 64;
 /// Bytes of sealed epochs kept in memory for delivery. Workers further behind are fed from the log.
 pub const EPOCHS_RETAINED_BYTES: usize = 128 << 20;
 /// Bytes read from the log at a time while workers catch up.
@@ -25,6 +27,12 @@ pub const MESSAGE_BYTES: usize = 32 << 20;
 pub const RECORD_BYTES: usize = 64 << 10;
 /// Bytes of batches that are decoded and not yet acknowledged, over all streams. Clients wait beyond it.
 pub const INGEST_BYTES_IN_FLIGHT: usize = 256 << 20;
+/// Bytes of that room that each record takes at least: a batch of empty rows is some bytes on the wire, and each row becomes a
+/// refusal.
+pub const RECORD_ROOM: usize = 256;
+/// A client that does not read an answer for so long is taken for gone: what it sent is still accepted, and its batches must
+/// not hold the room of others.
+pub const ANSWER_READ_WITHIN: Duration = Duration::from_secs(30);
 /// Batches of one stream that are not yet acknowledged; then the stream is not read.
 pub const BATCHES_IN_FLIGHT: usize = 32;
 /// Ingest streams at once: each may hold a decoded batch.
@@ -98,7 +106,7 @@ pub const QUESTIONS_IN_FLIGHT: usize = 64;
 pub const ANSWER_BYTES: usize = 1 << 30;
 /// A question without answer after this time is given up.
 pub const QUESTION_WITHIN: Duration = Duration::from_secs(30);
-/// Dumps and checkpoints of a large state take longer.
+/// Dumps and checkpoints of a large state take longer, and so does what is read between epochs: reports, distinct counts.
 pub const LONG_QUESTION_WITHIN: Duration = Duration::from_secs(600);
 /// Subscriptions to cells or alerts at once.
 pub const WATCHES: usize = 256;

@@ -146,6 +146,51 @@ fn a_click_quote_is_fixed_by_the_first_click() {
     assert_eq!(life.bill.lots[0].discounter(), Some(BANK));
 }
 
+/// The whole package in two lots of BANK: a request over a part was withdrawn, and lots are never merged.
+fn discounted_in_two() -> Life {
+    let mut life = Life::received(FACE as i64);
+    life.applied("END.REQ", PAYEE, A, 1, 400_000);
+    life.applied("END.WDR", PAYEE, A, 1, 400_000);
+    life.applied("DSC.REQ", PAYEE, BANK, 1, FACE);
+    life.applied("DSC.SGN", BANK, PAYEE, 1, FACE);
+    life.applied_with("DSC.SET", SYSTEM, PAYEE, 1, FACE, &[party(Field::DiscounterId, BANK)]);
+    assert_eq!(life.bill.lots.len(), 2);
+    life
+}
+
+/// The sums of a deal over several lots fall on each by its length, and add up to those of the fact.
+#[test]
+fn repo_of_several_lots_has_its_cash_once() {
+    let mut life = discounted_in_two();
+    life.applied_with("RPO.QTE", BANK, OTHER_BANK, 1, FACE, &[deal("RP1")]);
+    let first = [
+        deal("RP1"),
+        party(Field::SellerId, BANK),
+        party(Field::BuyerId, OTHER_BANK),
+        (Field::FirstFen, Value::Int(900_001)),
+        (Field::RedeemFen, Value::Int(900_011)),
+    ];
+    life.applied_with("RPO.SET", SYSTEM, OTHER_BANK, 1, FACE, &first);
+    let sums: Vec<_> =
+        life.bill.lots.iter().map(|lot| lot.repo().map(|deal| (deal.first_fen, deal.redeem_fen))).collect();
+    assert_eq!(sums, [Some((Some(360_000), Some(360_004))), Some((Some(540_001), Some(540_007)))]);
+}
+
+/// A cut divides the sums of what stands beside a lot, as it divides the lot.
+#[test]
+fn a_cut_divides_what_was_guaranteed() {
+    let mut life = Life::received(FACE as i64);
+    life.applied_with("ENH.DSC", OTHER_BANK, PAYEE, 1, FACE, &[(Field::EnhanceFen, Value::Int(900_001))]);
+    life.applied("END.REQ", PAYEE, A, 300_001, 400_000);
+    let sums = |life: &Life| life.bill.lots.iter().map(|lot| lot.sureties()[0].amount_fen).collect::<Vec<_>>();
+    assert_eq!(sums(&life), [270_000, 90_000, 540_001]);
+    life.applied("END.WDR", PAYEE, A, 300_001, 400_000);
+    let more =
+        [(Field::EnhanceKind, code("DSC")), (Field::EnhanceStatus, code("LIVE")), (Field::EnhanceFen, Value::Int(10))];
+    life.applied_with("ENH.UPD", OTHER_BANK, PAYEE, 1, FACE, &more);
+    assert_eq!(sums(&life), [3, 1, 6]);
+}
+
 #[test]
 fn repo_binds_the_lot_to_its_deal() {
     let mut life = discounted();

@@ -29,8 +29,8 @@ use crate::{
     engine::{Plan, Process},
     handling::handlings,
     limits::{
-        AWAKE_BILLS_MIN, COORDINATOR_RETRY, COORDINATOR_WITHIN, KEEPALIVE, QUESTION_FACTS_MAX, SAYINGS_QUEUE,
-        WORKER_MESSAGE_BYTES,
+        AWAKE_BILLS_MIN, COORDINATOR_RETRY, COORDINATOR_WITHIN, KEEPALIVE, QUESTION_FACTS_MAX, READING_FACTS_MAX,
+        SAYINGS_QUEUE, WORKER_MESSAGE_BYTES,
     },
     mesh::{self, Hello, Mesh},
     saving::SavePace,
@@ -236,6 +236,7 @@ async fn begin(
             fill_pace: FillPace::default(),
             handled: Arc::new(handlings(&start.handled).map_err(|what| anyhow!(what))?),
             question_facts_max: QUESTION_FACTS_MAX,
+            reading_facts_max: READING_FACTS_MAX,
         };
         let plan = Plan {
             common,

@@ -183,6 +183,7 @@ impl EngineHarness {
             fill_pace,
             handled: Arc::default(),
             question_facts_max,
+            reading_facts_max: question_facts_max,
         };
         let plan = Plan { common, process: 0, threads, generation: 1, restore_epoch };
         let (sender, reports) = mpsc::channel();

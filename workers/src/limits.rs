@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-/// Commands that may wait for one worker thread. Epochs in flight are bounded by the coordinator; this is the second bound,
-/// so that a coordinator at fault cannot fill the memory of a worker.
-pub const COMMANDS_IN_FLIGHT: usize = 64;
+/// Commands that may wait for one worker thread. The coordinator bounds them: epochs in flight, questions, whose places are
+/// kept until they are answered, the ends of as many subscriptions as may be open, a checkpoint. This is the second bound, so
+/// that a coordinator at fault cannot fill the memory of a worker: a thread that has more waiting ends the generation, so it
+/// lies well above the sum of the others (a test of `billwatch` compares them).
+pub const COMMANDS_IN_FLIGHT: usize = 1_024;
 
 /// Longest time that mates are waited for while the mesh is built: they start within seconds of each other, and the
 /// coordinator begins another generation when one is missing.
@@ -37,8 +39,9 @@ pub const AWAKE_BILLS_MIN: usize = 512;
 /// One bill of so many may be unpacked: enough to catch requests and their answers, too few to weigh.
 pub const AWAKE_BILLS_SHARE: usize = 24;
 
-/// Facts of its history that a worker reads again for one question (distinct counts, rows of effects, some explanations):
-/// some ten seconds of its loop, in which no epoch passes.
+/// Facts of its history that a worker reads again for one question on its loop (distinct counts of custom
+/// reports, alerts by the hour, rows of effects, some explanations): some ten
+/// seconds, in which no epoch passes.
 pub const QUESTION_FACTS_MAX: usize = 2_000_000;
 
 /// Facts of one explanation that a worker gives: a person reads them, and they fit a message with room (some 8 MB of rows).
@@ -162,10 +165,14 @@ pub const CROSS_ROWS_AN_EPOCH: usize = 65_536;
 /// Rows of filled crosses that may wait to leave; then the filling waits for an epoch.
 pub const CROSS_ROWS_WAITING: usize = 131_072;
 
-/// Lives that are counted for a report before the clock is looked at: one or two milliseconds.
-pub const REPORT_LIVES_AT_ONCE: usize = 32;
+/// Lives that a reading takes before the clock is looked at: one or two milliseconds.
+pub const LIVES_AT_ONCE: usize = 32;
 
-/// Rest behind a turn at reading for reports while records come, in percent of that turn: a fifth of the thread reads.
+/// Facts of its history that a worker reads for one question that is worked on between epochs (reports, distinct counts of cells):
+/// what a busy worker manages within the ten minutes that such a question may take.
+pub const READING_FACTS_MAX: usize = 10_000_000;
+
+/// Rest behind a turn at reading while records come, in percent of that turn: a fifth of the thread reads.
 pub const READING_REST_PERCENT: u32 = 400;
 
 /// So long after the last epoch with records a thread counts as busy.

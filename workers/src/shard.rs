@@ -15,7 +15,7 @@ use billwatch_market::{aggregate::cross::CrossId, catalogue::Catalogue, handling
 use billwatch_proto::v1;
 
 use crate::{
-    answers::{cells::Watches, reports::Reading},
+    answers::{cells::Watches, readings::Reading},
     counters::{Counts, Stage, add},
     dataflow::{
         alerts::{AlertRow, Alerts, alert_group},
@@ -71,6 +71,8 @@ pub struct Common {
     pub handled: Arc<Handlings>,
     /// Facts that a question may read again: `limits::QUESTION_FACTS_MAX`, less in tests.
     pub question_facts_max: usize,
+    /// Facts that one question may read between epochs.
+    pub reading_facts_max: usize,
 }
 
 /// State of one worker thread.

@@ -51,6 +51,7 @@ fn two_processes_over_tcp_agree_with_the_evaluator() {
                 fill_pace: Default::default(),
                 handled: Arc::default(),
                 question_facts_max: 1_000,
+                reading_facts_max: 1_000,
             };
             thread::spawn(move || {
                 let hello = Hello {

@@ -8,8 +8,7 @@
 //! - **Complete**: lives run to their end, sources number their records from 1 without gaps and send watermarks.
 //!
 //! Begin with [`Simulator`]; a bill's life as facts is in [`life`], normal trade in [`trade`], who takes part in
-//! [`world`]. The one thing that clean trade cannot avoid are concentration rules without a minimum (P106, P109, P112)
-//! while a bank has accepted only a few bills.
+//! [`world`].
 
 pub mod agenda;
 pub mod alone;

@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use billwatch_bench::client;
+use billwatch_proto::v1::{TakeCheckpointRequest, admin_service_client::AdminServiceClient};
 use serde_json::Value;
 
 /// A cluster and its data directory. Dropping it ends all processes.
@@ -166,6 +168,16 @@ impl Cluster {
             assert!(started.elapsed() < Duration::from_secs(60), "epoch {epoch} does not come: {status}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Takes a checkpoint; returns its epoch.
+    pub fn take_checkpoint(&self) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let channel = client::connect(&self.address).await.unwrap();
+            let taken = AdminServiceClient::new(channel).take_checkpoint(TakeCheckpointRequest {}).await;
+            taken.unwrap().into_inner().epoch
+        })
     }
 
     /// `verify` must find all views equal, reports among them; returns view → hash of those that facts alone decide: R22 also

@@ -1,4 +1,4 @@
-//! The services that clients call. Each file is one service; errors are in [`errors`].
+//! The services that clients call: one file a service, and what they share ([`errors`], pages, spans, watches).
 //!
 //! Ingest has its own room ([`crate::ingest`]), and so have the workers' streams ([`crate::cluster`]).
 

@@ -173,7 +173,8 @@ impl QueryApi {
 }
 
 async fn partials(asked: Asked) -> Result<Vec<(u32, prost::bytes::Bytes)>, ApiError> {
-    let parts = asked.all().await?.into_iter();
+    // Distinct counts are read from the whole history, between epochs.
+    let parts = asked.within(limits::LONG_QUESTION_WITHIN).all().await?.into_iter();
     let cells = parts.filter_map(|(process, part)| match part.kind {
         Some(shard_answer::Kind::Cells(partial)) => Some((process, partial)),
         _ => None,

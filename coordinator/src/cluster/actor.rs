@@ -200,6 +200,8 @@ impl Actor {
         &mut self,
         cells: v1::QueryCellsRequest,
     ) -> Result<(super::questions::Asked, super::questions::Watching), ApiError> {
+        let left = self.running()?.questions.left();
+        self.unwatch(left);
         let generation = self.running()?;
         let (subscription, watching) = generation.questions.watch(generation.sent.epoch)?;
         let kind = v1::shard_question::Kind::Watch(v1::WatchQuestion { subscription, cells: Some(cells) });
@@ -364,13 +366,19 @@ impl Actor {
         counters.add("epochs_completed_total", "", 1);
         counters.add("epochs_sealed_to_done_microseconds_total", "", sealed_at.elapsed().as_micros() as i64);
         let Some(generation) = &mut self.generation else { return Ok(()) };
-        for subscription in generation.questions.completed(as_of, watched) {
+        let ended = generation.questions.completed(as_of, watched);
+        self.unwatch(ended);
+        self.tell_vitals();
+        Ok(())
+    }
+
+    /// Tells the workers which subscriptions have ended.
+    fn unwatch(&mut self, ended: Vec<u64>) {
+        for subscription in ended {
             // No answer is awaited: question 0 is nobody's.
             let kind = Some(v1::shard_question::Kind::Unwatch(subscription));
             self.tell_all(&Say::Question(v1::ShardQuestion { question: 0, kind }));
         }
-        self.tell_vitals();
-        Ok(())
     }
 
     /// Every process has its part: the ledger first, then the manifest, then everybody is told.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use billwatch_proto::v1;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, hash_map::Entry};
 use prost::{Message as _, bytes::Bytes};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -117,8 +117,10 @@ pub struct Questions {
 
 struct Open {
     waiting: BTreeSet<u32>,
-    /// Not bounded in number: a worker answers between two epochs and cannot wait for a slow asker. Bounded in bytes.
-    parts: mpsc::UnboundedSender<Part>,
+    /// Not bounded in number: a worker answers between two epochs and cannot wait for a slow asker. Bounded in bytes. `None`:
+    /// the asker has gone or was too slow. The question keeps its place until the workers are done with it, so that the
+    /// limit bounds their work, not the askers' patience.
+    parts: Option<mpsc::UnboundedSender<Part>>,
     held: Arc<AtomicUsize>,
 }
 
@@ -137,23 +139,26 @@ impl Questions {
         as_of: AsOf,
         processes: u32,
     ) -> Result<(v1::ShardQuestion, Asked), ApiError> {
-        // Askers that have gone leave room.
-        self.asked.retain(|_, open| !open.parts.is_closed());
         if self.asked.len() >= limits::QUESTIONS_IN_FLIGHT {
             return Err(busy("questions", limits::QUESTIONS_IN_FLIGHT));
         }
         self.next += 1;
         let (sender, parts) = mpsc::unbounded_channel();
         let held = Arc::new(AtomicUsize::new(0));
-        self.asked.insert(self.next, Open { waiting: (0..processes).collect(), parts: sender, held: held.clone() });
+        self.asked
+            .insert(self.next, Open { waiting: (0..processes).collect(), parts: Some(sender), held: held.clone() });
         let until = Instant::now() + limits::QUESTION_WITHIN;
         let question = v1::ShardQuestion { question: self.next, kind: Some(kind) };
         Ok((question, Asked { as_of, waiting: processes as usize, parts, held, until }))
     }
 
+    /// Forgets subscriptions whose subscribers have gone, and gives them: to be told to the workers.
+    pub fn left(&mut self) -> Vec<u64> {
+        self.watches.extract_if(|_, watch| watch.events.is_closed()).map(|(number, _)| number).collect()
+    }
+
     /// Numbers a subscription whose snapshot is taken at `from`.
     pub fn watch(&mut self, from: u64) -> Result<(u64, Watching), ApiError> {
-        self.watches.retain(|_, watch| !watch.events.is_closed());
         if self.watches.len() >= limits::WATCHES {
             return Err(busy("subscriptions", limits::WATCHES));
         }
@@ -164,19 +169,25 @@ impl Questions {
         Ok((self.next, Watching { events: receiver, end: ended }))
     }
 
-    /// A part of an answer. Parts of questions that nobody waits for are dropped.
+    /// A part of an answer. Parts for which nobody waits are dropped.
     pub fn answered(&mut self, process: u32, answer: v1::ShardAnswer) {
-        let hashbrown::hash_map::Entry::Occupied(mut open) = self.asked.entry(answer.question) else { return };
+        let Entry::Occupied(mut place) = self.asked.entry(answer.question) else { return };
+        let open = place.get_mut();
         if answer.last {
-            open.get_mut().waiting.remove(&process);
+            open.waiting.remove(&process);
         }
-        let bytes = answer.encoded_len();
-        let held = open.get().held.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let part = if held > limits::ANSWER_BYTES { Err(too_slow()) } else { Ok((process, answer)) };
-        let over = part.is_err();
-        // Closed: the asker has gone.
-        if open.get().parts.send(part).is_err() || over || open.get().waiting.is_empty() {
-            open.remove();
+        let is_done = open.waiting.is_empty();
+        if let Some(parts) = &open.parts {
+            let bytes = answer.encoded_len();
+            let held = open.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            let part = if held > limits::ANSWER_BYTES { Err(too_slow()) } else { Ok((process, answer)) };
+            let is_over = part.is_err();
+            if parts.send(part).is_err() || is_over {
+                open.parts = None;
+            }
+        }
+        if is_done {
+            place.remove();
         }
     }
 
@@ -206,5 +217,42 @@ impl Questions {
             }
         }
         ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use billwatch_proto::v1::shard_question::Kind;
+
+    use super::*;
+
+    fn last(question: u64) -> v1::ShardAnswer {
+        v1::ShardAnswer { question, last: true, ..Default::default() }
+    }
+
+    #[test]
+    fn a_question_keeps_its_place_until_the_workers_are_done() {
+        let mut questions = Questions::default();
+        let ask =
+            |questions: &mut Questions| questions.ask(Kind::Unwatch(0), AsOf::default(), 2).map(|(asked, _)| asked);
+        let numbers: Vec<u64> =
+            (0..limits::QUESTIONS_IN_FLIGHT).map(|_| ask(&mut questions).unwrap().question).collect();
+        // All askers have gone; the workers know nothing of it.
+        assert!(ask(&mut questions).is_err());
+        questions.answered(0, last(numbers[0]));
+        assert!(ask(&mut questions).is_err(), "one of two processes still works on it");
+        questions.answered(1, last(numbers[0]));
+        assert!(ask(&mut questions).is_ok());
+    }
+
+    #[test]
+    fn whoever_left_is_told_to_the_workers_once() {
+        let mut questions = Questions::default();
+        let (gone, watching) = questions.watch(0).unwrap();
+        let (stays, _kept) = questions.watch(0).unwrap();
+        drop(watching);
+        assert_eq!(questions.left(), [gone]);
+        assert!(questions.left().is_empty());
+        assert!(questions.completed(AsOf { epoch: 1, market_clock_ms: None }, Vec::new()).is_empty(), "{stays} stays");
     }
 }

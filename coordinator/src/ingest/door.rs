@@ -1,7 +1,7 @@
 //! `IngestService`: the streams of the clients.
 //!
 //! A stream is read while earlier batches are on their way to the disk; answers come in the order of the batches. When a
-//! client vanishes, what was read of its stream is accepted and acknowledged to nobody: sent again, it is a duplicate. A
+//! client vanishes, or reads no answers for a while, what was read of its stream is accepted and acknowledged to nobody: sent again, it is a duplicate. A
 //! batch that cannot be taken as a whole ends the stream with an error; the batches before it are answered first.
 
 use std::{
@@ -21,7 +21,7 @@ use tracing::{Span, field::Empty};
 
 use super::{
     dead_letters::DeadLetters,
-    prepare::{check_size, prepare},
+    prepare::{count_records, prepare},
     sequencer::{Batch, BatchOutcome, Queue},
 };
 use crate::{
@@ -132,11 +132,9 @@ impl IngestDoor {
 
     /// Prepares a batch and hands it to the sequencer.
     async fn take(&self, request: v1::IngestRequest) -> Result<oneshot::Receiver<BatchOutcome>, ApiError> {
-        if let Err(error) = check_size(&request) {
-            self.counters.add("batches_refused_total", error.reason(), 1);
-            return Err(error);
-        }
-        let bytes = request.encoded_len().clamp(1, limits::MESSAGE_BYTES) as u32;
+        let records = count_records(&request)
+            .inspect_err(|error| self.counters.add("batches_refused_total", error.reason(), 1))?;
+        let bytes = request.encoded_len().max(records * limits::RECORD_ROOM).clamp(1, limits::MESSAGE_BYTES) as u32;
         let room = self.room.clone().acquire_many_owned(bytes).await.map_err(|_| log_unavailable())?;
         let (catalogue, sequencer) = (self.catalogue.clone(), self.sequencer.clone());
         let work = move || {
@@ -170,6 +168,7 @@ impl IngestDoor {
         mut waiting: mpsc::Receiver<Result<Underway, Status>>,
         answers: mpsc::Sender<Result<v1::IngestResponse, Status>>,
     ) {
+        let mut is_read = true;
         while let Some(underway) = waiting.recv().await {
             let answer = match underway {
                 Ok(underway) => {
@@ -180,8 +179,11 @@ impl IngestDoor {
                 Err(error) => Err(error),
             };
             let broken = answer.is_err();
-            // The client may have gone; what is underway still gets its dead letters.
-            let _ = answers.send(answer).await;
+            if is_read && answers.send_timeout(answer, limits::ANSWER_READ_WITHIN).await.is_err() {
+                // The client has gone or does not read: no more is taken, and what is underway still gets its dead letters.
+                is_read = false;
+                waiting.close();
+            }
             if broken {
                 return;
             }

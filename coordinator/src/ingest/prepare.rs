@@ -30,13 +30,17 @@ pub struct PreparedBatch {
 }
 
 /// Refuses a batch over the limits, before it is read.
-pub fn check_size(request: &v1::IngestRequest) -> Result<(), ApiError> {
+pub fn count_records(request: &v1::IngestRequest) -> Result<usize, ApiError> {
     let records = match &request.records {
         None => return Err(bad_request("records", "", "send columns or rows")),
         Some(Records::Rows(batch)) => batch.rows.len(),
         Some(Records::Columns(batch)) => batch.row_count as usize,
     };
-    if records > limits::BATCH_RECORDS { Err(too_large("records", records, limits::BATCH_RECORDS)) } else { Ok(()) }
+    if records > limits::BATCH_RECORDS {
+        Err(too_large("records", records, limits::BATCH_RECORDS))
+    } else {
+        Ok(records)
+    }
 }
 
 /// Reads and checks every record. `Err` only for columns that do not fit together: no record can be told from another.

@@ -2,10 +2,10 @@
 //!
 //! # Form
 //! Append-only segment files in one directory, each a header and then frames ([`frame`]): `Append` (records of one batch),
-//! `Copies` (variants for other shards), `Filled` (used numbers), `Orders` (what clients ordered),
-//! `Parameters` (a change of parameters), `Seal` (end of an epoch
-//! with its market clock). Every frame has a checksum. A *position* counts the bytes of all frames before, over all segments; a segment is named by the position of its first
-//! frame. Frames of one epoch stand together, epochs in order.
+//! `Copies` (variants for other shards), `Filled` (used numbers), `Orders` (what clients ordered), `Parameters` (a change of
+//! parameters), `Seal` (end of an epoch with its market clock). Every frame has a checksum. A *position* counts the bytes of all
+//! frames before, over all segments; a segment is named by the position of its first frame, and is called `.unborn` until its
+//! header is on disk. Frames of one epoch stand together, epochs in order.
 //!
 //! # Invariants
 //! - A batch is acknowledged only after the fsync that follows its frames ([`writer`]).

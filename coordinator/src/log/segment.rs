@@ -97,20 +97,26 @@ impl SegmentWriter {
         header[24..28].copy_from_slice(&u32::from(KEY_GROUPS).to_le_bytes());
         let crc = crc32fast::hash(&header[..36]);
         header[36..].copy_from_slice(&crc.to_le_bytes());
-        let mut file = File::create(&path).map_err(LogError::io(&path))?;
-        file.write_all(&header).and_then(|()| file.sync_all()).map_err(LogError::io(&path))?;
+        // Under another name until its header is there: a reader never meets a segment without one.
+        let unborn = path.with_extension("unborn");
+        let mut file = File::create(&unborn).map_err(LogError::io(&unborn))?;
+        file.write_all(&header).and_then(|()| file.sync_all()).map_err(LogError::io(&unborn))?;
+        fs::rename(&unborn, &path).map_err(LogError::io(&path))?;
         sync_dir(dir)?;
         Ok(SegmentWriter { dir: dir.to_owned(), path, file, written: 0, position: base })
     }
 
-    /// Goes on at the end of a segment with `written` bytes of whole frames; whatever follows them is cut off.
+    /// Goes on at the end of a segment with `written` bytes of whole frames; whatever follows them is cut off. What stays is
+    /// on disk when this returns: the process before may have died between writing and syncing, and its frames are then read
+    /// from the system's cache alone.
     pub fn resume(dir: &Path, segment: &Segment, written: u64) -> Result<Self, LogError> {
         let path = segment.path.clone();
         let file = OpenOptions::new().append(true).open(&path).map_err(LogError::io(&path))?;
         let length = SEGMENT_HEADER_BYTES as u64 + written;
         if file.metadata().map_err(LogError::io(&path))?.len() != length {
-            file.set_len(length).and_then(|()| file.sync_all()).map_err(LogError::io(&path))?;
+            file.set_len(length).map_err(LogError::io(&path))?;
         }
+        file.sync_all().map_err(LogError::io(&path))?;
         Ok(SegmentWriter { dir: dir.to_owned(), path, file, written, position: segment.base + written })
     }
 

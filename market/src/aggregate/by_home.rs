@@ -8,7 +8,7 @@
 //!
 //! Invariant: a pure function of the facts of the homes and the market clock; the order of homes does not matter.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
@@ -108,8 +108,8 @@ enum What {
 }
 
 /// Reads homes one after the other: [`HomeReader::see`] every fact of one in order, then [`HomeReader::end_home`].
-pub struct HomeReader<'a> {
-    aggregates: &'a Aggregates,
+pub struct HomeReader {
+    aggregates: Arc<Aggregates>,
     clock: Option<i64>,
     firsts: HashMap<u64, Known>,
     waiting: Vec<Waiting>,
@@ -117,9 +117,9 @@ pub struct HomeReader<'a> {
     members: Vec<SetDelta>,
 }
 
-impl<'a> HomeReader<'a> {
+impl HomeReader {
     /// For the pairs that these aggregates feed, at a market clock (ms).
-    pub fn new(aggregates: &'a Aggregates, clock: Option<i64>) -> Self {
+    pub fn new(aggregates: Arc<Aggregates>, clock: Option<i64>) -> Self {
         HomeReader {
             aggregates,
             clock,
@@ -132,7 +132,8 @@ impl<'a> HomeReader<'a> {
 
     /// The next fact of the home; `variants`: those of the home.
     pub fn see(&mut self, seen: &Observation<'_>, variants: &[Variant]) {
-        let wanted = &self.aggregates.by_home;
+        let aggregates = self.aggregates.clone();
+        let wanted = &aggregates.by_home;
         if !wanted.newcomers.is_empty() && seen.fact.bill_id.is_some() && seen.effect().counts() {
             self.newcomers(seen);
         }
@@ -162,12 +163,12 @@ impl<'a> HomeReader<'a> {
     }
 
     /// The first fact of every enterprise of all homes.
-    pub fn firsts(self) -> Vec<First> {
+    pub fn firsts(&mut self) -> Vec<First> {
         let cells = |(who, known): (u64, Known)| {
             let (at, date) = (known.at, known.date);
             known.cells.into_iter().map(move |(pair, item)| First { who, at, key: CellKey { pair, date, item } })
         };
-        let mut firsts: Vec<First> = self.firsts.into_iter().flat_map(cells).collect();
+        let mut firsts: Vec<First> = std::mem::take(&mut self.firsts).into_iter().flat_map(cells).collect();
         firsts.sort_unstable_by_key(|first| (first.who, first.key));
         firsts
     }

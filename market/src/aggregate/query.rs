@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     Aggregates, Theme,
     by_home::First,
-    is_time,
     measure::{Form, Measure, SetKind},
     sink::{CellKey, SetDelta},
 };
@@ -315,9 +314,4 @@ impl Aggregates {
         };
         question.measures.iter().map(find).collect()
     }
-}
-
-/// True for the dimensions whose items follow from the date of the cell alone.
-pub fn is_time_dimension(name: Name) -> bool {
-    is_time(name)
 }

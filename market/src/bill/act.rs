@@ -6,7 +6,7 @@ use super::{
     checks::Reading,
     header::{Header, NOT_TRANSFERABLE, TextHash},
     laws::{BehaviourLaw, Condition, Recourse, Transition},
-    lot::{Agreement, Lot, Notice, RepoDeal, Request, Step, Surety},
+    lot::{Agreement, Lot, Notice, RepoDeal, Request, Step, Surety, share},
     state::{Flag, PayState, Status},
 };
 use crate::{
@@ -329,6 +329,11 @@ fn change_rare(lot: &mut Lot, header: &Header, reading: &Reading<'_>, request: O
     lot.tidy();
 }
 
+/// A sum of the fact that falls on the lot: a fact may act on several (facts.md 4.3).
+fn share_of(lot: &Lot, fact: &Fact, sum: i64) -> i64 {
+    share(sum, fact.range, lot.range)
+}
+
 /// The deal that a first leg opens. The holder before is the seller; `hand_over` has run, so it is the one before last.
 fn open_deal(lot: &Lot, reading: &Reading<'_>, request: Option<Request>) -> RepoDeal {
     let fact = reading.fact;
@@ -346,6 +351,7 @@ fn open_deal(lot: &Lot, reading: &Reading<'_>, request: Option<Request>) -> Repo
         let days = fact.int(Field::RepoDays).and_then(|days| i32::try_from(days).ok())?;
         Some(Day(settle_date.0.saturating_add(days)))
     };
+    let of_lot = |field: Field| fact.int(field).map(|sum| share_of(lot, fact, sum));
     RepoDeal {
         behaviour: fact.behaviour,
         deal: fact.text(Field::DealId).map(TextHash::of).or(request.and_then(|request| request.deal)),
@@ -353,8 +359,8 @@ fn open_deal(lot: &Lot, reading: &Reading<'_>, request: Option<Request>) -> Repo
         seller_inst,
         buyer: buyer.unwrap_or(PartyId::MARKET),
         buyer_inst,
-        first_fen: fact.int(Field::FirstFen).or(fact.int(Field::PayFen)),
-        redeem_fen: fact.int(Field::RedeemFen),
+        first_fen: of_lot(Field::FirstFen).or_else(|| of_lot(Field::PayFen)),
+        redeem_fen: of_lot(Field::RedeemFen),
         rate_e4: fact.int(Field::RateE4),
         since: fact.event_time,
         since_date: fact.biz_date,
@@ -374,7 +380,7 @@ fn add_surety(lot: &mut Lot, header: &Header, reading: &Reading<'_>, request: Op
             behaviour::PPR_GUA => Some(header.acceptor),
             _ => request.map(|request| request.requester).or(reading.counterparty),
         },
-        amount_fen: sum.unwrap_or(lot.amount_fen),
+        amount_fen: sum.map_or(lot.amount_fen, |sum| share_of(lot, fact, sum)),
         since_date: fact.biz_date,
     };
     let same = |known: &Surety| {
@@ -399,10 +405,11 @@ fn update_enhancement(lot: &mut Lot, reading: &Reading<'_>) {
         known.behaviour == kind && (kind == behaviour::ENH_GUA_SGN || Some(known.guarantor) == reading.initiator)
     };
     let stays = fact.code(Field::EnhanceStatus) == Some(Code::of("LIVE"));
+    let sum = fact.int(Field::EnhanceFen).map(|sum| share_of(lot, fact, sum));
     let sureties = &mut lot.rare_mut().sureties;
     if !stays {
         sureties.retain(|known| !meant(known));
-    } else if let Some(sum) = fact.int(Field::EnhanceFen) {
+    } else if let Some(sum) = sum {
         sureties.iter_mut().filter(|known| meant(known)).for_each(|known| known.amount_fen = sum);
     }
 }

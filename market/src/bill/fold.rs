@@ -8,7 +8,7 @@ use super::{
     checks::{Reading, first_failure, is_legal, range_fits},
     header::{Disclosure, Header},
     laws::{Kind, Laws, Sender},
-    lot::Lot,
+    lot::{Lot, share},
     outcome::{Answered, Cut, Effect, LotChange, Outcome},
     state::Flag,
 };
@@ -158,7 +158,12 @@ impl Bill {
     }
 }
 
+/// Sums of deals and sureties are of the whole lot: each part of it takes its share.
 fn set_range(lot: &mut Lot, range: Range) {
+    let whole = lot.range;
+    if lot.repo().is_some() || !lot.sureties().is_empty() {
+        lot.rare_mut().each_sum(|sum| *sum = share(*sum, whole, range));
+    }
     lot.range = range;
     // A range of a bill is at most 999,999,999,999 fen long.
     lot.amount_fen = range.length() as i64;

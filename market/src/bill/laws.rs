@@ -204,11 +204,6 @@ impl Laws {
         let law = self.of(behaviour);
         matches!(law.kind, Kind::AllLots | Kind::EachLot) && checks::is_legal(lot, law)
     }
-
-    /// True for a behaviour that never changes a lot.
-    pub fn is_informational(&self, behaviour: Behaviour) -> bool {
-        self.of(behaviour).kind == Kind::Informational
-    }
 }
 
 fn law(

@@ -170,6 +170,28 @@ pub struct Rare {
     pub dishonour_reason: Option<Code>,
 }
 
+impl Rare {
+    /// Every sum that is of the whole lot.
+    pub(super) fn each_sum(&mut self, mut change: impl FnMut(&mut i64)) {
+        let deal = self.repo.iter_mut().flat_map(|deal| [&mut deal.first_fen, &mut deal.redeem_fen]);
+        deal.flatten().for_each(&mut change);
+        self.sureties.iter_mut().for_each(|surety| change(&mut surety.amount_fen));
+    }
+}
+
+/// What of a sum over `whole` falls on `part`, a range within it. The shares of parts that lie side by side add up to the
+/// sum, whatever the order in which they are cut. A bill without sub-bills has no parts.
+pub(super) fn share(sum: i64, whole: Range, part: Range) -> i64 {
+    if whole == part || whole == Range::WHOLE {
+        return sum;
+    }
+    let length = i128::from(whole.length());
+    let up_to = |fen: u64| (i128::from(sum) * i128::from(fen)).div_euclid(length);
+    let before = part.start - whole.start;
+    // No share is larger than the sum, but for the floor of a negative one; sums of facts are not negative.
+    (up_to(before + part.length()) - up_to(before)) as i64
+}
+
 /// Marks of a lot, one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Marks(u8);

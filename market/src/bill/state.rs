@@ -114,10 +114,3 @@ state_codes! {
         Recovered = "RECOVERED",
     }
 }
-
-impl PayState {
-    /// True for the three refusals.
-    pub const fn is_refused(self) -> bool {
-        matches!(self, PayState::RefusedAll | PayState::RefusedLimited | PayState::RefusedNoRecourse)
-    }
-}

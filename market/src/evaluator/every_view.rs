@@ -17,7 +17,7 @@ use crate::{
     indicator::{self, Indicators},
     pattern::{
         FeatureIndex, Parameters, Patterns, PlainWindows, Windows as _,
-        liveness::{self, Liveness, RuleLiveness},
+        liveness::{self, Liveness},
         plain,
     },
     report::{self, Book, Period, Report, alerts::SeenAlert},
@@ -51,7 +51,6 @@ pub struct EveryView {
     evaluation: plain::Evaluation,
     indicators: Vec<String>,
     rules: liveness::Part,
-    states: Vec<RuleLiveness>,
 }
 
 impl EveryView {
@@ -88,23 +87,13 @@ impl EveryView {
         let indicators = Indicators::of(catalogue, &patterns)?;
         let indicators = indicator::plain::rows(&indicators, &evaluation, setting, clock);
         let liveness = Liveness::new(catalogue, &patterns);
-        let (mut part, mut states) = (liveness::Part::default(), Vec::new());
+        let mut part = liveness::Part::default();
         if let Some(clock) = watermark {
             let calendar = rules.meanings.calendar();
             let span = Liveness::span(clock, liveness::SPAN_DAYS, calendar);
             part = liveness::plain::part(&liveness, &evaluation, setting, span, clock);
-            states = liveness.finish(&part, (span, clock), calendar);
         }
-        Ok(EveryView {
-            rules_of_facts: rules,
-            clock: watermark,
-            views,
-            patterns,
-            evaluation,
-            indicators,
-            rules: part,
-            states,
-        })
+        Ok(EveryView { rules_of_facts: rules, clock: watermark, views, patterns, evaluation, indicators, rules: part })
     }
 
     /// Hash and number of rows of every view.
@@ -192,11 +181,6 @@ impl EveryView {
     /// The compiled rules of the catalogue: of bills, cells, names.
     pub fn market_rules(&self) -> &Rules {
         &self.rules_of_facts
-    }
-
-    /// How every rule stands, in the order of the rules; none before the first watermark.
-    pub fn rule_states(&self) -> &[RuleLiveness] {
-        &self.states
     }
 
     /// The rules that were evaluated.

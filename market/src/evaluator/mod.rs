@@ -208,7 +208,7 @@ pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> V
         cross_members: BTreeMap::new(),
     };
     let keeps_sets = sets == Sets::All;
-    let mut homes = keeps_sets.then(|| HomeReader::new(&rules.aggregates, Some(clock)));
+    let mut homes = keeps_sets.then(|| HomeReader::new(rules.aggregates.clone(), Some(clock)));
     let mut sink = (CellSink::new(keeps_sets), CrossSink::new(keeps_sets));
     for (home, records) in families {
         let (facts, variants) = views.facts_of(home, records);
@@ -234,7 +234,7 @@ pub fn evaluate_by(records: &[Fact], clock: i64, rules: &Rules, sets: Sets) -> V
             views.bills.insert(id, bill);
         }
     }
-    views.firsts = homes.map_or_else(Vec::new, HomeReader::firsts);
+    views.firsts = homes.as_mut().map_or_else(Vec::new, HomeReader::firsts);
     views.reference = reference;
     views
 }
@@ -253,7 +253,7 @@ impl Views {
         (facts, variants)
     }
 
-    fn end_home(&mut self, homes: Option<&mut HomeReader<'_>>) {
+    fn end_home(&mut self, homes: Option<&mut HomeReader>) {
         let Some(homes) = homes else { return };
         homes.end_home(|delta| {
             *self.members.entry((delta.key, delta.set, delta.member)).or_default() += delta.weight;

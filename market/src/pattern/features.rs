@@ -137,7 +137,7 @@ fn counts_in_stock(lot: &Lot) -> bool {
 
 /// What changed on the lots acted on. Remainders of a cut are as their lot was.
 fn aspects_changed(outcome: &Outcome) -> u8 {
-    let repo = |lot: &Lot| lot.repo().map(|deal| (deal.behaviour, deal.seller));
+    let repo = |lot: &Lot| lot.repo().map(|deal| (deal.behaviour, deal.seller, deal.first_fen));
     let of = |LotChange { before, after, .. }: &LotChange| {
         let Some(before) = before else { return u8::from(counts_in_stock(after)) * aspect::COUNTS };
         let changed = |changed: bool, aspect: u8| if changed { aspect } else { 0 };
@@ -173,11 +173,14 @@ fn stock<S: Sight, R: Registry>(
         let scope = BillScope { sight, registry, parameters: &[], key: None, lot: Some(lot), surety: None };
         let mut add = |scope: &BillScope<'_, S, R>| {
             let Some(delta) = contribution(feature, emit, scope, date, sign) else { return };
-            let same = |cell: &&mut FeatureDelta| {
-                (cell.key, cell.bucket, cell.member) == (delta.key, delta.bucket, delta.member)
-            };
-            match cells.iter_mut().find(same) {
-                Some(cell) => cell.sum += delta.sum,
+            // Any sum up to 64 bits is accepted: what cannot be added leaves on its own, and owners have wider sums.
+            let added = cells.iter_mut().find_map(|cell| {
+                let same = (cell.key, cell.bucket, cell.member) == (delta.key, delta.bucket, delta.member);
+                let sum = cell.sum.checked_add(delta.sum).filter(|sum| same && *sum != i64::MIN)?;
+                Some((cell, sum))
+            });
+            match added {
+                Some((cell, sum)) => cell.sum = sum,
                 None => cells.push(delta),
             }
         };

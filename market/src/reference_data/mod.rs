@@ -40,7 +40,7 @@ use crate::{
     bill::TextHash,
     fact::{Behaviour, Fact, Field, behaviour},
     fact_scope::{FactScope, scope},
-    ids::{BillId, Code, PartyId},
+    ids::{Code, PartyId},
     items::{Row, Vocabulary},
 };
 
@@ -69,8 +69,6 @@ pub enum Subject {
     Rate(Row),
     /// Trade background of a contract of a drawer (hash of contract_no).
     Contract(PartyId, u64),
-    /// Trade background that names a bill.
-    Bill(BillId),
     /// A watch-list entry by credit code alone (hash).
     CreditCode(u64),
     /// A bank number, which bill numbers contain.
@@ -121,7 +119,6 @@ pub struct Reference {
     credit_lines: Register<(PartyId, PartyId), CreditLine>,
     certificates: Register<PartyId, Certificate>,
     contracts: Register<(PartyId, u64), TradeBackground>,
-    bill_backgrounds: Register<BillId, TradeBackground>,
     parties_by_code: HashMap<u64, SmallVec<[PartyId; 1]>>,
     kin: Kin,
     zone_of_province: Vec<Row>,
@@ -201,7 +198,6 @@ impl Reference {
             credit_lines: HashMap::new(),
             certificates: HashMap::new(),
             contracts: HashMap::new(),
-            bill_backgrounds: HashMap::new(),
             parties_by_code: HashMap::new(),
             kin: Kin::default(),
         }
@@ -458,10 +454,6 @@ impl Reference {
                 if let Some((drawer, invoice)) = party.zip(background.invoice).filter(|named| Some(*named) != key) {
                     set(&mut self.contracts, Some((drawer, invoice)), fact, from, present, background.clone());
                     touched.add(Subject::Contract(drawer, invoice), from);
-                }
-                if let Some(bill) = background.bill {
-                    set(&mut self.bill_backgrounds, Some(bill), fact, from, present, background.clone());
-                    touched.add(Subject::Bill(bill), from);
                 }
                 if let Some((drawer, contract)) = key {
                     set(&mut self.contracts, key, fact, from, present, background);

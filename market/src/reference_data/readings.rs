@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     bill::TextHash,
-    ids::{BillId, Day, InstId, PartyId},
+    ids::{Day, InstId, PartyId},
     items::Row,
 };
 
@@ -264,11 +264,6 @@ impl Reference {
     /// The same by the hash of the contract number.
     pub fn contract_by_hash(&self, drawer: PartyId, contract: u64, at: i64) -> &[Entry<TradeBackground>] {
         self.contracts.get(&(drawer, contract)).map_or(&[], |timeline| timeline.until(at))
-    }
-
-    /// Trade background that names a bill, up to an instant.
-    pub fn bill_background(&self, bill: BillId, at: i64) -> &[Entry<TradeBackground>] {
-        self.bill_backgrounds.get(&bill).map_or(&[], |timeline| timeline.until(at))
     }
 
     /// The registered name of a credit code (derived.csv `registry name`).

@@ -1,7 +1,8 @@
 //! How much history one question may read.
 //!
-//! A worker answers on its own loop: while it reads, no epoch passes. So a question that has to fold lives again has a budget
-//! of facts, and is refused when it is used up; the words name the limit and what to do.
+//! Two kinds. What is read at once is read on the loop of a worker, and meanwhile no epoch passes. What is read in turns between
+//! epochs holds nothing up, but has to end within the time of a question. Either has a budget of facts, and is refused when it is
+//! used up; the words name the limit and what to do.
 
 use std::{cell::Cell, ops::ControlFlow};
 
@@ -10,13 +11,20 @@ use super::invalid;
 /// Facts that a question may still read.
 pub struct Budget {
     most: usize,
+    /// Name of the limit, and what lies behind it.
+    limit: (&'static str, &'static str),
     read: Cell<usize>,
 }
 
 impl Budget {
-    /// For one question on one worker.
+    /// For one question that a worker reads at once.
     pub fn new(most: usize) -> Self {
-        Budget { most, read: Cell::new(0) }
+        Budget { most, limit: ("QUESTION_FACTS_MAX", "would hold up its epochs"), read: Cell::new(0) }
+    }
+
+    /// For one question that a worker reads between epochs.
+    pub fn between_epochs(most: usize) -> Self {
+        Budget { most, limit: ("READING_FACTS_MAX", "takes longer than an answer may"), read: Cell::new(0) }
     }
 
     /// Takes the facts of a life; [`ControlFlow::Break`] when they are too many.
@@ -30,10 +38,9 @@ impl Budget {
         if self.read.get() <= self.most {
             return Ok(());
         }
-        let most = self.most;
+        let Budget { most, limit: (limit, reason), .. } = self;
         Err(invalid(format!(
-            "{what} reads more than {most} facts of one worker (limit QUESTION_FACTS_MAX), which would hold up its epochs; \
-             {remedy}"
+            "{what} reads more than {most} facts of one worker (limit {limit}), which {reason}; {remedy}"
         )))
     }
 }

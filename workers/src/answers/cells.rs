@@ -1,29 +1,21 @@
 //! Cells: the part of a question that this worker owns, and subscriptions.
 //!
 //! A part is a [`CellsPart`]: what this worker keeps of the cells asked for, or more. Parts add up, so a subscription sends the snapshot first and then what
-//! was added since. Members of distinct counts are not kept: they are worked out from the history for the pairs that are
-//! asked for, which reads all of it. That is exact and rare; ask for sums where freshness counts.
+//! was added since. Members of distinct counts are not kept: [`super::counting`] works them out from the history.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::collections::BTreeMap;
 
 use billwatch_market::{
     aggregate::{
-        Aggregates, CellKey, CellSink, Grain, Partial, Plan, Question, SetDelta,
-        by_home::HomeReader,
-        measure::SetKind,
+        Grain, Partial, Plan, Question,
         wire::{CellsPart, Request},
     },
-    bill::Bill,
-    corrections::effective_at,
-    evaluator::without_bill,
-    fact::Fact,
-    fact_scope::Home,
     ids::{Day, PartyId},
-    observe::Observation,
+    reference_data::Reference,
 };
 use billwatch_proto::v1;
 
-use super::{alerts, budget::Budget, invalid};
+use super::{alerts, invalid};
 use crate::{command::Bytes, dataflow::cells::CellRow, limits::CELLS_PER_PART, shard::Shard};
 
 /// Stands for an absent first or last date.
@@ -62,7 +54,7 @@ pub fn plan(shard: &Shard, request: &v1::QueryCellsRequest) -> anyhow::Result<Pl
     shard.common.rules.aggregates.ask(&question).map_err(|error| invalid(error.to_string()))
 }
 
-/// The cells of a plan that this worker owns, and the members that its bills add.
+/// The cells of a plan that this worker owns.
 pub fn read(
     shard: &Shard,
     request: &v1::QueryCellsRequest,
@@ -70,7 +62,7 @@ pub fn read(
     give: &mut dyn FnMut(Bytes),
 ) -> anyhow::Result<()> {
     let mut send = |partial: Partial| {
-        let assets = assets(shard, request, &partial);
+        let assets = assets(shard, shard.lives.borrow().reference(), request, &partial);
         give(CellsPart { partial, assets }.encode().into());
     };
     if plan.of_alerts {
@@ -93,12 +85,6 @@ pub fn read(
         send(std::mem::take(&mut part));
         empty = false;
     }
-    if plan.needs_members() {
-        for part in members(shard, plan)?.split(CELLS_PER_PART) {
-            send(part);
-            empty = false;
-        }
-    }
     if empty {
         send(part);
     }
@@ -106,8 +92,12 @@ pub fn read(
 }
 
 /// Total assets of the institutions of a part, for figures that are set against them.
-fn assets(shard: &Shard, request: &v1::QueryCellsRequest, part: &Partial) -> Vec<(PartyId, Day, i64)> {
-    let lives = shard.lives.borrow();
+pub fn assets(
+    shard: &Shard,
+    reference: &Reference,
+    request: &v1::QueryCellsRequest,
+    part: &Partial,
+) -> Vec<(PartyId, Day, i64)> {
     let grain = grain_of(request.grain());
     let request = Request {
         theme: &request.theme,
@@ -119,64 +109,14 @@ fn assets(shard: &Shard, request: &v1::QueryCellsRequest, part: &Partial) -> Vec
         measures: &request.measures,
     };
     // What cannot be compiled was refused by the coordinator, with the reason.
-    let Ok(compiled) = shard.common.rules.aggregates.compile(request, lives.clock()) else { return Vec::new() };
+    let Ok(compiled) = shard.common.rules.aggregates.compile(request, shard.lives.borrow().clock()) else {
+        return Vec::new();
+    };
     let known = |(party, day): (PartyId, Day)| {
-        let sheet = lives.reference().balance_sheet(party, day.end_ms() - 1)?;
+        let sheet = reference.balance_sheet(party, day.end_ms() - 1)?;
         Some((party, day, sheet.total_assets_fen?))
     };
     compiled.assets_wanted(part).into_iter().filter_map(known).collect()
-}
-
-/// Observes all facts again for the pairs of a plan: members of sets, and what only whole homes tell.
-fn members(shard: &Shard, plan: &Plan) -> anyhow::Result<Partial> {
-    let rules = &shard.common.rules;
-    let only = rules.aggregates.only(&plan.pairs());
-    let mut sink = CellSink::new(true);
-    let mut weights: BTreeMap<(CellKey, SetKind, u64), i64> = BTreeMap::new();
-    let lives = shard.lives.borrow();
-    let budget = Budget::new(shard.common.question_facts_max);
-    let mut homes = HomeReader::new(&only, lives.clock());
-    lives.each_family(|home, records| {
-        budget.take(records.len())?;
-        observe(shard, &only, home, records, &mut sink, &mut homes);
-        let mut add = |delta: SetDelta| {
-            if plan.wants_member(&delta) {
-                *weights.entry((delta.key, delta.set, delta.member)).or_default() += delta.weight;
-            }
-        };
-        sink.members().for_each(&mut add);
-        homes.end_home(add);
-        sink.clear();
-        ControlFlow::Continue(())
-    })?;
-    budget
-        .check("a count of distinct things", "ask for sums instead (cnt, amt_fen), or give the history more workers")?;
-    let kept = weights.into_iter().filter(|(_, weight)| *weight != 0);
-    let members = kept.map(|((key, set, member), weight)| SetDelta { key, set, member, weight }).collect();
-    let firsts = homes.firsts().into_iter().filter(|first| plan.wants_first(first)).collect();
-    Ok(Partial { cells: Vec::new(), members, firsts })
-}
-
-fn observe(
-    shard: &Shard,
-    only: &Aggregates,
-    home: Home,
-    records: Vec<Fact>,
-    sink: &mut CellSink,
-    homes: &mut HomeReader<'_>,
-) {
-    let rules = &shard.common.rules;
-    let lives = shard.lives.borrow();
-    let mut bill = Bill::default();
-    let effective = effective_at(home, records);
-    for fact in &effective.facts {
-        let outcome = if home.bill().is_some() { bill.apply(fact, &rules.laws) } else { without_bill() };
-        let after = home.bill().is_some().then_some(&bill);
-        let seen = Observation::new(fact, &outcome, after, lives.reference(), &rules.meanings);
-        only.flow(&seen, 1, sink);
-        only.stock(&seen, 1, sink);
-        homes.see(&seen, &effective.variants);
-    }
 }
 
 /// Cells that somebody follows.

@@ -4,11 +4,9 @@
 //! counts what stands in them. Indicators are read from the windows, on the days that the reports need; alerts are those that
 //! hold at the worker that owns them.
 //!
-//! The whole history is read, which takes seconds, so a pass goes on between epochs, some lives at a time ([`Reading`]). All that
-//! it says holds at the epoch of the question: lives, reference data and the clock are noted then, and facts accepted
-//! later are left out.
+//! The whole history is read, which takes seconds, so a pass goes on between epochs, some lives at a time ([`Reading`]).
 
-use std::time::Instant;
+use std::{rc::Rc, time::Instant};
 
 use billwatch_market::{
     aggregate::alerts::AlertSight,
@@ -24,8 +22,8 @@ use billwatch_proto::v1::{self, shard_answer};
 
 use hashbrown::HashMap;
 
-use super::{alerts::with_sight, budget::Budget, indicators::with_evaluator, invalid};
-use crate::{dataflow::lives::Noted, limits::REPORT_LIVES_AT_ONCE, shard::Shard};
+use super::{alerts::with_sight, budget::Budget, indicators::with_evaluator, invalid, readings::reference_of};
+use crate::{dataflow::lives::Noted, limits::LIVES_AT_ONCE, shard::Shard};
 
 /// A question that is being worked on.
 pub struct Reading {
@@ -33,7 +31,7 @@ pub struct Reading {
     epoch: u64,
     asked: Vec<Asked>,
     tables: Tables,
-    reference: Reference,
+    reference: Rc<Reference>,
     lives: Noted,
     budget: Budget,
 }
@@ -56,7 +54,7 @@ impl Reading {
         }
         let asked = questions(book, &wanted);
         let lives = shard.lives.borrow();
-        let reference = lives.reference().clone();
+        let reference = reference_of(shard, lives.reference());
         let mut tally = Tally::new(&asked, |asked| book.figure(asked), &rules.laws, &rules.meanings, &reference);
         if shard.seat.index() == 0 {
             tally.reference();
@@ -71,7 +69,7 @@ impl Reading {
                 |sight: &AlertSight<'_>| holding(alerts.set(), sight, &rules.meanings, &amounts_wanted(book, &asked));
             tables.alerts = with_sight(shard, &HashMap::new(), hold)?;
         }
-        let budget = Budget::new(shard.common.question_facts_max);
+        let budget = Budget::between_epochs(shard.common.reading_facts_max);
         Ok(Reading { question, epoch: shard.epoch.get(), asked, tables, reference, lives: lives.note(), budget })
     }
 
@@ -94,7 +92,7 @@ impl Reading {
             .resume(std::mem::take(&mut self.tables));
         let is_end = loop {
             let budget = &self.budget;
-            let went_on = lives.read_noted(&mut self.lives, REPORT_LIVES_AT_ONCE, self.epoch, |home, records| {
+            let went_on = lives.read_noted(&mut self.lives, LIVES_AT_ONCE, self.epoch, |home, records| {
                 let is_within = budget.take(records.len()).is_continue();
                 tally.family(home, records);
                 is_within
@@ -109,6 +107,11 @@ impl Reading {
         };
         self.tables = tally.pause();
         Ok(is_end)
+    }
+
+    /// Reference data at the epoch of the question.
+    pub fn reference(&self) -> &Rc<Reference> {
+        &self.reference
     }
 
     fn finish(&mut self, shard: &Shard) -> Vec<u8> {

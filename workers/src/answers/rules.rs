@@ -1,8 +1,8 @@
 //! Liveness of rules: what this worker read, and the figures of the rules that are judged here, worked out when asked.
 //!
 //! Without figures the answer reads the tally, the alerts and whether kinds of reference data are empty: some milliseconds.
-//! Figures judge every place of the span again; a question asks for few enough ([`LIVENESS_PLACES_MAX`]) to be over before
-//! anybody waits for an epoch.
+//! Figures judge every place of the span again; a question judges at most [`LIVENESS_PLACES_MAX`] of them, so it holds its shard
+//! up for some seconds at the worst.
 
 use billwatch_market::{
     ids::Day,

@@ -247,7 +247,7 @@ impl Valuer {
         self.effects.count(fact.event_id, Fate::Folded(outcome.effect), weight);
         self.tally.read(fact, outcome.effect, weight);
         self.tally.skip(fact, &self.output.skipped);
-        self.output.skipped.clear();
+        sink.skipped += self.output.skipped.drain(..).filter(|(_, weight)| *weight > 0).count() as u64;
         let mut deltas = std::mem::take(&mut self.output.deltas);
         deltas.drain(..).for_each(|delta| ship(&self.owners, &mut self.copies, delta, sink));
         self.output.deltas = deltas;
@@ -425,6 +425,8 @@ pub struct Sink<'a> {
     pub hit_rows: u64,
     /// Of them taken back.
     pub hits_withdrawn: u64,
+    /// Judgements left out for want of reference data.
+    pub skipped: u64,
 }
 
 impl Sink<'_> {

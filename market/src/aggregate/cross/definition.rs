@@ -1,4 +1,4 @@
-//! What a cross is, in words: the form that clients write, the log keeps and catalogues hold.
+//! What a cross is, in words: the form that clients write and the log keeps.
 
 use std::fmt;
 

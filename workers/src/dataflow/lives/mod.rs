@@ -290,7 +290,8 @@ impl Lives {
     /// The history cannot be read; or records do not decode, which means that coordinator and worker are not of one build.
     pub fn apply(&mut self, shard: &Shard, input: &EpochInput, boxes: &mut Outboxes) -> Result<(), StoreError> {
         let alert_owner = |row: &AlertRow| shard.alert_owner(row);
-        let mut sink = Sink { boxes, alert_owner: &alert_owner, feature_rows: 0, hit_rows: 0, hits_withdrawn: 0 };
+        let mut sink =
+            Sink { boxes, alert_owner: &alert_owner, feature_rows: 0, hit_rows: 0, hits_withdrawn: 0, skipped: 0 };
         let before = self.clock;
         self.clock = input.clock.or(before);
         self.obey(shard, input.epoch, &input.orders)?;
@@ -323,6 +324,7 @@ impl Lives {
         add(&shard.counts.feature_rows_total, sink.feature_rows);
         add(&shard.counts.hit_rows_total, sink.hit_rows);
         add(&shard.counts.hits_withdrawn_total, sink.hits_withdrawn);
+        add(&shard.counts.skipped_no_ref, sink.skipped);
         Ok(())
     }
 
