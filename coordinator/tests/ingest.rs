@@ -69,7 +69,7 @@ async fn every_refusal_of_the_examples_is_told_kept_and_counted() {
     let mut letters = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = v1::ListDeadLettersRequest { page_size: 7, page_token };
+        let request = v1::ListDeadLettersRequest { page_size: 7, page_token, after: 0 };
         let page = door.admin().await.list_dead_letters(request).await.unwrap().into_inner();
         assert_eq!(page.total_size, expected.len() as u64);
         letters.extend(page.letters);
