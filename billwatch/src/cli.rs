@@ -1,5 +1,6 @@
 //! The command line: what may be typed, with its help. What each command does lies in the module of its name.
 
+mod dead_letters;
 mod parameters;
 mod questions;
 mod reports;
@@ -8,7 +9,7 @@ mod tools;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::{parameters::*, questions::*, reports::*, roles::*, tools::*};
+pub use self::{dead_letters::*, parameters::*, questions::*, reports::*, roles::*, tools::*};
 
 /// Where commands look for the coordinator unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "http://127.0.0.1:7400";
@@ -21,7 +22,7 @@ Exit codes:
   3  the cluster cannot be reached
   4  verify: the live views differ from the reference
   5  demo: a planted case was missed, or a near miss was alerted
-  6  ingest: some records were refused (they are listed; all others were accepted)
+  6  ingest: some records were refused (they are listed; all others were accepted); dead-letters resubmit: refused again
   7  worker: the coordinator refuses this process for good (another build or catalogue, or a number it does not have)";
 
 /// Watches the whole commercial bill market (票据市场) while it happens.
@@ -75,6 +76,9 @@ pub enum Command {
     Verify(VerifyArgs),
     /// One page: members, epoch, market clock, freshness, checkpoint, disk
     Status(StatusArgs),
+    /// Refused records (死信): lists them, and sends one again
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
     /// Measures this machine
     Bench(BenchArgs),
 }

@@ -8,6 +8,7 @@ mod catalogue;
 mod cli;
 mod cluster;
 mod custom_reports;
+mod dead_letters;
 mod demo;
 mod failure;
 mod indicators;
@@ -99,6 +100,7 @@ async fn run(command: Command) -> Outcome {
         Command::Catalogue(args) => catalogue::run(args),
         Command::Verify(args) => verify::run(args).await,
         Command::Status(args) => status::run(args).await,
+        Command::DeadLetters(command) => dead_letters::run(command).await,
         Command::Bench(args) => measure::run(args).await,
     }
 }

@@ -4,12 +4,13 @@ use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_market::handling::STATUSES;
 use billwatch_proto::v1::{
     AlertsStatus, CheckpointStatus, DiskStatus, FreshnessStatus, GetStatusRequest, GetStatusResponse,
-    ListDeadLettersRequest, admin_service_client::AdminServiceClient,
+    admin_service_client::AdminServiceClient,
 };
 use serde_json::{Value, json};
 
 use crate::{
     cli::{Format, StatusArgs},
+    dead_letters::Letters,
     failure::Outcome,
     output::{Listing, bytes, duration, grouped, market_time, print_json, print_line},
     query::as_of_json,
@@ -25,22 +26,7 @@ pub async fn run(args: StatusArgs) -> Outcome {
     let status = admin.get_status(GetStatusRequest {}).await?.into_inner();
     let letters = match args.dead_letters {
         None => None,
-        Some(most) => {
-            let request = ListDeadLettersRequest { page_size: most.clamp(1, 1_000), page_token: String::new() };
-            let page = admin.list_dead_letters(request).await?.into_inner();
-            let mut listing = Listing::new(["number", "refused_at", "code", "field", "value", "remedy"]);
-            for letter in page.letters.iter().take(most as usize) {
-                listing.push([
-                    json!(letter.number),
-                    json!(market_time(letter.refused_time_ms)),
-                    json!(letter.code),
-                    json!(letter.field),
-                    json!(letter.value),
-                    json!(letter.remedy),
-                ]);
-            }
-            Some((listing, page.total_size))
-        }
+        Some(most) => Some(Letters::fetch(&mut admin, 0, most.max(1) as usize).await?),
     };
     let members = members(&status);
     let counters = counters(&status);
@@ -49,8 +35,8 @@ pub async fn run(args: StatusArgs) -> Outcome {
             let mut page = page_json(&status);
             page["members"] = members.json();
             page["counters"] = counters.json();
-            if let Some((letters, total)) = letters {
-                page["dead_letters"] = json!({"total": total, "letters": letters.json()});
+            if let Some(letters) = letters {
+                page["dead_letters"] = letters.json();
             }
             print_json(&page)
         }
@@ -63,9 +49,9 @@ pub async fn run(args: StatusArgs) -> Outcome {
             if args.counters {
                 counters.print(Format::Table)?;
             }
-            if let Some((letters, total)) = letters {
-                print_line(&format!("dead letters: {}", grouped(total)))?;
-                letters.print(Format::Table)?;
+            if let Some(letters) = letters {
+                print_line(&letters.words())?;
+                letters.listing().print(Format::Table)?;
             }
             Ok(())
         }

@@ -32,6 +32,28 @@ fn refused_lines_are_named_and_change_nothing() {
     assert_eq!(cluster.verified(), before, "nothing refused has an effect");
     let status = cluster.json(&["status", "--dead-letters", "100"]);
     assert_eq!(status["dead_letters"]["total"], expected.len());
+
+    // Any of them can be looked at, corrected and sent again.
+    let shown = || cluster.json(&["dead-letters", "list", "--after", "4", "--limit", "1"])["letters"].clone();
+    let letter = shown();
+    let sent = fs::read_to_string(example("g-refused.facts.ndjson")).unwrap();
+    assert_eq!((&letter[0]["number"], &letter[0]["code"]), (&Value::from(5), &Value::from("UNKNOWN_FIELD")));
+    assert_eq!(letter[0]["record"].as_str(), sent.lines().nth(4));
+    let all = cluster.json(&["dead-letters", "list", "--limit", "0"]);
+    assert_eq!(all["letters"].as_array().map(Vec::len), Some(expected.len()));
+    let mut corrected: Value = serde_json::from_str(letter[0]["record"].as_str().unwrap()).unwrap();
+    corrected.as_object_mut().unwrap().remove("amout_fen");
+    let file = cluster.path("corrected.json");
+    fs::write(&file, corrected.to_string()).unwrap();
+    let file = file.display().to_string();
+    let resubmit = ["dead-letters", "resubmit", "5", "--record", &file, "--replay"];
+    expect_exit(cluster.run(&resubmit), 2);
+    let answer = cluster.json(&[&resubmit[..], &["--source-seq", "25000"]].concat());
+    assert_eq!((&answer["accepted"], &answer["source_seq"]), (&Value::from(true), &Value::from(25_000)));
+    assert_eq!(shown()[0]["resubmission"]["source_seq"], 25_000);
+    expect_exit(cluster.run(&["dead-letters", "resubmit", "6", "--source-seq", "25001"]), 6);
+    cluster.settle(answer["epoch"].as_u64().unwrap());
+    cluster.verified();
 }
 
 #[test]

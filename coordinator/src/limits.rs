@@ -39,11 +39,17 @@ pub const BATCHES_IN_FLIGHT: usize = 32;
 pub const INGEST_STREAMS: usize = 256;
 /// Batches waiting for the sequencer, over all streams.
 pub const SEQUENCER_QUEUE: usize = 64;
-/// Sequence gaps listed in one answer; the first ones. All are counted.
+/// Contents accepted under one event id; more are refused. Honest sources reach a handful. Who gives all facts one id is told so,
+/// and what one epoch must bring to the home of the fact that counts (`market::variants`) stays below
+/// [`WORKER_MESSAGE_BYTES`].
+pub const VARIANTS_MOST: usize = 8_192;
+/// Sequence gaps listed in one answer, of the sources of its batch; the first ones. All are counted (`sequence_gaps`).
 pub const GAPS_LISTED: usize = 100;
 /// Longest value shown in a refusal, in characters.
 pub const REFUSED_VALUE_CHARS: usize = 200;
 
+/// Bytes at which a frame of records or copies is ended and the next begun: who reads a frame has it in memory.
+pub const FRAME_BYTES: usize = 16 << 20;
 /// Bytes of a log segment before the next is begun: small enough to copy and check, large enough to be few.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// Bytes that one group commit gathers at most: bounds the time to the fsync.

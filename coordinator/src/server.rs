@@ -246,7 +246,7 @@ pub async fn serve(
     let door = IngestDoor {
         catalogue: catalogue.clone(),
         sequencer: sequencer.clone(),
-        dead_letters: store.dead_letters.clone(),
+        dead_letters: store.dead_letters,
         counters: store.counters.clone(),
         streams: metrics.streams.clone(),
         room: metrics.room.clone(),
@@ -256,7 +256,7 @@ pub async fn serve(
         cluster: cluster.clone(),
         epochs: store.epochs,
         log_state: store.log_state.clone(),
-        dead_letters: store.dead_letters,
+        door: door.clone(),
         counters: store.counters,
         metrics,
         catalogue_fingerprint: catalogue.fingerprint(),

@@ -69,7 +69,7 @@ async fn every_refusal_of_the_examples_is_told_kept_and_counted() {
     let mut letters = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = v1::ListDeadLettersRequest { page_size: 7, page_token };
+        let request = v1::ListDeadLettersRequest { page_size: 7, page_token, after: 0 };
         let page = door.admin().await.list_dead_letters(request).await.unwrap().into_inner();
         assert_eq!(page.total_size, expected.len() as u64);
         letters.extend(page.letters);
@@ -399,6 +399,42 @@ async fn a_crash_image_holds_every_record_acknowledged_before_it() {
         door.sealed(epoch).await;
         let numbers: Vec<u64> = door.log().await.iter().map(|(_, record)| record.sequence().1).collect();
         assert_eq!(numbers, (1..=20_000).collect::<Vec<u64>>());
+        door.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_makes_no_counters_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let door = Door::open(dir.path(), 1).await;
+    let mut lines: Vec<String> =
+        (0..50).map(|n| withdrawal(1 + n, 1 + n, BILL_A, 1).replace("NGBS", &format!("GARBAGE-{n}"))).collect();
+    lines.push("{".to_owned());
+    lines.push(withdrawal(90, 90, BILL_A, 1).replace("E0000000002", "nobody"));
+    assert_eq!(door.send_lines(&as_strs(&lines)).await.refusals.len(), 52);
+    let counters = door.status().await.counters;
+    let mut labels: Vec<(String, i64)> = counters
+        .into_iter()
+        .filter(|counter| counter.name == "records_refused_by_source_total")
+        .map(|counter| (counter.label, counter.value))
+        .collect();
+    labels.sort();
+    assert_eq!(labels, [("NGBS".to_owned(), 1), ("UNKNOWN".to_owned(), 51)]);
+    door.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_gaps_are_counted_and_the_first_ones_listed() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines: Vec<String> = (1..=300).map(|n| withdrawal(n, 2 * n, BILL_A, 1)).collect();
+    for round in 0..2 {
+        let door = Door::open(dir.path(), 1).await;
+        if round == 0 {
+            let answer = door.send_lines(&as_strs(&lines)).await;
+            assert_eq!(answer.gaps.len(), limits::GAPS_LISTED);
+            assert_eq!(door.send_lines(&[&watermark("CPES", 1, 5)]).await.gaps, vec![], "of the sources of the batch");
+        }
+        assert_eq!(door.counter("sequence_gaps", "NGBS").await, 300, "also after a restart");
         door.close().await;
     }
 }

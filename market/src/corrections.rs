@@ -73,7 +73,7 @@ pub fn effective(records: Vec<Fact>) -> Effective {
 }
 
 /// [`effective`] of the records of one home, among which are copies of records elsewhere that share an event id with one of
-/// them (`variants`): a copy decides which record counts, and nothing else.
+/// them (`variants`): a copy decides which record counts, and how many others there are, and nothing else.
 pub fn effective_at(at: Home, records: Vec<Fact>) -> Effective {
     resolve(records, |record| home(record) == at)
 }
@@ -123,7 +123,11 @@ fn split_variants(mut records: Vec<Fact>) -> (Vec<Fact>, Vec<Variant>) {
         }
         if !later.same_content(counts) {
             let Fact { event_id, source, source_seq, .. } = *later;
-            variants.push(Variant { event_id, source, source_seq });
+            let variant = Variant { event_id, source, source_seq };
+            // A copy may have been delivered more than once.
+            if variants.last() != Some(&variant) {
+                variants.push(variant);
+            }
         }
         true
     });

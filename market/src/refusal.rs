@@ -48,6 +48,8 @@ pub enum RefusalCode {
     SequenceConflict,
     /// A watermark below an earlier one of its source; the coordinator decides.
     WatermarkBack,
+    /// So many other contents were accepted under its event id that no more are taken; the coordinator decides.
+    TooManyVariants,
 }
 
 impl RefusalCode {
@@ -72,6 +74,7 @@ impl RefusalCode {
             RefusalCode::ControlForm => "CONTROL_FORM",
             RefusalCode::SequenceConflict => "SEQUENCE_CONFLICT",
             RefusalCode::WatermarkBack => "WATERMARK_BACK",
+            RefusalCode::TooManyVariants => "TOO_MANY_VARIANTS",
         }
     }
 }

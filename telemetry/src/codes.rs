@@ -53,6 +53,8 @@ codes! {
         "Nothing: it follows a crash. The records were not acknowledged, the client sends them again.";
     DEAD_LETTERS_FAILED: "The coordinator ends: dead letters could not be written.",
         "Look at the coordinator's disk.";
+    DEAD_LETTERS_FULL: "The dead-letter store has reached its size (1 GiB): refused records are counted and told to clients, but no longer kept.",
+        "Mend the source that sends garbage. The store is `dead-letters.bin` in the coordinator's data directory: stop the coordinator, keep the file elsewhere, start it again.";
     GENERATION_ENDED: "A generation of the mesh ended. Questions wait until the next one has restored its checkpoint.",
         "Nothing, when it happens once: the reason names the process that was lost. Its log says more.";
     INGEST_STREAM_BROKEN: "An ingest stream broke off. What was acknowledged stays.",

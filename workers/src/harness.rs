@@ -4,7 +4,7 @@
 //! takes an epoch that was routed before, so that a bench measures the engine alone.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     path::Path,
     sync::{Arc, mpsc},
     time::Duration,
@@ -14,8 +14,9 @@ use billwatch_market::{
     catalogue::Catalogue,
     codec::encode_fact,
     fact::{EventId, Fact},
-    fact_scope::{FactScope, home, scope},
+    fact_scope::{FactScope, scope},
     key_group::{key_group_of_bill, key_group_of_party},
+    variants::resolved_at,
 };
 use billwatch_proto::v1;
 use hashbrown::HashMap;
@@ -254,10 +255,13 @@ impl EngineHarness {
     fn variants(&mut self, facts: &[Fact]) -> Vec<u8> {
         let Some(known) = &mut self.known else { return Vec::new() };
         let mut bytes = Vec::new();
+        let mut touched = BTreeSet::new();
         for fact in facts {
-            let set = known.entry(fact.event_id).or_default();
-            set.push(fact.clone());
-            if set.iter().any(|other| home(other) != home(fact)) {
+            known.entry(fact.event_id).or_default().push(fact.clone());
+            touched.insert(fact.event_id);
+        }
+        for set in touched.iter().filter_map(|event| known.get(event)) {
+            if set.iter().any(|fact| resolved_at(fact) != resolved_at(&set[0])) {
                 set.iter().for_each(|fact| encode_fact(fact, &mut bytes));
             }
         }

@@ -6,6 +6,7 @@ mod common;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use billwatch_market::{
@@ -119,6 +120,31 @@ fn a_restart_forgets_no_variant() {
         engine.feed(corrections, Some(after.clock)).unwrap();
         assert_rows(&live_rows(&mut engine, &wanted), &wanted, &format!("seed {seed}"));
     }
+}
+
+/// A source that gives thousands of facts one event id: what counts is decided in time, and the others go on.
+#[test]
+fn one_event_id_for_thousands_of_facts_holds_nobody_up() {
+    let catalogue = Catalogue::embedded();
+    let lives = multiplied(&examples("abc", &catalogue), 4);
+    let mut facts = lives.facts.clone();
+    for number in 0..4_096u64 {
+        let mut variant = lives.facts[number as usize % lives.facts.len()].clone();
+        (variant.event_id, variant.source_seq, variant.correction) = (7, 1_000_000 + number, None);
+        variant.event_time += 1 + number as i64;
+        facts.push(variant);
+    }
+    let market = Market { facts, clock: lives.clock };
+    let (wanted, _) = expected(&market, &catalogue);
+    let mut engine = EngineHarness::start(&catalogue, 2, None, 0).unwrap().with_variants();
+    let started = Instant::now();
+    // The newest first: the one that counts changes its home again and again.
+    let newest_first: Vec<Fact> = market.facts.iter().rev().cloned().collect();
+    for part in newest_first.chunks(500) {
+        engine.feed(part, Some(market.clock)).unwrap();
+    }
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert_rows(&live_rows(&mut engine, &wanted), &wanted, "one id");
 }
 
 #[test]

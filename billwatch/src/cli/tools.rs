@@ -146,7 +146,7 @@ pub struct StatusArgs {
     /// Also list all counters of all parts
     #[arg(long)]
     pub counters: bool,
-    /// Also list the refused records kept as dead letters, at most this many
+    /// Also list the refused records kept as dead letters, the oldest, at most this many (`dead-letters list` has all)
     #[arg(long, value_name = "N")]
     pub dead_letters: Option<u32>,
     /// How to print.

@@ -10,14 +10,14 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{
+    dead_letters,
     errors::{bad_request, internal},
-    pages::page_size,
 };
 use crate::{
     cluster::{BUILD, Cluster},
     counters::Counters,
     epochs::{Epochs, SealedEpoch},
-    ingest::dead_letters::DeadLetters,
+    ingest::door::IngestDoor,
     limits,
     log::{LogError, LogReader, writer::LogState},
     metrics::{Metrics, questions::QuestionKind},
@@ -32,8 +32,8 @@ pub struct AdminApi {
     pub epochs: Arc<Epochs>,
     /// The log's writer.
     pub log_state: Arc<LogState>,
-    /// Refused records.
-    pub dead_letters: DeadLetters,
+    /// Where records come in, and refused ones are kept.
+    pub door: IngestDoor,
     /// Counters.
     pub counters: Arc<Counters>,
     /// Freshness, checkpoints, disk, times of questions.
@@ -79,22 +79,14 @@ impl AdminService for AdminApi {
         &self,
         request: Request<v1::ListDeadLettersRequest>,
     ) -> Result<Response<v1::ListDeadLettersResponse>, Status> {
-        let request = request.into_inner();
-        let size = page_size(request.page_size)?;
-        let token = request.page_token;
-        let after: u64 = match token.as_str() {
-            "" => 0,
-            text => text.parse().map_err(|_| bad_request("page_token", text, "use the token of the page before"))?,
-        };
-        let store = self.dead_letters.clone();
-        let page = tokio::task::spawn_blocking(move || store.page(after, size)).await;
-        let letters = page.map_err(|_| internal("the list broke off"))?.map_err(|error| {
-            internal(&format!("the dead letters cannot be read ({error}): check the coordinator's disk"))
-        })?;
-        let total_size = self.dead_letters.count();
-        let last = letters.last().map_or(after, |letter| letter.number);
-        let next_page_token = if last < total_size { last.to_string() } else { String::new() };
-        Ok(Response::new(v1::ListDeadLettersResponse { letters, next_page_token, total_size }))
+        Ok(Response::new(dead_letters::list(&self.door.dead_letters, request.into_inner()).await?))
+    }
+
+    async fn resubmit_dead_letter(
+        &self,
+        request: Request<v1::ResubmitDeadLetterRequest>,
+    ) -> Result<Response<v1::ResubmitDeadLetterResponse>, Status> {
+        Ok(Response::new(dead_letters::resubmit(&self.door, request.into_inner()).await?))
     }
 
     async fn read_log(&self, request: Request<v1::ReadLogRequest>) -> Result<Response<Self::ReadLogStream>, Status> {

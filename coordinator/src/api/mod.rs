@@ -7,6 +7,7 @@ pub mod alerts;
 pub mod catalogue;
 pub mod cells;
 pub mod custom_reports;
+mod dead_letters;
 pub mod errors;
 mod handling;
 pub mod indicators;

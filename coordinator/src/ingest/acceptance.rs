@@ -13,7 +13,7 @@ use super::{
     events::{EventIndex, Place},
     sequences::{Sequences, Used},
 };
-use crate::{clock::MarketClock, log::Position, shards::Audience};
+use crate::{clock::MarketClock, limits, log::Position, shards::Audience};
 
 /// A record that can be read and keeps every rule that needs no memory.
 #[derive(Clone, PartialEq, Debug)]
@@ -73,6 +73,8 @@ pub enum Verdict {
     },
     /// The number was accepted with other content.
     SequenceConflict,
+    /// So many other contents were accepted under its event id that no more are taken.
+    TooManyVariants,
     /// A watermark below an earlier one of the source.
     WatermarkBack {
         /// The earlier one, ms.
@@ -119,14 +121,18 @@ impl Acceptance {
                 }
             }
             Record::Fact(_) => {
-                let mut known = false;
-                for (source, number) in self.events.places(prepared.event) {
-                    known = true;
-                    if self.sequences.get(source, number).is_some_and(|used| used.content == prepared.content) {
-                        return Verdict::Duplicate { fills: true };
-                    }
+                let first = self.events.first(prepared.event);
+                let known = usize::from(first.is_some()) + self.events.further(prepared.event).len();
+                let is_first = |(source, number): Place| {
+                    self.sequences.get(source, number).is_some_and(|used| used.content == prepared.content)
+                };
+                if known > 0 && (self.events.is_further(prepared.content) || first.is_some_and(is_first)) {
+                    return Verdict::Duplicate { fills: true };
                 }
-                return self.accept_fact(prepared, position, known);
+                if known >= limits::VARIANTS_MOST {
+                    return Verdict::TooManyVariants;
+                }
+                return self.accept_fact(prepared, position, known > 0);
             }
         }
         self.remember(prepared, position);
@@ -153,13 +159,13 @@ impl Acceptance {
         self.sequences.accept(source, number, Used { content: prepared.content, position });
         self.clock.sent(source);
         match &prepared.record {
-            Record::Fact(_) => self.events.insert(prepared.event, (source, number)),
+            Record::Fact(_) => self.events.insert(prepared.event, prepared.content, (source, number)),
             Record::Control(control) => match control.kind {
                 ControlKind::Watermark(time) => self.clock.set_watermark(source, time),
                 ControlKind::Idle => self.clock.set_idle(source),
                 ControlKind::Resume => self.clock.set_resumed(source),
                 ControlKind::BookLine { .. } | ControlKind::BookEnd { .. } => {
-                    self.books.insert(prepared.content, (source, number));
+                    self.books.insert(prepared.content, prepared.content, (source, number));
                 }
             },
         }
@@ -187,6 +193,11 @@ impl Acceptance {
     /// Runs of missing numbers of a source.
     pub fn gaps(&self, source: Source) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.sequences.gaps(source)
+    }
+
+    /// Number of runs of missing numbers of a source.
+    pub fn gap_count(&self, source: Source) -> usize {
+        self.sequences.gap_count(source)
     }
 
     /// Market clock, ms.

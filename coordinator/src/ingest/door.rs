@@ -10,7 +10,7 @@ use std::{
 };
 
 use billwatch_market::catalogue::Catalogue;
-use billwatch_proto::v1::{self, ingest_service_server::IngestService};
+use billwatch_proto::v1::{self, ingest_request::Records, ingest_service_server::IngestService};
 use billwatch_telemetry::{codes, otlp::SPANS};
 use futures::StreamExt as _;
 use prost::Message as _;
@@ -128,6 +128,13 @@ impl IngestDoor {
                 return;
             }
         }
+    }
+
+    /// Takes one record, as a batch of its own.
+    pub async fn submit(&self, json: Vec<u8>, replay: bool) -> Result<v1::IngestResponse, ApiError> {
+        let rows = v1::RowBatch { rows: vec![v1::Row { json: json.into() }] };
+        let outcome = self.take(v1::IngestRequest { batch_id: 0, records: Some(Records::Rows(rows)), replay }).await?;
+        self.outcome(Underway { batch_id: 0, outcome, span: Span::none() }).await
     }
 
     /// Prepares a batch and hands it to the sequencer.

@@ -14,3 +14,4 @@ pub mod rebuild;
 mod refused;
 pub mod sequencer;
 mod sequences;
+mod variants;

@@ -44,6 +44,7 @@ pub fn rebuild(log_dir: &Path, counters: &Counters) -> Result<Rebuilt, LogError>
     let log = recover(log_dir, |position, frame| reading.visit(position, frame))?;
     for source in SOURCES {
         counters.add("records_accepted_total", source.code(), reading.accepted[usize::from(source.rank())]);
+        counters.set("sequence_gaps", source.code(), reading.acceptance.gap_count(source) as i64);
     }
     counters.add("facts_accepted_total", "", reading.facts);
     counters.set("log_cut_bytes", "", log.cut_bytes as i64);

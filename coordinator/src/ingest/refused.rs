@@ -40,6 +40,15 @@ impl Refused {
                     source.code()
                 ),
             ),
+            Verdict::TooManyVariants => {
+                let event = if let Record::Fact(fact) = record { fact.event_id.to_string() } else { String::new() };
+                let remedy = format!(
+                    "{} other contents were accepted under this event id: give each fact an id of its own and send it again \
+                     under a new number",
+                    limits::VARIANTS_MOST
+                );
+                ("TOO_MANY_VARIANTS", "event_id", event, remedy)
+            }
             Verdict::WatermarkBack { earlier } => {
                 let time = match record {
                     Record::Control(Control { kind: ControlKind::Watermark(time), .. }) => time.to_string(),

@@ -5,9 +5,9 @@
 //! batch is answered, in order too, only after the fsync behind its last frame; an epoch is published only after the fsync
 //! behind its seal.
 //!
-//! Variants across bills: when a fact comes under a known event id with other content, each shard that holds one of the
-//! variants must know them all, to say which one counts. The earlier ones are read back from the log and written, with the
-//! new one, in a `Copies` frame with the audience that needs them. So a replay delivers the same.
+//! Variants across bills: when a fact comes under a known event id with other content, shards must know which one counts. What
+//! they need for that ([`super::variants`]) is read back from the log and written in `Copies` frames. So a replay delivers the
+//! same.
 
 use std::{
     path::PathBuf,
@@ -20,9 +20,8 @@ use std::{
 };
 
 use billwatch_market::{
-    codec::{decode_record, encode_record},
-    fact::{EventId, Record, SOURCES, Source},
-    fact_scope::{Home, home},
+    codec::encode_record,
+    fact::{Record, SOURCES, Source},
 };
 use billwatch_proto::v1;
 use billwatch_telemetry::codes;
@@ -34,6 +33,7 @@ use super::{
     acceptance::{Acceptance, Prepared, Verdict},
     queue::Told,
     refused::Refused,
+    variants::{self, VariantsError},
 };
 use crate::{
     counters::Counters,
@@ -43,9 +43,8 @@ use crate::{
     handling::HandlingBook,
     limits,
     log::{
-        LogError, Position,
-        frame::{self, FrameKind, HEADER_BYTES},
-        read_frame,
+        Position,
+        frame::{self, FrameKind, HEADER_BYTES, TooLong},
         writer::{LogClosed, LogItem, LogQueue, LogState},
     },
     metrics::arrivals::{Arrivals, Freshness},
@@ -125,9 +124,9 @@ enum SequencerError {
     #[error("the log takes no more records")]
     LogClosed,
     #[error(transparent)]
-    Log(#[from] LogError),
-    #[error("a record at position {0} of the log cannot be found again")]
-    Lost(Position),
+    Variants(#[from] VariantsError),
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
 }
 
 impl From<LogClosed> for SequencerError {
@@ -170,15 +169,6 @@ struct OpenFrame {
     placed: Vec<(Audience, u32)>,
     /// Variants among its records: event-id hash and place.
     variants: Vec<(u64, (Source, u64))>,
-}
-
-/// A fact read back from the log.
-#[derive(Clone)]
-struct Found {
-    audience: Audience,
-    event: EventId,
-    home: Home,
-    record: Bytes,
 }
 
 impl OpenFrame {
@@ -281,6 +271,8 @@ impl Sequencer {
                     outcome.epoch = self.epoch;
                     if self.open.records >= self.around.rule.records {
                         self.seal()?;
+                    } else if self.frame.bytes.len() >= limits::FRAME_BYTES {
+                        self.finish_frame()?;
                     }
                 }
                 Verdict::Duplicate { fills } => {
@@ -317,12 +309,12 @@ impl Sequencer {
         self.finish_frame()?;
         let mut bytes = frame::begin();
         frame::put_order(&mut bytes, &order);
-        frame::complete(&mut bytes, FrameKind::Orders, 1, self.epoch, self.around.log_state.durable());
         self.open.orders.push(order);
         self.open.since.get_or_insert_with(Instant::now);
         let epoch = self.epoch;
         // Who ordered may have gone: the order stands all the same.
-        self.push(bytes, Some(Box::new(move || _ = reply.send(epoch)))).map(drop)
+        let then: Box<dyn FnOnce() + Send> = Box::new(move || _ = reply.send(epoch));
+        self.write(bytes, FrameKind::Orders, 1, Some(then)).map(drop)
     }
 
     /// A change of parameters gets an epoch of its own, so that what changes with that epoch is its doing alone.
@@ -330,7 +322,7 @@ impl Sequencer {
         self.seal()?;
         let change = v1::ParameterChange { epoch: self.epoch, ..change };
         let durable = self.around.log_state.durable();
-        self.push(frame::parameters(&change, self.epoch, durable), None)?;
+        self.push(frame::parameters(&change, self.epoch, durable)?, None)?;
         self.open.parameters = Some(change.clone());
         self.seal()?;
         // An answer to a client that has gone is dropped: the change is in the log all the same.
@@ -357,7 +349,7 @@ impl Sequencer {
 
     fn count_gaps(&self, sources: &[bool]) {
         for source in SOURCES.into_iter().filter(|source| sources[usize::from(source.rank())]) {
-            let gaps = self.acceptance.gaps(source).take(limits::GAPS_LISTED).count();
+            let gaps = self.acceptance.gap_count(source);
             self.around.counters.set("sequence_gaps", source.code(), gaps as i64);
         }
     }
@@ -372,6 +364,18 @@ impl Sequencer {
             })
         });
         gaps.take(limits::GAPS_LISTED).collect()
+    }
+
+    /// Completes a frame and hands it to the writer.
+    fn write(
+        &mut self,
+        mut frame: Vec<u8>,
+        kind: FrameKind,
+        count: u32,
+        then: Option<Box<dyn FnOnce() + Send>>,
+    ) -> Result<Bytes, SequencerError> {
+        frame::complete(&mut frame, kind, count, self.epoch, self.around.log_state.durable())?;
+        self.push(frame, then)
     }
 
     /// Hands a whole frame to the writer.
@@ -392,78 +396,38 @@ impl Sequencer {
         for &(source, number, content) in filled {
             frame::put_filled(&mut bytes, source.rank(), number, content);
         }
-        let durable = self.around.log_state.durable();
-        frame::complete(&mut bytes, FrameKind::Filled, filled.len() as u32, self.epoch, durable);
-        self.push(bytes, None).map(drop)
+        self.write(bytes, FrameKind::Filled, filled.len() as u32, None).map(drop)
     }
 
     fn finish_frame(&mut self) -> Result<(), SequencerError> {
-        let OpenFrame { mut bytes, placed, variants } = std::mem::replace(&mut self.frame, OpenFrame::new());
+        let OpenFrame { bytes, placed, variants } = std::mem::replace(&mut self.frame, OpenFrame::new());
         if !placed.is_empty() {
-            let durable = self.around.log_state.durable();
-            frame::complete(&mut bytes, FrameKind::Append, placed.len() as u32, self.epoch, durable);
-            let frame = self.push(bytes, None)?;
+            let frame = self.write(bytes, FrameKind::Append, placed.len() as u32, None)?;
             self.open.batches.push(PlacedBatch { records: frame.slice(HEADER_BYTES..), placed });
         }
         if variants.is_empty() { Ok(()) } else { self.write_copies(&variants) }
     }
 
-    /// Tells every shard that holds one variant of the others. Rare: reads the log, and waits for it.
-    fn write_copies(&mut self, variants: &[(u64, (Source, u64))]) -> Result<(), SequencerError> {
+    /// Tells shards which of the variants counts. Rare: reads the log, and waits for it.
+    fn write_copies(&mut self, new: &[(u64, (Source, u64))]) -> Result<(), SequencerError> {
         self.around.log.flush()?;
-        let mut copies: Vec<(Audience, Bytes)> = Vec::new();
-        for &(event, place) in variants {
-            let mut known = Vec::new();
-            for (other, position) in self.acceptance.variants(event) {
-                known.push((other, self.find(position, other)?));
-            }
-            let Some((_, own)) = known.iter().find(|(other, _)| *other == place).cloned() else { continue };
-            // Facts whose ids only share a hash, and those that are resolved together anyway, need no copies.
-            let same_id = |found: &Found| found.event == own.event;
-            if known.iter().all(|(_, found)| found.home == own.home || !same_id(found)) {
-                continue;
-            }
-            // Each audience gets what it has under the id as well, so that it finds where the copies belong.
-            for (_, found) in known.iter().filter(|(_, found)| same_id(found)) {
-                copies.push((own.audience, found.record.clone()));
-                copies.push((found.audience, own.record.clone()));
-                copies.push((found.audience, found.record.clone()));
-            }
-        }
-        copies.sort();
-        copies.dedup();
-        if copies.is_empty() {
-            return Ok(());
-        }
+        let copies = variants::copies(&self.acceptance, &self.around.log_dir, new)?;
         self.around.counters.add("variant_copies_total", "", copies.len() as i64);
         let mut bytes = frame::begin();
+        let mut count = 0;
         for (audience, record) in &copies {
             frame::put_copy(&mut bytes, audience.bits(), record);
-        }
-        let durable = self.around.log_state.durable();
-        frame::complete(&mut bytes, FrameKind::Copies, copies.len() as u32, self.epoch, durable);
-        self.push(bytes, None)?;
-        self.open.copies.append(&mut copies);
-        Ok(())
-    }
-
-    /// The fact of a source's number in the frame at a position.
-    fn find(&self, position: Position, place: (Source, u64)) -> Result<Found, SequencerError> {
-        let bytes = read_frame(&self.around.log_dir, position)?;
-        let lost = || SequencerError::Lost(position);
-        let body = frame::parse(&bytes).map_err(|_| lost())?.body;
-        let mut rest = body;
-        while !rest.is_empty() {
-            let before = rest;
-            let record = decode_record(&mut rest).map_err(|_| lost())?;
-            if record.sequence() == place {
-                let audience = Audience::of(&record);
-                let Record::Fact(fact) = record else { return Err(lost()) };
-                let record = bytes.slice_ref(&before[..before.len() - rest.len()]);
-                return Ok(Found { audience, event: fact.event_id, home: home(&fact), record });
+            count += 1;
+            if bytes.len() >= limits::FRAME_BYTES {
+                self.write(std::mem::replace(&mut bytes, frame::begin()), FrameKind::Copies, count, None)?;
+                count = 0;
             }
         }
-        Err(lost())
+        if count > 0 {
+            self.write(bytes, FrameKind::Copies, count, None)?;
+        }
+        self.open.copies.extend(copies);
+        Ok(())
     }
 
     fn seal(&mut self) -> Result<(), SequencerError> {
@@ -527,7 +491,9 @@ impl Tally {
         counters.add("records_duplicate_total", "", outcome.duplicates.into());
         for refused in &outcome.refused {
             counters.add("records_refused_total", &refused.refusal.code, 1);
-            counters.add("records_refused_by_source_total", &refused.refusal.source, 1);
+            // Never as sent: garbage would make a counter of each.
+            let source = refused.source.map_or("UNKNOWN", Source::code);
+            counters.add("records_refused_by_source_total", source, 1);
         }
     }
 }

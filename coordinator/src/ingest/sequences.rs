@@ -1,7 +1,8 @@
 //! Which numbers of each source's sequence are used, and by what content.
 //!
 //! Memory: 16 bytes a record (content hash and place in the log) in blocks of [`BLOCK`] numbers, and one interval a run of
-//! used numbers. Numbers far apart cost a block each (4 KiB): the price of a source that skips wildly.
+//! used numbers. A block with few numbers is a short list: a source that numbers by the clock, one record a block, costs some
+//! 150 bytes a record instead of 4 KiB.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,8 @@ use hashbrown::HashMap;
 use crate::log::Position;
 
 const BLOCK: u64 = 256;
+/// Numbers that a list holds; then the whole block takes no more than twice as much.
+const FEW: usize = 64;
 
 /// What stands under a number that was accepted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,9 +36,55 @@ pub struct Sequences {
     sources: [Sequence; SOURCES.len()],
 }
 
+/// The used numbers of one block.
+#[derive(Debug)]
+enum Block {
+    /// By place in the block, in order.
+    Few(Vec<(u8, Used)>),
+    All(Box<[Used; BLOCK as usize]>),
+}
+
+impl Block {
+    fn get(&self, place: u8) -> Option<Used> {
+        match self {
+            Block::Few(list) => list.binary_search_by_key(&place, |(place, _)| *place).ok().map(|at| list[at].1),
+            Block::All(all) => Some(all[usize::from(place)]).filter(|used| *used != Used::NEVER),
+        }
+    }
+
+    fn set(&mut self, place: u8, used: Used) {
+        match self {
+            Block::All(all) => all[usize::from(place)] = used,
+            Block::Few(list) => match list.binary_search_by_key(&place, |(place, _)| *place) {
+                Ok(at) => list[at].1 = used,
+                Err(at) if list.len() < FEW => {
+                    if list.len() == list.capacity() {
+                        list.reserve_exact(list.len());
+                    }
+                    list.insert(at, (place, used));
+                }
+                Err(_) => {
+                    let mut all = Box::new([Used::NEVER; BLOCK as usize]);
+                    list.iter().for_each(|(place, used)| all[usize::from(*place)] = *used);
+                    all[usize::from(place)] = used;
+                    *self = Block::All(all);
+                }
+            },
+        }
+    }
+
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        match self {
+            Block::Few(list) => list.capacity() * size_of::<(u8, Used)>(),
+            Block::All(all) => size_of_val(&**all),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Sequence {
-    blocks: HashMap<u64, Box<[Used; BLOCK as usize]>>,
+    blocks: HashMap<u64, Block>,
     /// Runs of used numbers: first -> last. Neighbouring runs are joined.
     runs: BTreeMap<u64, u64>,
 }
@@ -43,15 +92,14 @@ struct Sequence {
 impl Sequences {
     /// What was accepted under the number.
     pub fn get(&self, source: Source, number: u64) -> Option<Used> {
-        let used = self.of(source).blocks.get(&(number / BLOCK))?[(number % BLOCK) as usize];
-        (used != Used::NEVER).then_some(used)
+        self.of(source).blocks.get(&(number / BLOCK))?.get((number % BLOCK) as u8)
     }
 
     /// The number was accepted with this content.
     pub fn accept(&mut self, source: Source, number: u64, used: Used) {
         let sequence = &mut self.sources[usize::from(source.rank())];
-        let block = sequence.blocks.entry(number / BLOCK).or_insert_with(|| Box::new([Used::NEVER; BLOCK as usize]));
-        block[(number % BLOCK) as usize] = used;
+        let block = sequence.blocks.entry(number / BLOCK).or_insert_with(|| Block::Few(Vec::with_capacity(1)));
+        block.set((number % BLOCK) as u8, used);
         sequence.fill(number);
     }
 
@@ -68,6 +116,13 @@ impl Sequences {
             next = last.saturating_add(1);
             gap
         })
+    }
+
+    /// Number of runs of missing numbers below the highest used one.
+    pub fn gap_count(&self, source: Source) -> usize {
+        let runs = &self.of(source).runs;
+        let begins_at_first = runs.first_key_value().is_some_and(|(first, _)| *first <= 1);
+        runs.len() - usize::from(begins_at_first)
     }
 
     fn of(&self, source: Source) -> &Sequence {
@@ -114,12 +169,47 @@ mod tests {
                 prop_assert_eq!(sequences.fill(Source::Ngbs, number), used.insert(number));
                 let missing: Vec<u64> = (1..*used.last().unwrap()).filter(|number| !used.contains(number)).collect();
                 let gaps: Vec<(u64, u64)> = sequences.gaps(Source::Ngbs).collect();
+                prop_assert_eq!(sequences.gap_count(Source::Ngbs), gaps.len());
                 let listed: Vec<u64> = gaps.iter().flat_map(|&(first, last)| first..=last).collect();
                 prop_assert_eq!(listed, missing);
                 prop_assert!(gaps.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0), "each gap is one run");
             }
             prop_assert_eq!(sequences.gaps(Source::Cpes).count(), 0);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn every_used_number_is_found_however_they_lie(
+            numbers in prop::collection::vec((1u64..2_000, 1u64..9), 1..600),
+        ) {
+            let mut sequences = Sequences::default();
+            let mut plain = std::collections::BTreeMap::new();
+            for (number, content) in numbers {
+                let used = Used { content, position: number };
+                sequences.accept(Source::Ngbs, number, used);
+                plain.insert(number, used);
+            }
+            for number in 0..2_100 {
+                prop_assert_eq!(sequences.get(Source::Ngbs, number), plain.get(&number).copied());
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_taken_from_the_clock_cost_little() {
+        const RECORDS: u64 = 100_000;
+        let mut sequences = Sequences::default();
+        for record in 0..RECORDS {
+            // Some milliseconds apart, as a busy source numbers them: one or two a block.
+            let number = 1_751_958_000_000 + record * 173;
+            sequences.accept(Source::Ngbs, number, Used { content: record + 1, position: record });
+        }
+        let blocks = &sequences.of(Source::Ngbs).blocks;
+        let of_lists: usize = blocks.values().map(Block::bytes).sum();
+        let of_table = blocks.capacity() * (size_of::<(u64, Block)>() + 1);
+        let each = (of_lists + of_table) as u64 / RECORDS;
+        assert!(each < 128, "{each} bytes a record");
     }
 
     #[test]

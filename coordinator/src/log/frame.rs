@@ -25,8 +25,9 @@ use super::Position;
 pub const HEADER_BYTES: usize = 40;
 /// First four bytes of a frame.
 pub const MAGIC: [u8; 4] = *b"bwf1";
-/// A body is never longer: a damaged length must not reserve memory. Far above any batch.
-const BODY_MOST: u32 = 1 << 30;
+/// A body is never longer: a damaged length must not reserve memory. Far above [`crate::limits::FRAME_BYTES`], at which writers
+/// begin the next frame.
+pub const BODY_MOST: u32 = 1 << 30;
 
 const FILLED_BYTES: usize = 17;
 
@@ -137,10 +138,18 @@ pub fn begin() -> Vec<u8> {
     vec![0; HEADER_BYTES]
 }
 
+/// A frame is too long: no reader would take it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a frame of {0} bytes is longer than any reader takes ({BODY_MOST}): nothing of it was written")]
+pub struct TooLong(pub usize);
+
 /// Fills in the header of a frame whose body stands behind [`HEADER_BYTES`] bytes.
-pub fn complete(frame: &mut [u8], kind: FrameKind, count: u32, epoch: u64, durable: Position) {
+///
+/// # Errors
+/// The body is longer than readers take: the frame must not be written.
+pub fn complete(frame: &mut [u8], kind: FrameKind, count: u32, epoch: u64, durable: Position) -> Result<(), TooLong> {
     let (header, body) = frame.split_at_mut(HEADER_BYTES);
-    let length = u32::try_from(body.len()).expect("a body is bounded by the size of a batch");
+    let length = u32::try_from(body.len()).ok().filter(|length| *length <= BODY_MOST).ok_or(TooLong(body.len()))?;
     header[0..4].copy_from_slice(&MAGIC);
     header[4..8].copy_from_slice(&length.to_le_bytes());
     header[8..12].copy_from_slice(&[kind as u8, 0, 0, 0]);
@@ -150,6 +159,7 @@ pub fn complete(frame: &mut [u8], kind: FrameKind, count: u32, epoch: u64, durab
     header[32..36].copy_from_slice(&crc32fast::hash(body).to_le_bytes());
     let crc = crc32fast::hash(&header[..36]);
     header[36..40].copy_from_slice(&crc.to_le_bytes());
+    Ok(())
 }
 
 /// A whole seal frame.
@@ -157,16 +167,19 @@ pub fn seal(epoch: u64, clock: Option<i64>, records: u32, durable: Position) -> 
     let mut frame = begin();
     frame.push(u8::from(clock.is_some()));
     frame.extend_from_slice(&clock.unwrap_or(0).to_le_bytes());
-    complete(&mut frame, FrameKind::Seal, records, epoch, durable);
+    complete(&mut frame, FrameKind::Seal, records, epoch, durable).expect("a seal has nine bytes");
     frame
 }
 
 /// A whole frame of a change of parameters.
-pub fn parameters(change: &v1::ParameterChange, epoch: u64, durable: Position) -> Vec<u8> {
+///
+/// # Errors
+/// As [`complete`].
+pub fn parameters(change: &v1::ParameterChange, epoch: u64, durable: Position) -> Result<Vec<u8>, TooLong> {
     let mut frame = begin();
     frame.extend_from_slice(&v1::ParameterChange { epoch: 0, ..change.clone() }.encode_to_vec());
-    complete(&mut frame, FrameKind::Parameters, 1, epoch, durable);
-    frame
+    complete(&mut frame, FrameKind::Parameters, 1, epoch, durable)?;
+    Ok(frame)
 }
 
 /// Appends one copy to the body of a `Copies` frame.
@@ -231,4 +244,19 @@ fn u32_at(bytes: &[u8; HEADER_BYTES], at: usize) -> u32 {
 
 fn u64_at(bytes: &[u8; HEADER_BYTES], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_reader_takes_is_not_completed() {
+        let mut frame = vec![0; HEADER_BYTES + BODY_MOST as usize + 1];
+        assert_eq!(complete(&mut frame, FrameKind::Copies, 1, 1, 0), Err(TooLong(BODY_MOST as usize + 1)));
+        assert_eq!(frame[..HEADER_BYTES], [0; HEADER_BYTES]);
+        frame.truncate(HEADER_BYTES + 9);
+        assert_eq!(complete(&mut frame, FrameKind::Seal, 1, 1, 0), Ok(()));
+        assert_eq!(parse(&frame).map(|frame| frame.bytes()), Ok(HEADER_BYTES + 9));
+    }
 }

@@ -31,7 +31,7 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
-pub use reader::{LogReader, StoredEpoch, read_frame};
+pub use reader::{LogReader, StoredEpoch, read_frames};
 pub use recovery::{Recovered, recover};
 
 /// Place in the log: bytes of all frames before.

@@ -5,7 +5,7 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read as _, Seek as _, SeekFrom},
+    io::{BufReader, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -74,6 +74,27 @@ impl LogReader {
             base: segment.base,
             next_epoch: epoch,
         })
+    }
+
+    /// Stands before the first frame of a segment.
+    fn in_segment(dir: &Path, path: &Path) -> Result<Self, LogError> {
+        let (file, segment) = open(path)?;
+        Ok(LogReader {
+            dir: dir.to_owned(),
+            file,
+            path: segment.path,
+            offset: SEGMENT_HEADER_BYTES as u64,
+            base: segment.base,
+            next_epoch: segment.first_epoch,
+        })
+    }
+
+    /// Goes to a frame of the segment. What lies near is in the buffer already.
+    fn go_to(&mut self, position: Position) -> Result<(), LogError> {
+        let offset = SEGMENT_HEADER_BYTES as u64 + (position - self.base);
+        self.file.seek_relative(offset as i64 - self.offset as i64).map_err(LogError::io(&self.path))?;
+        self.offset = offset;
+        Ok(())
     }
 
     /// Number of the epoch that [`LogReader::next_epoch`] gives.
@@ -171,23 +192,30 @@ impl LogReader {
     }
 }
 
-/// The frame that begins at a position. It must be written already.
-pub fn read_frame(dir: &Path, position: Position) -> Result<Bytes, LogError> {
-    let mut path = None;
-    for candidate in segment::list(dir)? {
-        if candidate.file_name().is_some_and(|name| *name > *segment::file_name(position)) {
-            break;
-        }
-        path = Some(candidate);
+/// Shows the frames that begin at these positions, given in order. They must be written already. The directory is listed once,
+/// and each segment opened once.
+pub fn read_frames<E: From<LogError>>(
+    dir: &Path,
+    positions: impl IntoIterator<Item = Position>,
+    mut visit: impl FnMut(Position, Bytes) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut bases = Vec::new();
+    for path in segment::list(dir)? {
+        bases.push((segment::base_of(&path), path));
     }
-    let nothing = || LogError::Damaged { path: dir.to_owned(), offset: 0, what: "no segment" };
-    let path = path.ok_or_else(nothing)?;
-    let (mut file, segment) = open(&path)?;
-    let offset = SEGMENT_HEADER_BYTES as u64 + (position - segment.base);
-    file.seek(SeekFrom::Start(offset)).map_err(LogError::io(&path))?;
-    let mut reader =
-        LogReader { dir: dir.to_owned(), file, path, offset, base: segment.base, next_epoch: segment.first_epoch };
-    reader.next_frame()
+    let mut reader: Option<(usize, LogReader)> = None;
+    for position in positions {
+        let nothing = || LogError::Damaged { path: dir.to_owned(), offset: 0, what: "no segment" };
+        let at = bases.partition_point(|(base, _)| base.is_some_and(|base| base <= position));
+        let at = at.checked_sub(1).ok_or_else(nothing)?;
+        let reader = match &mut reader {
+            Some((open, reader)) if *open == at => reader,
+            _ => &mut reader.insert((at, LogReader::in_segment(dir, &bases[at].1)?)).1,
+        };
+        reader.go_to(position)?;
+        visit(position, reader.next_frame()?)?;
+    }
+    Ok(())
 }
 
 fn open(path: &Path) -> Result<(BufReader<File>, segment::Segment), LogError> {

@@ -55,6 +55,11 @@ pub fn file_name(base: Position) -> String {
     format!("{base:020}.log")
 }
 
+/// Position of the first frame of a segment, as its name says; `None` for another file.
+pub fn base_of(path: &Path) -> Option<Position> {
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
 /// Paths of the segment files of a directory, in order of position.
 pub fn list(dir: &Path) -> Result<Vec<PathBuf>, LogError> {
     let mut paths = Vec::new();

@@ -17,7 +17,7 @@ use super::{
 fn append(epoch: u64, body: &[u8], durable: u64) -> Vec<u8> {
     let mut frame = frame::begin();
     frame.extend_from_slice(body);
-    frame::complete(&mut frame, FrameKind::Append, 1, epoch, durable);
+    frame::complete(&mut frame, FrameKind::Append, 1, epoch, durable).unwrap();
     frame
 }
 
@@ -133,7 +133,7 @@ fn the_writer_acknowledges_in_order_and_the_reader_finds_every_epoch_over_segmen
         queue.push(LogItem { frame: frame.into(), epoch, then: None }).unwrap();
         let mut copies = frame::begin();
         frame::put_copy(&mut copies, 77, b"variant");
-        frame::complete(&mut copies, FrameKind::Copies, 1, epoch, state.durable());
+        frame::complete(&mut copies, FrameKind::Copies, 1, epoch, state.durable()).unwrap();
         queue.push(LogItem { frame: copies.into(), epoch, then: None }).unwrap();
         let then: Box<dyn FnOnce() + Send> = Box::new(move || done.send(epoch).unwrap());
         let frame = frame::seal(epoch, Some(epoch as i64), 1, state.durable());

@@ -71,7 +71,7 @@ pub(super) fn sort(records: &[Fact]) -> Sorted {
     for (home, copies) in elsewhere.homes() {
         match home {
             Home::Bill(bill) => sorted.bills.entry(bill).or_default().extend_from_slice(copies),
-            Home::Reference => {}
+            Home::Reference => sorted.reference.extend_from_slice(copies),
             Home::Desk => sorted.others.extend_from_slice(copies),
         }
     }

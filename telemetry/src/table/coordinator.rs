@@ -44,7 +44,7 @@ pub static ALL: [&Metric; 50] = [
     &Metric::gauge(
         "billwatch_sequence_gaps",
         "sequence_gaps",
-        "Runs of numbers that are missing in the sequence of a source, counted up to 100.",
+        "Runs of numbers that are missing in the sequence of a source.",
     )
     .by(&["source"]),
     &Metric::gauge("billwatch_dead_letters", "dead_letters", "Refused records in the dead-letter store."),

@@ -1,14 +1,16 @@
 //! Copies of variants that belong elsewhere (facts.md 7; `market::variants`).
 //!
-//! The coordinator sends them with what this worker itself has under the same event id, so that the lives which need them are
-//! found without an index of all event ids. A copy goes into the history of each such life and takes it the slow way: from
+//! The coordinator sends them with a record that this worker itself has under the same event id, so that the lives which need
+//! them are found without an index of all event ids. A copy goes into the history of each such life and takes it the slow way: from
 //! then on the life knows which of the variants counts, after a restart too.
+
+use std::collections::BTreeMap;
 
 use billwatch_market::{
     codec::encode_fact,
-    fact::{EventId, Fact},
+    fact::{EventId, Fact, Source},
     fact_scope::Home,
-    variants::Elsewhere,
+    variants::{Elsewhere, place},
 };
 use hashbrown::HashMap;
 
@@ -28,18 +30,15 @@ impl Lives {
         reference: &mut Vec<Fact>,
     ) -> Result<usize, StoreError> {
         let mut bytes: &[u8] = &input.variants;
-        let mut sets: HashMap<EventId, Vec<Fact>> = HashMap::new();
+        // One audience may be told what another was told as well.
+        let mut sets: HashMap<EventId, BTreeMap<(Source, u64), Fact>> = HashMap::new();
         while !bytes.is_empty() {
             let record = decode(&mut bytes)?;
-            let set = sets.entry(record.event_id).or_default();
-            // One audience may be told what another was told as well.
-            if !set.contains(&record) {
-                set.push(record);
-            }
+            sets.entry(record.event_id).or_default().insert(place(&record), record);
         }
         let mut elsewhere = Elsewhere::default();
         for set in sets.values() {
-            elsewhere.add(&set.iter().collect::<Vec<_>>());
+            elsewhere.add(&set.values().collect::<Vec<_>>());
         }
         let mut rows = 0;
         for (home, copies) in elsewhere.homes() {
