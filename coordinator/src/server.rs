@@ -63,7 +63,7 @@ use crate::{
     manifest::Manifest,
     metrics::{Metrics, arrivals::Freshness, questions::QuestionTimes},
     parameters::ParameterBook,
-    reports::{Reports, closing::Closing},
+    reports::{Reports, closing::Closing, restating::Restating},
     rules::{Rules, watch_rules},
 };
 
@@ -185,6 +185,7 @@ pub async fn serve(
         counters: store.counters.clone(),
     };
     let cluster = Cluster::start(surroundings, failure.clone());
+    let restating = Arc::new(Restating::behind(store.begin.last_epoch()));
     let (sequencer, sequencer_thread) = sequencer::start(
         store.begin,
         sequencer::Surroundings {
@@ -193,6 +194,7 @@ pub async fn serve(
             log_dir: store.log_dir,
             epochs: store.epochs.clone(),
             counters: store.counters.clone(),
+            restating: restating.clone(),
             freshness: freshness.clone(),
             crosses: crosses.clone(),
             parameters: store.parameters.clone(),
@@ -233,12 +235,8 @@ pub async fn serve(
 
     let reports =
         Reports::open(&config.data_dir, &meanings, indicators.clone(), cluster.clone(), store.ledger.clone())?;
-    let closing = Closing {
-        reports: reports.clone(),
-        catalogue: catalogue.clone(),
-        counters: store.counters.clone(),
-        pause: config.report_interval,
-    };
+    let closing =
+        Closing { reports: reports.clone(), catalogue: catalogue.clone(), restating, pause: config.report_interval };
     let closing = tokio::spawn(closing.run(failure.clone()));
     let report_api = ReportApi { reports, times: times.clone() };
 
