@@ -42,7 +42,7 @@ use crate::{
     api::{
         admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings,
         custom_reports::CustomReportApi, indicators::IndicatorApi, parameters::ParameterApi, query::QueryApi,
-        reports::ReportApi, rules::RuleApi, spans, watches::Watches,
+        reports::ReportApi, rules::RuleApi, spans, turns::Turn, watches::Watches,
     },
     cluster::{Cluster, Surroundings, Vitals},
     config::CoordinatorConfig,
@@ -252,7 +252,7 @@ pub async fn serve(
     };
     let admin = AdminApi {
         cluster: cluster.clone(),
-        epochs: store.epochs,
+        epochs: store.epochs.clone(),
         log_state: store.log_state.clone(),
         dead_letters: store.dead_letters,
         counters: store.counters,
@@ -265,7 +265,8 @@ pub async fn serve(
         parameters: store.parameters.clone(),
         handling: store.handling,
         sequencer: sequencer.clone(),
-        turn: Arc::default(),
+        epochs: store.epochs.clone(),
+        turn: Turn::default(),
         cluster: cluster.clone(),
         times: times.clone(),
         watches: Watches::new(ending.clone()),
@@ -285,7 +286,7 @@ pub async fn serve(
         sequencer: sequencer.clone(),
         ledger: store.ledger.clone(),
         cluster: cluster.clone(),
-        turn: Arc::default(),
+        turn: Turn::default(),
     };
     let query = QueryApi {
         meanings: CellMeanings { catalogue: catalogue.clone(), aggregates },
@@ -297,6 +298,8 @@ pub async fn serve(
         catalogue: catalogue.clone(),
         crosses,
         sequencer: sequencer.clone(),
+        epochs: store.epochs,
+        turn: Turn::default(),
         cluster: cluster.clone(),
         times,
         watches: Watches::new(ending),
