@@ -170,6 +170,33 @@ fn restored_with_its_crosses() {
 }
 
 #[test]
+fn an_order_that_this_catalogue_does_not_know_is_passed_over() {
+    let catalogue = Catalogue::embedded();
+    let crosses = crosses();
+    let market = multiplied(&examples("abcde", &catalogue), 1);
+    let mut engine = EngineHarness::start(&catalogue, 2, None, 0).unwrap();
+    for unknown in [
+        CrossDefinition::of("T99", &["D.bill_kind"]),
+        CrossDefinition::of("T04", &["D.none"]),
+        CrossDefinition::of("T04", &["D.bill_kind"]).only("D.bill_kind", &["NONE"]),
+    ] {
+        engine.order(keep(&unknown));
+    }
+    let id = format!("{:032x}", 7);
+    let action = |alert_id: &str, status: &str| v1::AlertAction {
+        alert_id: alert_id.into(),
+        status: status.into(),
+        ..v1::AlertAction::default()
+    };
+    let actions = vec![action(&id, "NONE"), action("none", "ACK"), action(&id, "ACK")];
+    engine.order(Kind::AlertActions(v1::AlertActions { actions }));
+    engine.order(keep(&crosses[0]));
+    engine.feed(&market.facts, Some(market.clock)).unwrap();
+    finish(&mut engine, 2, 1);
+    assert_equal(&mut engine, &views(&market, &catalogue, &crosses[..1], Sets::None), "what is known is kept");
+}
+
+#[test]
 fn no_checkpoint_is_taken_of_half_a_cross() {
     let catalogue = Catalogue::embedded();
     let crosses = crosses();
