@@ -6,10 +6,11 @@
 //! stands behind that epoch in every stream.
 //!
 //! No checkpoint is taken while a cross is filled ([`Crosses::is_filling_at`]), so whatever a checkpoint holds is whole: a
-//! generation that restores it has its crosses live at once, and fills those that were ordered behind it again.
+//! generation that restores it has its crosses live at once, and fills those that were ordered behind it again. Workers are
+//! behind the log, so they may still fill a cross that an order there has ended: its life is remembered ([`Ended`]).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -53,11 +54,52 @@ impl Kept {
     }
 }
 
+/// The life of a cross that an order has ended, because it was dropped or had too many cells. Kept for good, some 100 bytes
+/// each: a generation that replays the log fills it again, from its order to its end.
+struct Ended {
+    id: CrossId,
+    /// Epoch of its order.
+    version: u64,
+    /// Epoch of the order that ended it: workers that have this one fill it no more.
+    end: u64,
+    /// Every worker of the generation has filled it, or restored it whole.
+    is_whole: bool,
+    /// Workers that have filled it.
+    done: BTreeSet<u32>,
+}
+
+impl Ended {
+    fn is_filling_at(&self, epoch: u64) -> bool {
+        !self.is_whole && (self.version..self.end).contains(&epoch)
+    }
+}
+
 #[derive(Default)]
 struct Book {
     kept: BTreeMap<CrossId, Kept>,
+    /// By their end.
+    ended: Vec<Ended>,
     /// Workers of the generation.
     workers: usize,
+}
+
+impl Book {
+    /// An order has ended a cross.
+    fn end(&mut self, id: CrossId, end: u64) {
+        let Some(kept) = self.kept.get(&id).filter(|kept| kept.state != State::Overflown) else { return };
+        let done = kept.progress.values().filter(|said| said.done).map(|said| said.worker);
+        let (version, is_whole) = (kept.version, kept.state == State::Live);
+        self.ended.push(Ended { id, version, end, is_whole, done: done.collect() });
+    }
+
+    /// A worker said how far it is with a cross that has ended since.
+    fn heard_of_ended(&mut self, said: &v1::CrossProgress) {
+        let is_it = |life: &&mut Ended| (life.id, life.version) == (CrossId(said.cross), said.version);
+        if let Some(life) = self.ended.iter_mut().rev().find(is_it).filter(|_| said.done) {
+            life.done.insert(said.worker);
+            life.is_whole |= life.done.len() == self.workers;
+        }
+    }
 }
 
 /// The crosses of a cluster. Shared.
@@ -109,7 +151,7 @@ impl Crosses {
                         self.book().kept.entry(kept.cross.id).or_insert(kept);
                     }
                     Err(error) => {
-                        // The catalogue has changed since; workers refuse the order with the same words.
+                        // The catalogue has changed since; workers pass over the order with the same words.
                         let error = error.to_string();
                         tracing::warn!(
                             code = codes::CROSS_REFUSED,
@@ -123,6 +165,7 @@ impl Crosses {
             Some(order::Kind::DropCross(order)) => {
                 let mut book = self.book();
                 let id = CrossId(order.cross);
+                book.end(id, epoch);
                 if order.overflown {
                     if let Some(kept) = book.kept.get_mut(&id) {
                         (kept.state, kept.progress) = (State::Overflown, BTreeMap::new());
@@ -145,6 +188,9 @@ impl Crosses {
             let is_whole = kept.version <= restored_epoch;
             (kept.state, kept.progress) = (if is_whole { State::Live } else { State::Filling }, BTreeMap::new());
         }
+        for life in &mut book.ended {
+            (life.is_whole, life.done) = (life.version <= restored_epoch, BTreeSet::new());
+        }
         drop(book);
         self.changed.send_replace(());
     }
@@ -159,6 +205,7 @@ impl Crosses {
         for said in progress {
             let kept = book.kept.get_mut(&CrossId(said.cross));
             let Some(kept) = kept.filter(|kept| kept.version == said.version && kept.state != State::Overflown) else {
+                book.heard_of_ended(&said);
                 continue;
             };
             kept.progress.insert(said.worker, said);
@@ -172,9 +219,13 @@ impl Crosses {
         self.changed.send_replace(());
     }
 
-    /// True while workers that have an epoch fill a cross.
+    /// True while workers that have an epoch, and none behind it, fill a cross.
     pub fn is_filling_at(&self, epoch: u64) -> bool {
-        self.book().kept.values().any(|kept| kept.state == State::Filling && kept.version <= epoch)
+        let book = self.book();
+        // Only the last ones end behind the epoch: nearly always none.
+        let mut ended = book.ended.iter().rev().take_while(|life| epoch < life.end);
+        book.kept.values().any(|kept| kept.state == State::Filling && kept.version <= epoch)
+            || ended.any(|life| life.is_filling_at(epoch))
     }
 
     /// Every cross, by id.
@@ -284,5 +335,36 @@ mod tests {
         assert_eq!(crosses.get(id).unwrap().state, State::Overflown, "it stays so");
         crosses.ordered(10, &order(order::Kind::DropCross(v1::DropCross { cross: id.0, overflown: false })));
         assert!(crosses.get(id).is_none());
+    }
+
+    #[test]
+    fn a_cross_that_has_ended_is_filled_until_the_workers_come_to_its_end() {
+        let aggregates = Arc::new(Aggregates::embedded().unwrap());
+        let id = Crosses::new(aggregates.clone(), vec![(3, keep("D.amt"))]).list()[0].cross.id;
+        for overflown in [false, true] {
+            let drop = order(order::Kind::DropCross(v1::DropCross { cross: id.0, overflown }));
+            let really = order(order::Kind::DropCross(v1::DropCross { cross: id.0, overflown: false }));
+            let orders = vec![(3, keep("D.amt")), (5, drop.clone()), (7, really), (9, keep("D.amt"))];
+            let crosses = Crosses::new(aggregates.clone(), orders);
+            let filling = |epochs: [u64; 6]| epochs.map(|epoch| crosses.is_filling_at(epoch));
+            // A generation that replays the log.
+            crosses.begin(2, 0);
+            assert_eq!(filling([2, 3, 4, 5, 8, 9]), [false, true, true, false, false, true]);
+            crosses.heard(vec![said(id, 0, true, 5), said(id, 1, false, 5)]);
+            assert!(crosses.is_filling_at(4), "one of two is done");
+            crosses.heard(vec![said(id, 1, true, 5)]);
+            assert_eq!(filling([2, 3, 4, 5, 8, 9]), [false, false, false, false, false, true]);
+            // One that begins behind a checkpoint which has it.
+            crosses.begin(2, 3);
+            assert_eq!(filling([2, 3, 4, 5, 8, 9]), [false, false, false, false, false, true]);
+            // Ended while it is filled.
+            let crosses = Crosses::new(aggregates.clone(), vec![(3, keep("D.amt"))]);
+            crosses.begin(2, 0);
+            crosses.heard(vec![said(id, 0, true, 5)]);
+            crosses.ordered(5, &drop);
+            assert!(crosses.is_filling_at(4) && !crosses.is_filling_at(5) && !crosses.is_filling_at(u64::MAX));
+            crosses.heard(vec![said(id, 1, true, 5)]);
+            assert!(!crosses.is_filling_at(4));
+        }
     }
 }

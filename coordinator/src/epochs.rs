@@ -146,6 +146,12 @@ impl Epochs {
         self.sealed.subscribe()
     }
 
+    /// Returns once an epoch is sealed, and the books know what was ordered in it.
+    pub async fn reached(&self, epoch: u64) {
+        // The sender lives in `self`: there is no error.
+        let _ = self.watch().wait_for(|sealed| sealed.epoch >= epoch).await;
+    }
+
     /// Directory of the log.
     pub fn log_dir(&self) -> &std::path::Path {
         &self.log_dir

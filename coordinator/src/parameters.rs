@@ -1,8 +1,9 @@
 //! The changes of parameters that the log holds, and what is in force because of them.
 //!
-//! A change is made in [`crate::api::parameters`], gets its version and an epoch of its own from the sequencer, and stands
-//! here once its seal is on disk. Invariants: versions count up from 1 with the epochs; the book is a function of the log, so
-//! a restart gives the same.
+//! A change is made in [`crate::api::parameters`], which gives it its version, gets an epoch of its own from the sequencer, and
+//! stands here once its seal is on disk. Only that of an epoch that a crash left open stands here from the start: the
+//! sequencer seals this epoch before anything else, and the next version counts on it. Invariants: versions count up from 1
+//! with the epochs; the book is a function of the log, so a restart gives the same.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
@@ -26,9 +27,12 @@ impl ParameterBook {
         ParameterBook { catalogue, history: RwLock::new(history), compiled: Mutex::default() }
     }
 
-    /// Takes a change whose seal is on disk.
+    /// Takes a change whose seal is on disk. One that stands here from the start is passed over.
     pub fn push(&self, change: v1::ParameterChange) {
-        self.history.write().unwrap_or_else(PoisonError::into_inner).push(change);
+        let mut history = self.history.write().unwrap_or_else(PoisonError::into_inner);
+        if history.last().is_none_or(|last| last.epoch < change.epoch) {
+            history.push(change);
+        }
     }
 
     /// All changes, oldest first; held still while they are read.

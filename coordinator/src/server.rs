@@ -42,7 +42,7 @@ use crate::{
     api::{
         admin::AdminApi, alerts::AlertApi, catalogue::CatalogueApi, cells::CellMeanings,
         custom_reports::CustomReportApi, indicators::IndicatorApi, parameters::ParameterApi, query::QueryApi,
-        reports::ReportApi, rules::RuleApi, spans, watches::Watches,
+        reports::ReportApi, rules::RuleApi, spans, turns::Turn, watches::Watches,
     },
     cluster::{Cluster, Surroundings, Vitals},
     config::CoordinatorConfig,
@@ -63,7 +63,7 @@ use crate::{
     manifest::Manifest,
     metrics::{Metrics, arrivals::Freshness, questions::QuestionTimes},
     parameters::ParameterBook,
-    reports::{Reports, closing::Closing},
+    reports::{Reports, closing::Closing, restating::Restating},
     rules::{Rules, watch_rules},
 };
 
@@ -185,6 +185,7 @@ pub async fn serve(
         counters: store.counters.clone(),
     };
     let cluster = Cluster::start(surroundings, failure.clone());
+    let restating = Arc::new(Restating::behind(store.begin.last_epoch()));
     let (sequencer, sequencer_thread) = sequencer::start(
         store.begin,
         sequencer::Surroundings {
@@ -193,6 +194,7 @@ pub async fn serve(
             log_dir: store.log_dir,
             epochs: store.epochs.clone(),
             counters: store.counters.clone(),
+            restating: restating.clone(),
             freshness: freshness.clone(),
             crosses: crosses.clone(),
             parameters: store.parameters.clone(),
@@ -233,12 +235,8 @@ pub async fn serve(
 
     let reports =
         Reports::open(&config.data_dir, &meanings, indicators.clone(), cluster.clone(), store.ledger.clone())?;
-    let closing = Closing {
-        reports: reports.clone(),
-        catalogue: catalogue.clone(),
-        counters: store.counters.clone(),
-        pause: config.report_interval,
-    };
+    let closing =
+        Closing { reports: reports.clone(), catalogue: catalogue.clone(), restating, pause: config.report_interval };
     let closing = tokio::spawn(closing.run(failure.clone()));
     let report_api = ReportApi { reports, times: times.clone() };
 
@@ -254,7 +252,7 @@ pub async fn serve(
     };
     let admin = AdminApi {
         cluster: cluster.clone(),
-        epochs: store.epochs,
+        epochs: store.epochs.clone(),
         log_state: store.log_state.clone(),
         door: door.clone(),
         counters: store.counters,
@@ -267,7 +265,8 @@ pub async fn serve(
         parameters: store.parameters.clone(),
         handling: store.handling,
         sequencer: sequencer.clone(),
-        turn: Arc::default(),
+        epochs: store.epochs.clone(),
+        turn: Turn::default(),
         cluster: cluster.clone(),
         times: times.clone(),
         watches: Watches::new(ending.clone()),
@@ -287,7 +286,7 @@ pub async fn serve(
         sequencer: sequencer.clone(),
         ledger: store.ledger.clone(),
         cluster: cluster.clone(),
-        turn: Arc::default(),
+        turn: Turn::default(),
     };
     let query = QueryApi {
         meanings: CellMeanings { catalogue: catalogue.clone(), aggregates },
@@ -299,6 +298,8 @@ pub async fn serve(
         catalogue: catalogue.clone(),
         crosses,
         sequencer: sequencer.clone(),
+        epochs: store.epochs,
+        turn: Turn::default(),
         cluster: cluster.clone(),
         times,
         watches: Watches::new(ending),

@@ -392,11 +392,6 @@ impl Loop<'_> {
             refuse("no data directory was given, so nothing can be kept".to_owned());
             return Ok(());
         };
-        if shard.lives.borrow().crosses().is_filling() {
-            return Err(
-                "a checkpoint was ordered while a cross is being filled; run the same build everywhere".to_owned()
-            );
-        }
         let (process, thread) = (self.plan.process, self.thread);
         let _span = tracing::info_span!(target: SPANS, "checkpoint mark", epoch, process, thread).entered();
         saver.mark(shard).map_err(|error| {

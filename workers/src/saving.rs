@@ -157,7 +157,8 @@ impl Saver {
     /// The writer has failed, so nobody reports.
     pub fn mark(&mut self, shard: &Shard) -> Result<(), StoreError> {
         let epoch = shard.epoch.get();
-        if self.outlet.is_cutting() {
+        // Half a cross is never saved. The coordinator orders no checkpoint meanwhile; if it does, this one is not taken.
+        if self.outlet.is_cutting() || shard.lives.borrow().crosses().is_filling() {
             return self.outlet.decline(epoch);
         }
         let started = Instant::now();

@@ -170,6 +170,54 @@ fn restored_with_its_crosses() {
 }
 
 #[test]
+fn an_order_that_this_catalogue_does_not_know_is_passed_over() {
+    let catalogue = Catalogue::embedded();
+    let crosses = crosses();
+    let market = multiplied(&examples("abcde", &catalogue), 1);
+    let mut engine = EngineHarness::start(&catalogue, 2, None, 0).unwrap();
+    for unknown in [
+        CrossDefinition::of("T99", &["D.bill_kind"]),
+        CrossDefinition::of("T04", &["D.none"]),
+        CrossDefinition::of("T04", &["D.bill_kind"]).only("D.bill_kind", &["NONE"]),
+    ] {
+        engine.order(keep(&unknown));
+    }
+    let id = format!("{:032x}", 7);
+    let action = |alert_id: &str, status: &str| v1::AlertAction {
+        alert_id: alert_id.into(),
+        status: status.into(),
+        ..v1::AlertAction::default()
+    };
+    let actions = vec![action(&id, "NONE"), action("none", "ACK"), action(&id, "ACK")];
+    engine.order(Kind::AlertActions(v1::AlertActions { actions }));
+    engine.order(keep(&crosses[0]));
+    engine.feed(&market.facts, Some(market.clock)).unwrap();
+    finish(&mut engine, 2, 1);
+    assert_equal(&mut engine, &views(&market, &catalogue, &crosses[..1], Sets::None), "what is known is kept");
+}
+
+#[test]
+fn no_checkpoint_is_taken_of_half_a_cross() {
+    let catalogue = Catalogue::embedded();
+    let crosses = crosses();
+    let market = multiplied(&examples("abcde", &catalogue), 2);
+    let dir = tempfile::tempdir().unwrap();
+    let mut engine = EngineHarness::start_filling_slowly(&catalogue, 2, Some(dir.path()), 0).unwrap();
+    engine.feed(&market.facts, Some(market.clock)).unwrap();
+    engine.order(keep(&crosses[0]));
+    engine.feed(&[], None).unwrap();
+    let error = engine.checkpoint().unwrap_err().to_string();
+    assert!(error.contains("is being filled"), "{error}");
+    // The threads go on, and the next one holds all of it.
+    finish(&mut engine, 2, 1);
+    engine.checkpoint().unwrap();
+    let epoch = engine.epoch();
+    engine.stop();
+    let mut engine = EngineHarness::start(&catalogue, 2, Some(dir.path()), epoch).unwrap();
+    assert_equal(&mut engine, &views(&market, &catalogue, &crosses[..1], Sets::None), "restored");
+}
+
+#[test]
 fn a_question_has_the_figures_of_the_evaluator() {
     let catalogue = Catalogue::embedded();
     let crosses = crosses();

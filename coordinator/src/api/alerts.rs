@@ -5,16 +5,18 @@ use std::{cmp::Reverse, sync::Arc};
 use billwatch_market::catalogue::Catalogue;
 use billwatch_proto::v1::{self, AlertState, alert_service_server::AlertService, shard_question::Kind};
 use hashbrown::HashMap;
-use tokio::sync::{Mutex, broadcast::error::RecvError};
+use tokio::sync::broadcast::error::RecvError;
 use tonic::{Request, Response, Status};
 
 use super::{
     errors::{ApiError, bad_request, no_such, too_slow},
     pages::page_size,
+    turns::Turn,
     watches::{Answers, Watched, Watches},
 };
 use crate::{
     cluster::Cluster,
+    epochs::Epochs,
     handling::HandlingBook,
     ingest::sequencer::Queue,
     ledger::{
@@ -40,8 +42,10 @@ pub struct AlertApi {
     pub handling: Arc<HandlingBook>,
     /// Where what is done gets its epoch.
     pub sequencer: Queue,
-    /// Held from the test of what is done until it is written.
-    pub turn: Arc<Mutex<()>>,
+    /// Tells when it is sealed.
+    pub epochs: Arc<Epochs>,
+    /// Held from the test of what is done until the book knows it.
+    pub turn: Turn,
     /// Who explains them.
     pub cluster: Cluster,
     /// How long it took.

@@ -22,11 +22,13 @@ use tonic::{Request, Response, Status};
 use super::{
     cells::{grain_of, show},
     errors::{ApiError, bad_request, busy, internal, log_unavailable, no_such, not_live, too_many_rows, worker_failed},
+    turns::Turn,
     watches::{Answers, Watched, Watches},
 };
 use crate::{
     cluster::Cluster,
     crosses::{Crosses, Kept, definition_of},
+    epochs::Epochs,
     ingest::sequencer::Queue,
     ledger::AsOf,
     limits,
@@ -42,6 +44,10 @@ pub struct CustomReportApi {
     pub crosses: Arc<Crosses>,
     /// Where orders go.
     pub sequencer: Queue,
+    /// Tells when they are sealed.
+    pub epochs: Arc<Epochs>,
+    /// Held from the test of a new report until it is in the list.
+    pub turn: Turn,
     /// Who answers.
     pub cluster: Cluster,
     /// How long it took.
@@ -72,9 +78,6 @@ impl CustomReportService for CustomReportApi {
             let remedy = format!("write at most {} characters", limits::REPORT_TITLE_CHARS);
             return Err(bad_request("title", &request.title, &remedy).into());
         }
-        if self.crosses.ordered_count() >= limits::CROSSES_MOST {
-            return Err(busy("custom reports", limits::CROSSES_MOST).into());
-        }
         let filters = cross
             .definition
             .filters
@@ -86,14 +89,8 @@ impl CustomReportService for CustomReportApi {
             filters: filters.collect(),
             title: request.title,
         };
-        let mut changed = self.crosses.watch();
-        self.order(order::Kind::KeepCross(order)).await?;
-        loop {
-            if let Some(kept) = self.crosses.get(cross.id) {
-                return Ok(Response::new(report(&kept)));
-            }
-            changed.changed().await.map_err(|_| Status::from(log_unavailable()))?;
-        }
+        let api = self.clone();
+        Ok(Response::new(self.turn.take(async move { api.create(cross.id, order).await }).await?))
     }
 
     async fn list_custom_reports(
@@ -116,14 +113,8 @@ impl CustomReportService for CustomReportApi {
         request: Request<v1::DeleteCustomReportRequest>,
     ) -> Result<Response<v1::DeleteCustomReportResponse>, Status> {
         let report_id = request.into_inner().report_id;
-        let kept = self.find(&report_id)?;
-        let id = kept.cross.id;
-        let mut changed = self.crosses.watch();
+        let id = self.find(&report_id)?.cross.id;
         let epoch = self.order(order::Kind::DropCross(v1::DropCross { cross: id.0, overflown: false })).await?;
-        // Another client may have created it again at once: then it has another version.
-        while self.crosses.get(id).is_some_and(|now| now.version == kept.version) {
-            changed.changed().await.map_err(|_| Status::from(log_unavailable()))?;
-        }
         Ok(Response::new(v1::DeleteCustomReportResponse { epoch }))
     }
 
@@ -148,8 +139,24 @@ impl CustomReportService for CustomReportApi {
 }
 
 impl CustomReportApi {
+    /// Writes an order down; returns its epoch once the list of reports knows it.
     async fn order(&self, kind: order::Kind) -> Result<u64, ApiError> {
-        self.sequencer.order(v1::Order { kind: Some(kind) }).await.map_err(|_| log_unavailable())
+        let epoch = self.sequencer.order(v1::Order { kind: Some(kind) }).await.map_err(|_| log_unavailable())?;
+        self.epochs.reached(epoch).await;
+        Ok(epoch)
+    }
+
+    /// Orders a report unless there is one, or there are too many.
+    async fn create(&self, id: CrossId, order: v1::KeepCross) -> Result<v1::CustomReport, ApiError> {
+        if let Some(kept) = self.crosses.get(id) {
+            return Ok(report(&kept));
+        }
+        if self.crosses.ordered_count() >= limits::CROSSES_MOST {
+            return Err(busy("custom reports", limits::CROSSES_MOST));
+        }
+        self.order(order::Kind::KeepCross(order)).await?;
+        let gone = || no_such(format!("custom report {id}: another client has deleted it at once; create it again"));
+        Ok(report(&self.crosses.get(id).ok_or_else(gone)?))
     }
 
     fn find(&self, report_id: &str) -> Result<Kept, ApiError> {

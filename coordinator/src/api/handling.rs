@@ -100,13 +100,16 @@ impl AlertApi {
 
     /// Writes actions down, and waits until they are shown.
     pub(super) async fn handle(&self, request: v1::HandleAlertsRequest) -> Result<v1::HandleAlertsResponse, ApiError> {
-        let epoch = {
-            // One at a time: between the test of the limit and the order nobody else may add alerts.
-            let _turn = self.turn.lock().await;
-            let actions = self.actions(&request)?;
+        let (api, wanted) = (self.clone(), request.clone());
+        // One at a time: between the test of the limit and the book that knows the order nobody else may add alerts.
+        let ordered = self.turn.take(async move {
+            let actions = api.actions(&wanted)?;
             let order = v1::Order { kind: Some(order::Kind::AlertActions(v1::AlertActions { actions })) };
-            self.sequencer.order(order).await.map_err(|_| log_unavailable())?
-        };
+            let epoch = api.sequencer.order(order).await.map_err(|_| log_unavailable())?;
+            api.epochs.reached(epoch).await;
+            Ok(epoch)
+        });
+        let epoch = ordered.await?;
         let (count, status, by) = (request.alert_ids.len(), &request.status, &request.set_by);
         tracing::info!(count, status, by, epoch, "alerts handled");
         let is_shown = self.cluster.shows(&self.ledger, epoch).await;

@@ -17,4 +17,5 @@ pub mod query;
 pub mod reports;
 pub mod rules;
 pub mod spans;
+pub mod turns;
 pub mod watches;

@@ -14,12 +14,13 @@ use billwatch_market::{
     pattern::{ParameterError, PatternIndex, Patterns},
 };
 use billwatch_proto::v1::{self, parameter_service_server::ParameterService};
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
 use super::{
     errors::{ApiError, bad_request, internal, log_unavailable, no_such},
     pages::page_size,
+    turns::Turn,
 };
 use crate::{
     cluster::Cluster,
@@ -43,7 +44,7 @@ pub struct ParameterApi {
     /// Whether anybody works on them.
     pub cluster: Cluster,
     /// Held from the test of a change until it is in the book.
-    pub turn: Arc<Mutex<()>>,
+    pub turn: Turn,
 }
 
 #[tonic::async_trait]
@@ -54,11 +55,8 @@ impl ParameterService for ParameterApi {
     ) -> Result<Response<v1::SetPatternParametersResponse>, Status> {
         let request = request.into_inner();
         check_words(&request)?;
-        let change = {
-            let _turn = self.turn.lock().await;
-            let change = self.tested(request).await?;
-            self.write(change).await?
-        };
+        let api = self.clone();
+        let change = self.turn.take(async move { api.write(api.tested(request).await?).await }).await?;
         let version = change.version;
         tracing::info!(version, pattern = change.pattern, by = change.set_by, reason = change.reason, "parameters set");
         let has_come = self.cluster.shows(&self.ledger, change.epoch).await;
@@ -246,5 +244,107 @@ impl ParameterApi {
                 })
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::mpsc, time::Duration};
+
+    use billwatch_market::aggregate::Aggregates;
+    use prost::bytes::Bytes;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::{
+        cluster,
+        counters::Counters,
+        crosses::Crosses,
+        epochs::Epochs,
+        failure::Failure,
+        handling::HandlingBook,
+        ingest::{
+            rebuild::{Rebuilt, rebuild},
+            sequencer::{self, SealRule},
+        },
+        ledger::Books,
+        log::writer::{self, LogItem, LogQueue},
+        manifest::Manifest,
+        reports::restating::Restating,
+    };
+
+    /// A service over a log of its own, without workers; and the queue of the log's writer.
+    fn service(dir: &Path) -> (ParameterApi, LogQueue) {
+        let (catalogue, failure, counters) = (Catalogue::embedded(), Failure::default(), Arc::<Counters>::default());
+        let log_dir = dir.join("log");
+        let Rebuilt { log, begin, sealed, .. } = rebuild(&log_dir, &counters).unwrap();
+        let epochs = Arc::new(Epochs::new(log_dir.clone(), sealed));
+        let book = Arc::new(ParameterBook::new(catalogue.clone(), Vec::new()));
+        let handling = Arc::<HandlingBook>::default();
+        let books = Books { parameters: book.clone(), handling: handling.clone() };
+        let ledger = Ledger::open(dir, books, failure.clone()).unwrap();
+        let crosses = Arc::new(Crosses::new(Arc::new(Aggregates::embedded().unwrap()), Vec::new()));
+        let (log, log_state, _) = writer::start(log.writer, (), failure.clone());
+        let surroundings = cluster::Surroundings {
+            processes: 1,
+            epochs_in_flight: 1,
+            checkpoint_interval: None,
+            catalogue_fingerprint: catalogue.fingerprint(),
+            manifest: Manifest::open(dir).unwrap(),
+            epochs: epochs.clone(),
+            ledger: ledger.clone(),
+            crosses: crosses.clone(),
+            parameters: book.clone(),
+            handling: handling.clone(),
+            counters: counters.clone(),
+        };
+        let cluster = Cluster::start(surroundings, failure.clone());
+        let surroundings = sequencer::Surroundings {
+            log: log.clone(),
+            log_state,
+            log_dir,
+            epochs,
+            counters,
+            restating: Arc::new(Restating::behind(0)),
+            freshness: Arc::default(),
+            crosses,
+            parameters: book.clone(),
+            handling,
+            rule: SealRule { interval: limits::EPOCH_INTERVAL, records: limits::EPOCH_RECORDS },
+        };
+        let (sequencer, _) = sequencer::start(begin, surroundings, failure);
+        (ParameterApi { catalogue, book, sequencer, ledger, cluster, turn: Turn::default() }, log)
+    }
+
+    fn set(pattern: &str, name: &str, value: &str) -> Request<v1::SetPatternParametersRequest> {
+        Request::new(v1::SetPatternParametersRequest {
+            pattern: pattern.into(),
+            values: vec![v1::ParameterValue { name: name.into(), value: value.into() }],
+            set_by: "li.wei".into(),
+            reason: "a test".into(),
+        })
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_change_whose_caller_has_gone_has_a_version_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let (api, log) = service(dir.path());
+        let (release, held) = mpsc::channel::<()>();
+        let then: Box<dyn FnOnce() + Send> = Box::new(move || _ = held.recv());
+        log.push(LogItem { frame: Bytes::new(), epoch: 0, then: Some(then) }).unwrap();
+        // The first caller's deadline passes while the disk is slow: its call is dropped, its change is not.
+        let first = api.set_pattern_parameters(set("P041", "min_banks", "1"));
+        assert!(timeout(Duration::from_secs(2), first).await.is_err());
+        let second = tokio::spawn({
+            let api = api.clone();
+            async move { api.set_pattern_parameters(set("P165", "k", "1")).await }
+        });
+        // Time to be tested, were it not for the turn.
+        sleep(Duration::from_secs(1)).await;
+        drop(release);
+        let second = second.await.unwrap().unwrap().into_inner().change.unwrap();
+        assert_eq!((second.version, second.pattern.as_str()), (2, "P165"));
+        let known: Vec<_> = api.book.history().iter().map(|change| (change.version, change.pattern.clone())).collect();
+        assert_eq!(known, [(1, "P041".to_owned()), (2, "P165".to_owned())]);
     }
 }

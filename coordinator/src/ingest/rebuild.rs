@@ -34,7 +34,7 @@ pub struct Rebuilt {
     pub sealed: Sealed,
     /// What was ordered before, with its epoch, in order.
     pub orders: Vec<(u64, v1::Order)>,
-    /// Changes of parameters in sealed epochs.
+    /// Changes of parameters, also that of the epoch that a crash left open.
     pub parameters: Vec<v1::ParameterChange>,
 }
 
@@ -48,6 +48,7 @@ pub fn rebuild(log_dir: &Path, counters: &Counters) -> Result<Rebuilt, LogError>
     }
     counters.add("facts_accepted_total", "", reading.facts);
     counters.set("log_cut_bytes", "", log.cut_bytes as i64);
+    reading.parameters.extend(reading.open_parameters.clone());
     let begin = Begin {
         acceptance: reading.acceptance,
         position: log.writer.position(),
@@ -96,6 +97,12 @@ impl Reading {
                 if !is_readable(&change) {
                     return Err("a change of parameters that this build cannot read");
                 }
+                // Workers pass over a version that they have; a restart would put it in force.
+                let before =
+                    self.open_parameters.as_ref().or(self.parameters.last()).map_or(0, |before| before.version);
+                if change.version != before + 1 {
+                    return Err("a change of parameters whose version does not follow the one before");
+                }
                 self.open_parameters = Some(change);
             }
             FrameKind::Seal => {
@@ -132,5 +139,35 @@ impl Reading {
         // Kept only for the epoch that has no seal yet.
         self.open.push(PlacedBatch { records: Bytes::copy_from_slice(frame.body), placed });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::frame::{parameters, seal};
+
+    fn change(version: u32) -> v1::ParameterChange {
+        v1::ParameterChange { version, pattern: "P001".into(), ..v1::ParameterChange::default() }
+    }
+
+    #[test]
+    fn versions_of_parameters_count_up_also_in_the_epoch_that_a_crash_left_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let counters = Counters::default();
+        let write = |frames: &[Vec<u8>]| {
+            let mut writer = rebuild(dir.path(), &counters).unwrap().log.writer;
+            frames.iter().for_each(|frame| writer.append(frame).unwrap());
+            writer.sync().unwrap();
+        };
+        write(&[parameters(&change(1), 1, 0), seal(1, None, 0, 0), parameters(&change(2), 2, 0)]);
+        let rebuilt = rebuild(dir.path(), &counters).unwrap();
+        let known: Vec<_> = rebuilt.parameters.iter().map(|change| (change.version, change.epoch)).collect();
+        assert_eq!(known, [(1, 1), (2, 2)]);
+        assert_eq!((rebuilt.sealed.epoch, rebuilt.begin.open_parameters.unwrap().version), (1, 2));
+        drop(rebuilt.log);
+        write(&[seal(2, None, 0, 0), parameters(&change(2), 3, 0), seal(3, None, 0, 0)]);
+        let error = rebuild(dir.path(), &counters).err().expect("a version that comes twice is refused");
+        assert!(error.to_string().contains("does not follow the one before"), "{error}");
     }
 }

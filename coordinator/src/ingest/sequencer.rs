@@ -49,6 +49,7 @@ use crate::{
     },
     metrics::arrivals::{Arrivals, Freshness},
     parameters::ParameterBook,
+    reports::restating::Restating,
     shards::Audience,
 };
 
@@ -73,6 +74,8 @@ pub struct Surroundings {
     pub epochs: Arc<Epochs>,
     /// Counters.
     pub counters: Arc<Counters>,
+    /// Facts that can change reports of closed periods.
+    pub restating: Arc<Restating>,
     /// When records came.
     pub freshness: Arc<Freshness>,
     /// Crosses that are ordered.
@@ -102,6 +105,14 @@ pub struct Begin {
     pub open_variants: Vec<(u64, (Source, u64))>,
     /// A change of parameters whose epoch a crash left open.
     pub open_parameters: Option<v1::ParameterChange>,
+}
+
+impl Begin {
+    /// The last epoch that holds something; an open one is sealed before anything else.
+    pub fn last_epoch(&self) -> u64 {
+        let is_open = !self.open.is_empty() || !self.open_orders.is_empty() || self.open_parameters.is_some();
+        self.sealed_epoch + u64::from(is_open)
+    }
 }
 
 /// Starts the thread. It ends, after sealing what is open, at [`Queue::stop`] or when all queues are dropped.
@@ -297,6 +308,7 @@ impl Sequencer {
         outcome.gaps = self.gaps(&tally.sources);
         self.count_gaps(&tally.sources);
         tally.count(&self.around.counters, &outcome);
+        self.around.restating.accepted(tally.late + tally.correcting, outcome.epoch);
         self.write_filled(&filled)?;
         self.finish_frame()?;
         let reply = batch.reply;

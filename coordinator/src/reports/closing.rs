@@ -2,7 +2,11 @@
 //!
 //! When the market clock has passed the end of a period and the lateness bound, the report is made and kept as version 1.
 //! Afterwards only late facts and corrections can change it: while the coordinator has accepted none, nothing is made again;
-//! when it has, the closed periods are made again in turn, and one that says something else becomes a new version.
+//! when it has, the closed periods are made again in turn, those first that were looked at longest ago, and one that says
+//! something else becomes a new version. However many such facts keep coming, every period has its turn.
+//!
+//! A pass waits until the workers have done the epochs of the facts for which it is made ([`Restating`]): workers that replay
+//! the log, or lag behind, would answer without them.
 //!
 //! Closing begins with the first market clock that the alert ledger saw, so that a market that is replayed in a minute has its
 //! closed periods too.
@@ -11,7 +15,7 @@
 //! apart, and at least [`limits::REPORTS_REST`] times as long as the last one took; each makes at most
 //! [`limits::REPORTS_AT_ONCE`] reports: in a market that runs in real time that is one pass a day.
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use billwatch_market::{
     catalogue::Catalogue,
@@ -19,13 +23,15 @@ use billwatch_market::{
     report::{Frequency, Period, plain::is_final},
 };
 use billwatch_telemetry::codes;
+use hashbrown::HashMap;
 use tokio::time::{Instant, sleep};
 
-use super::{Reports, shelf::Entry};
-use crate::{api::errors::ApiError, counters::Counters, failure::Failure, limits, server::ServeError};
-
-/// Counters of facts that can change a closed period.
-const RESTATING: [&str; 2] = ["facts_late_total", "facts_correcting_total"];
+use super::{
+    Reports,
+    restating::{Mark, Restating},
+    shelf::Entry,
+};
+use crate::{api::errors::ApiError, failure::Failure, limits, server::ServeError};
 
 /// The task.
 pub struct Closing {
@@ -34,9 +40,18 @@ pub struct Closing {
     /// Business days.
     pub catalogue: Arc<Catalogue>,
     /// Tells whether facts came that change the past.
-    pub counters: Arc<Counters>,
+    pub restating: Arc<Restating>,
     /// Least time between two passes.
     pub pause: Duration,
+}
+
+/// What is known between two looks. After a restart nothing: every period is looked at once.
+#[derive(Default)]
+struct Looked {
+    /// Facts that were accepted when a period was last looked at.
+    at: HashMap<(usize, Period), i64>,
+    /// For what the next pass is made. Held until then: the workers come to it, however much is accepted meanwhile.
+    next: Option<Mark>,
 }
 
 enum Ended {
@@ -59,21 +74,17 @@ impl From<ServeError> for Ended {
 impl Closing {
     /// Runs for ever.
     pub async fn run(self, failure: Failure) {
-        // After a restart nobody knows what came since the last look: everything is looked at once.
-        let mut looked_at = None;
-        let mut waiting: Vec<(usize, Period)> = Vec::new();
+        let mut looked = Looked::default();
         let (mut last_pass, mut pause) = (Instant::now(), self.pause);
         loop {
             sleep(self.pause.min(limits::REPORTS_LOOK)).await;
-            let restating: i64 = RESTATING.iter().map(|name| self.counters.get(name, "")).sum();
             let is_time = last_pass.elapsed() >= pause;
             let started = Instant::now();
-            match self.look(is_time, (looked_at != Some(restating)).then_some(restating), &mut waiting).await {
-                Ok(None) => {}
-                Ok(Some(restating)) => {
+            match self.look(is_time, &mut looked).await {
+                Ok(false) => {}
+                Ok(true) => {
                     last_pass = Instant::now();
                     pause = self.pause.max(started.elapsed() * limits::REPORTS_REST);
-                    looked_at = restating.or(looked_at);
                 }
                 // No mesh, or it ended: the next look will tell.
                 Err(Ended::Answer(error)) => {
@@ -85,41 +96,44 @@ impl Closing {
         }
     }
 
-    /// Notes where closing begins; makes a pass when it is time and something is due. Gives the number of restating facts
-    /// that the closed periods are being looked at for.
-    async fn look(
-        &self,
-        is_time: bool,
-        restating: Option<i64>,
-        waiting: &mut Vec<(usize, Period)>,
-    ) -> Result<Option<Option<i64>>, Ended> {
-        let Some(clock) = self.reports.now().await?.market_clock_ms else { return Ok(None) };
+    /// Notes where closing begins; makes a pass when it is time and something is due. True when it has made one.
+    async fn look(&self, is_time: bool, looked: &mut Looked) -> Result<bool, Ended> {
+        let now = self.reports.now().await?;
+        let Some(clock) = now.market_clock_ms else { return Ok(false) };
         let begin = self.reports.kept().begin;
         let Some(begin) = begin else {
             let first = self.reports.first_clock_ms().unwrap_or(clock).min(clock);
             self.reports.keep(Entry::Begin(Day::of_time(first))).await?;
-            return Ok(None);
+            return Ok(false);
         };
         if !is_time {
-            return Ok(None);
+            return Ok(false);
+        }
+        let mark = *looked.next.get_or_insert_with(|| self.restating.mark());
+        if now.epoch < mark.epoch {
+            return Ok(false);
         }
         let mut due = self.due(begin, clock);
-        if restating.is_some() {
-            *waiting = self.closed();
-        }
-        let room = limits::REPORTS_AT_ONCE.saturating_sub(due.len());
-        due.extend(waiting.drain(..waiting.len().min(room)));
+        due.extend(self.changeable(mark, looked));
+        due.truncate(limits::REPORTS_AT_ONCE);
         if due.is_empty() {
-            return Ok(restating.map(Some));
+            looked.next = None;
+            return Ok(false);
         }
-        let (as_of, made) = self.reports.make(due).await?;
+        let (as_of, made) = self.reports.make(due.clone()).await?;
+        if as_of.epoch < mark.epoch {
+            // Another generation has begun meanwhile, further back.
+            return Ok(true);
+        }
         for report in made {
             let (id, period) = (report.id.clone(), report.period.label());
             if self.reports.restate(as_of, report).await? {
                 tracing::info!(report = id, period, epoch = as_of.epoch, "a version of a closed period is kept");
             }
         }
-        Ok(Some(restating))
+        looked.at.extend(due.into_iter().map(|period| (period, mark.facts)));
+        looked.next = None;
+        Ok(true)
     }
 
     /// Periods that are over and have no version yet, oldest first, as many as a pass makes.
@@ -141,13 +155,15 @@ impl Closing {
         due
     }
 
-    fn closed(&self) -> Vec<(usize, Period)> {
+    /// Closed periods that were not looked at since facts came that can change them: longest ago first, then newest first.
+    fn changeable(&self, mark: Mark, looked: &Looked) -> Vec<(usize, Period)> {
         let kept = self.reports.kept();
         let reports = self.reports.book.reports.iter().enumerate();
-        let mut closed: Vec<(usize, Period)> = reports
-            .flat_map(|(number, report)| kept.closed(&report.id).map(move |(period, _)| (number, period)))
-            .collect();
-        closed.sort_by_key(|(number, period)| (std::cmp::Reverse(period.to), *number));
-        closed
+        let closed =
+            reports.flat_map(|(number, report)| kept.closed(&report.id).map(move |(period, _)| (number, period)));
+        let last_look = |of: &(usize, Period)| looked.at.get(of).copied();
+        let mut changeable: Vec<(usize, Period)> = closed.filter(|of| last_look(of) != Some(mark.facts)).collect();
+        changeable.sort_by_key(|of| (last_look(of), Reverse(of.1.to), of.0));
+        changeable
     }
 }

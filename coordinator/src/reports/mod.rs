@@ -2,13 +2,14 @@
 //!
 //! [`Reports::make`] asks all shards for the figures of some reports at one epoch and makes the reports; [`closing`] is the
 //! task that makes version 1 of every closed period, and a new version when facts that came later change one.
-//! Invariants: a kept version never changes; versions of a period count from 1; what is shown is on disk. The file can be
+//! Invariants: a kept version never changes; versions of a period count from 1 with their epochs; what is shown is on disk. The file can be
 //! deleted: periods are then closed again, as of now.
 //!
 //! Alerts that hold (R22) come from the shards, as of the epoch of the question; those that were withdrawn by then come from the
 //! ledger. Only one that was withdrawn by then and has come back while the shards read is missed.
 
 pub mod closing;
+pub mod restating;
 pub mod shelf;
 
 use std::{
@@ -155,13 +156,13 @@ impl Reports {
         tokio::task::spawn_blocking(write).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
-    /// Keeps a report of a closed period unless it says what the newest version says.
+    /// Keeps a report of a closed period if it says something new.
     async fn restate(&self, as_of: AsOf, report: Report) -> Result<bool, ServeError> {
-        let same = |kept: &Kept| kept.report == report;
-        if self.kept().newest(&report.id, report.period).is_some_and(same) {
+        let made = Kept { as_of, report };
+        if !self.kept().is_news(&made) {
             return Ok(false);
         }
-        self.keep(Entry::Version(Kept { as_of, report })).await?;
+        self.keep(Entry::Version(made)).await?;
         Ok(true)
     }
 }

@@ -58,6 +58,13 @@ impl Shelf {
         self.versions(report, period).last()
     }
 
+    /// True when a report says something else than the newest version of its period, and is not older: workers that replay the
+    /// log answer as of epochs before it.
+    pub fn is_news(&self, made: &Kept) -> bool {
+        let newest = self.newest(&made.report.id, made.report.period);
+        newest.is_none_or(|newest| newest.report != made.report && newest.as_of.epoch <= made.as_of.epoch)
+    }
+
     /// Closed periods of a report with their versions, oldest first.
     pub fn closed<'a>(&'a self, report: &'a str) -> impl Iterator<Item = (Period, &'a [Kept])> {
         let of = self.versions.iter().filter(move |((id, _), _)| id == report);
@@ -126,8 +133,11 @@ mod tests {
         let mut second = first.clone();
         second.blocks[0].rows[0].cells[3] = Exact::Number(123_456_789_012);
         let mut shelf = Shelf::default();
+        let kept =
+            |epoch, report: &Report| Kept { as_of: AsOf { epoch, market_clock_ms: Some(1) }, report: report.clone() };
         for (epoch, report) in [(5, &first), (9, &second)] {
-            let kept = Kept { as_of: AsOf { epoch, market_clock_ms: Some(1) }, report: report.clone() };
+            let kept = kept(epoch, report);
+            assert!(shelf.is_news(&kept));
             // Through the form of the file.
             let bytes = postcard::to_stdvec(&Entry::Version(kept)).unwrap();
             shelf.apply(postcard::from_bytes(&bytes).unwrap());
@@ -138,6 +148,8 @@ mod tests {
         assert_eq!(epochs, [5, 9]);
         assert_eq!(shelf.newest("R01", period).unwrap().report, second);
         assert_eq!(shelf.closed("R01").count(), 1);
+        let is_news = [(8, &first), (9, &first), (10, &first), (10, &second)];
+        assert_eq!(is_news.map(|(epoch, report)| shelf.is_news(&kept(epoch, report))), [false, true, true, false]);
         let cells = changed(&book, &first, &second);
         assert_eq!(cells.len(), 1);
         let cell = &cells[0];

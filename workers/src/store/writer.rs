@@ -181,7 +181,8 @@ impl Outlet {
         self.vote(epoch, Some(Mark { clock, parameters_version }))
     }
 
-    /// Answers the order to take a checkpoint while the one before is not cut: not now. Nobody gets this one.
+    /// Answers the order to take a checkpoint while the one before is not cut, or a cross is being filled: not now. Nobody gets
+    /// this one.
     pub fn decline(&self, epoch: u64) -> Result<(), StoreError> {
         self.vote(epoch, None)
     }
@@ -327,7 +328,10 @@ impl Desk {
     fn cut(&mut self, votes: &[Vote]) -> Result<u64, String> {
         let voted = votes.iter().map(|vote| vote.state.map(|mark| (vote, mark))).collect::<Option<Vec<_>>>();
         let Some((first, mark)) = voted.as_deref().and_then(<[_]>::first) else {
-            return Err("the checkpoint before it is still being written; ask again later".to_owned());
+            return Err(
+                "the checkpoint before it is still being written, or a custom report is being filled; ask again later"
+                    .to_owned(),
+            );
         };
         let Mark { clock, parameters_version } = *mark;
         let manifest = Manifest { epoch: first.epoch, clock, parameters_version, ..self.manifest.clone() };

@@ -100,7 +100,7 @@ impl CrossFeeds {
     /// ordered at the same time.
     ///
     /// # Errors
-    /// The definition does not compile: the order is of another build.
+    /// The definition does not compile: the order is of another catalogue.
     pub fn keep(
         &mut self,
         definition: &CrossDefinition,

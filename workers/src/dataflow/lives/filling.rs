@@ -6,23 +6,27 @@ use billwatch_market::{
     bill::Bill, corrections::effective_at, evaluator::without_bill, fact::Fact, observe::Observation,
 };
 use billwatch_proto::v1::{self, order};
+use billwatch_telemetry::codes;
 
 use super::{Dense, Lives};
 use crate::{dataflow::crosses::definition_of, handling, shard::Shard, store::StoreError};
 
 impl Lives {
-    /// Obeys the orders of an epoch, before its facts.
+    /// Obeys the orders of an epoch, before its facts. The log holds orders for ever, so one may be older than the catalogue or
+    /// the build: what they do not know is passed over with a warning, as the coordinator passes over it.
     pub(super) fn obey(&mut self, shard: &Shard, epoch: u64, orders: &[v1::Order]) -> Result<(), StoreError> {
         for order in orders {
             match &order.kind {
                 Some(order::Kind::KeepCross(order)) => {
                     let sweep = self.sweep();
-                    let definition = definition_of(order);
-                    let crosses = self.valuer.crosses();
-                    let id =
-                        crosses.keep(&definition, epoch, Some(sweep)).map_err(|what| StoreError::Damaged { what })?;
-                    if let Some(id) = id {
-                        shard.crosses.borrow_mut().keep(id, epoch);
+                    match self.valuer.crosses().keep(&definition_of(order), epoch, Some(sweep)) {
+                        Ok(Some(id)) => shard.crosses.borrow_mut().keep(id, epoch),
+                        Ok(None) => {}
+                        Err(error) => {
+                            let thread = shard.seat.thread;
+                            let words = "a cross of the log is none any more";
+                            tracing::warn!(code = codes::CROSS_REFUSED, epoch, thread, error, "{words}");
+                        }
                     }
                 }
                 Some(order::Kind::DropCross(order)) => {
@@ -33,8 +37,13 @@ impl Lives {
                 Some(order::Kind::AlertActions(order)) => {
                     let mut handled = shard.handled.borrow_mut();
                     for action in &order.actions {
-                        let (alert, action) = handling::action(action).map_err(|what| StoreError::Damaged { what })?;
-                        handled.apply(alert, action);
+                        match handling::action(action) {
+                            Ok((alert, action)) => handled.apply(alert, action),
+                            Err(error) => {
+                                let words = "an action on an alert is none to this build";
+                                tracing::warn!(code = codes::UNKNOWN_MESSAGE, epoch, error, "{words}");
+                            }
+                        }
                     }
                 }
                 None => {
