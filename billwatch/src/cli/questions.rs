@@ -110,7 +110,7 @@ pub struct BillArgs {
 pub enum AlertsCommand {
     /// Alerts by filter, newest business date first (预警)
     List(AlertsListArgs),
-    /// Alerts that match now, then every change, until interrupted
+    /// Alerts that match now, then every change, also of one that matches no more, until interrupted
     Watch(AlertsWatchArgs),
     /// The facts and baseline values that alone give the alert again
     Explain(ExplainArgs),

@@ -10,6 +10,7 @@ pub mod custom_reports;
 pub mod errors;
 mod handling;
 pub mod indicators;
+mod known;
 mod pages;
 pub mod parameters;
 pub mod query;
