@@ -209,6 +209,8 @@ pub async fn serve(
     let rules = Rules::new(catalogue.clone(), patterns, cluster.clone());
     let (watching, rules_seen) = watch_rules(rules.clone(), config.rules_interval);
 
+    let reports =
+        Reports::open(&config.data_dir, &meanings, indicators.clone(), cluster.clone(), store.ledger.clone())?;
     let metrics = Metrics {
         counters: store.counters.clone(),
         log_state: store.log_state.clone(),
@@ -218,6 +220,7 @@ pub async fn serve(
         freshness,
         questions: times.clone(),
         rules: rules_seen.clone(),
+        reports: reports.clone(),
         streams: Arc::new(Semaphore::new(limits::INGEST_STREAMS)),
         room: Arc::new(Semaphore::new(limits::INGEST_BYTES_IN_FLIGHT)),
         processes: config.processes,
@@ -231,8 +234,6 @@ pub async fn serve(
         None => None,
     };
 
-    let reports =
-        Reports::open(&config.data_dir, &meanings, indicators.clone(), cluster.clone(), store.ledger.clone())?;
     let closing = Closing {
         reports: reports.clone(),
         catalogue: catalogue.clone(),
