@@ -294,6 +294,7 @@ pub async fn serve(
         meanings: CellMeanings { catalogue: catalogue.clone(), aggregates },
         cluster: cluster.clone(),
         times: times.clone(),
+        watches: Watches::new(ending.clone()),
     };
     tokio::spawn(crosses.clone().attend(sequencer.clone()));
     let custom_reports = CustomReportApi {
