@@ -309,8 +309,13 @@ pub async fn serve(
         CatalogueApi::new(&catalogue).map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
     let (health, health_service) = tonic_health::server::health_reporter();
     report_health(health, &cluster).await;
-    let reflection =
-        tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
+    // In both versions of the protocol: many clients speak only the older one.
+    let described = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let (reflection, older_reflection) = (described().build_v1()?, described().build_v1alpha()?);
     let workers = ClusterServiceServer::new(cluster.clone())
         .max_decoding_message_size(limits::WORKER_MESSAGE_BYTES)
         .max_encoding_message_size(limits::WORKER_MESSAGE_BYTES);
@@ -322,6 +327,7 @@ pub async fn serve(
         .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
         .add_service(health_service)
         .add_service(reflection)
+        .add_service(older_reflection)
         .add_service(IngestServiceServer::new(door).max_decoding_message_size(limits::MESSAGE_BYTES))
         .add_service(AdminServiceServer::new(admin))
         .add_service(AlertServiceServer::new(alerts))
