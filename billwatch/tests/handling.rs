@@ -60,7 +60,11 @@ fn what_is_done_with_alerts_is_kept_shown_and_counted() {
     // Behind the checkpoint: one opened again, others closed otherwise.
     handle(&cluster, &ids[..1], &["--status", "INV"]);
     let opened = stream.next_json();
-    assert_eq!((text(&opened, "alert_id"), text(&opened, "status")), (ids[0], "INV"), "it left the filter: told once more");
+    assert_eq!(
+        (text(&opened, "alert_id"), text(&opened, "status")),
+        (ids[0], "INV"),
+        "it left the filter: told once more"
+    );
     handle(&cluster, &ids[4..6], &["--status", "FP"]);
     let told = [stream.next_json(), stream.next_json()];
     assert!(told.iter().all(|alert| alert["status"] == "FP"), "{told:?}");
