@@ -28,8 +28,8 @@ pub async fn run(command: CustomReportCommand) -> Outcome {
         }
         CustomReportCommand::Show(args) => {
             let request = GetCustomReportRequest { report_id: args.report_id };
-            let report = connect(&args.cluster.address).await?.get_custom_report(request).await?.into_inner();
-            show(&[report], args.output)
+            let answer = connect(&args.cluster.address).await?.get_custom_report(request).await?.into_inner();
+            show(answer.report.as_slice(), args.output)
         }
         CustomReportCommand::Query(args) => query(args).await,
         CustomReportCommand::Watch(args) => watch(args).await,
@@ -50,8 +50,8 @@ async fn create(args: CustomReportCreateArgs) -> Outcome {
         filters: args.filters.iter().map(|text| filter(text)).collect::<Result<_, _>>()?,
         title: args.title,
     };
-    let report = connect(&args.cluster.address).await?.create_custom_report(request).await?.into_inner();
-    show(&[report], args.output)
+    let answer = connect(&args.cluster.address).await?.create_custom_report(request).await?.into_inner();
+    show(answer.report.as_slice(), args.output)
 }
 
 /// `D.bill_kind=BAB,CAB`.

@@ -3,7 +3,8 @@
 
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_proto::v1::{
-    AsOf, CellRow, GetBillRequest, Grain, MeasureValue, QueryCellsRequest, QueryFeaturesRequest, WatchCellsRequest,
+    AsOf, CellRow, FeatureRow, GetBillRequest, Grain, LifeFact, LotRow, MeasureValue, QueryCellsRequest,
+    QueryFeaturesRequest, WatchBillRequest, WatchCellsRequest, WatchFeaturesRequest,
     query_service_client::QueryServiceClient,
 };
 use serde_json::{Value, json};
@@ -89,21 +90,24 @@ async fn aggregates(args: AggregatesArgs) -> Outcome {
         if answer.rows.is_empty() && !answer.snapshot {
             continue; // Progress only.
         }
-        let listing = cell_listing(&measures, &answer.rows, format);
-        match format {
-            Format::Json => print_line(
-                &json!({"as_of": as_of_json(answer.as_of), "snapshot": answer.snapshot, "rows": listing.json()})
-                    .to_string(),
-            )?,
-            Format::Csv if answer.snapshot => listing.print(format)?,
-            Format::Csv => listing.print_more(format)?,
-            Format::Table => {
-                listing.print(format)?;
-                print_line(&as_of_text(answer.as_of))?;
-            }
-        }
+        print_part(&cell_listing(&measures, &answer.rows, format), format, answer.as_of, answer.snapshot)?;
     }
     Ok(())
+}
+
+/// Prints one answer of a subscription: the snapshot, or rows that changed.
+fn print_part(listing: &Listing, format: Format, as_of: Option<AsOf>, snapshot: bool) -> Outcome {
+    match format {
+        Format::Json => {
+            print_line(&json!({"as_of": as_of_json(as_of), "snapshot": snapshot, "rows": listing.json()}).to_string())
+        }
+        Format::Csv if snapshot => listing.print(format),
+        Format::Csv => listing.print_more(format),
+        Format::Table => {
+            listing.print(format)?;
+            print_line(&as_of_text(as_of))
+        }
+    }
 }
 
 /// Cells as a listing: item, names, period, then a column a measure.
@@ -150,11 +154,19 @@ pub fn decimal(numerator: &str, denominator: &str) -> String {
 
 async fn features(args: FeaturesArgs) -> Outcome {
     let request = QueryFeaturesRequest { key: args.key, from_date: args.from, to_date: args.to };
-    let answer = connect(&args.cluster.address).await?.query_features(request).await?.into_inner();
-    let mut listing = Listing::new(["feature", "bucket", "count", "sum_fen", "members"]);
-    for row in &answer.rows {
-        listing.push([json!(row.feature), json!(row.bucket), json!(row.count), json!(row.sum_fen), json!(row.members)]);
+    let mut client = connect(&args.cluster.address).await?;
+    if args.watch {
+        let mut stream = client.watch_features(WatchFeaturesRequest { query: Some(request) }).await?.into_inner();
+        while let Some(answer) = stream.message().await? {
+            if answer.rows.is_empty() && !answer.snapshot {
+                continue; // Progress only.
+            }
+            print_part(&feature_listing(&answer.rows), args.output.format, answer.as_of, answer.snapshot)?;
+        }
+        return Ok(());
     }
+    let answer = client.query_features(request).await?.into_inner();
+    let listing = feature_listing(&answer.rows);
     match args.output.format {
         Format::Json => print_json(&json!({"as_of": as_of_json(answer.as_of), "rows": listing.json()})),
         Format::Csv => listing.print(Format::Csv),
@@ -165,19 +177,75 @@ async fn features(args: FeaturesArgs) -> Outcome {
     }
 }
 
+/// Buckets as a listing; one that is gone has no values.
+fn feature_listing(rows: &[FeatureRow]) -> Listing {
+    let mut listing = Listing::new(["feature", "bucket", "count", "sum_fen", "members"]);
+    for row in rows {
+        let values = match row.sum_fen.as_str() {
+            "" => [Value::Null, Value::Null, Value::Null],
+            sum => [json!(row.count), json!(sum), json!(row.members)],
+        };
+        listing.push([json!(row.feature), json!(row.bucket)].into_iter().chain(values));
+    }
+    listing
+}
+
 /// The facts of a row form, parsed; what does not parse is shown as text.
 pub fn fact_json(json: &[u8]) -> Value {
     serde_json::from_slice(json).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(json)))
 }
 
 async fn bill(args: BillArgs) -> Outcome {
-    let request = GetBillRequest { bill_id: args.bill_id };
-    let answer = connect(&args.cluster.address).await?.get_bill(request).await?.into_inner();
+    let format = args.output.format;
+    let mut client = connect(&args.cluster.address).await?;
+    if !args.watch {
+        let answer = client.get_bill(GetBillRequest { bill_id: args.bill_id }).await?.into_inner();
+        return match format {
+            Format::Json => print_json(&json!({
+                "as_of": as_of_json(answer.as_of),
+                "life": life_json(&answer.life),
+                "lots": lot_listing(&answer.lots).json(),
+            })),
+            Format::Csv => life_listing(&answer.life).print(Format::Csv),
+            Format::Table => print_bill(&answer.life, &answer.lots, answer.as_of),
+        };
+    }
+    let mut stream = client.watch_bill(WatchBillRequest { bill_id: args.bill_id }).await?.into_inner();
+    while let Some(answer) = stream.message().await? {
+        if answer.life.is_empty() && answer.lots.is_empty() && !answer.snapshot {
+            continue; // Progress only.
+        }
+        match format {
+            Format::Json => print_line(
+                &json!({
+                    "as_of": as_of_json(answer.as_of),
+                    "snapshot": answer.snapshot,
+                    "life": life_json(&answer.life),
+                    "lots": lot_listing(&answer.lots).json(),
+                })
+                .to_string(),
+            )?,
+            Format::Csv if answer.snapshot => life_listing(&answer.life).print(Format::Csv)?,
+            Format::Csv => life_listing(&answer.life).print_more(Format::Csv)?,
+            Format::Table => print_bill(&answer.life, &answer.lots, answer.as_of)?,
+        }
+    }
+    Ok(())
+}
+
+fn step_json(step: &LifeFact) -> Value {
+    fact_json(step.fact.as_ref().map_or(&[], |row| &row.json[..]))
+}
+
+fn life_json(life: &[LifeFact]) -> Vec<Value> {
+    life.iter().map(|step| json!({"effect": step.effect, "fact": step_json(step)})).collect()
+}
+
+fn life_listing(steps: &[LifeFact]) -> Listing {
     let mut life =
         Listing::new(["event_time", "behaviour", "effect", "initiator_id", "counterparty_id", "range", "event_id"]);
-    let mut lots = Listing::new(["range", "holder", "status", "flag", "risk", "pay_state", "hops", "lineage"]);
-    for step in &answer.life {
-        let fact = fact_json(step.fact.as_ref().map_or(&[], |row| &row.json[..]));
+    for step in steps {
+        let fact = step_json(step);
         let range = format!("{}-{}", fact["sub_start"], fact["sub_end"]).replace("null-null", "");
         let time = fact["event_time"].as_i64().map_or(String::new(), market_time);
         life.push([
@@ -190,7 +258,13 @@ async fn bill(args: BillArgs) -> Outcome {
             fact["event_id"].clone(),
         ]);
     }
-    for lot in &answer.lots {
+    life
+}
+
+/// Lots as a listing; one that is gone has its range alone.
+fn lot_listing(rows: &[LotRow]) -> Listing {
+    let mut lots = Listing::new(["range", "holder", "status", "flag", "risk", "pay_state", "hops", "lineage"]);
+    for lot in rows {
         let steps = lot.lineage.iter().map(|step| format!("{} ({} {})", step.holder, step.behaviour, step.biz_date));
         lots.push([
             json!(lot.range),
@@ -203,26 +277,15 @@ async fn bill(args: BillArgs) -> Outcome {
             json!(steps.collect::<Vec<_>>().join(" → ")),
         ]);
     }
-    match args.output.format {
-        Format::Json => {
-            let life = answer.life.iter().map(|step| {
-                json!({"effect": step.effect, "fact": fact_json(step.fact.as_ref().map_or(&[], |row| &row.json[..]))})
-            });
-            print_json(&json!({
-                "as_of": as_of_json(answer.as_of),
-                "life": life.collect::<Vec<_>>(),
-                "lots": lots.json(),
-            }))
-        }
-        Format::Csv => life.print(Format::Csv),
-        Format::Table => {
-            print_line("life (票据生命周期)")?;
-            life.print(Format::Table)?;
-            print_line("lots (子票区间)")?;
-            lots.print(Format::Table)?;
-            print_line(&as_of_text(answer.as_of))
-        }
-    }
+    lots
+}
+
+fn print_bill(life: &[LifeFact], lots: &[LotRow], as_of: Option<AsOf>) -> Outcome {
+    print_line("life (票据生命周期)")?;
+    life_listing(life).print(Format::Table)?;
+    print_line("lots (子票区间)")?;
+    lot_listing(lots).print(Format::Table)?;
+    print_line(&as_of_text(as_of))
 }
 
 #[cfg(test)]

@@ -50,13 +50,21 @@ fn what_is_done_with_alerts_is_kept_shown_and_counted() {
     let closed = handle(&cluster, &ids[..4], &["--status", "CLS", "--disposition", "DP03", "--note", "told them"]);
     assert_eq!(closed["alerts"].as_array().unwrap().len(), 4);
     assert_eq!(closed["alerts"][0]["status"], "CLS", "shown when the call returns");
-    let told = [stream.next_json(), stream.next_json()];
+    let told: Vec<Value> = (0..4).map(|_| stream.next_json()).collect();
     assert!(told.iter().all(|alert| alert["status"] == "CLS" && alert["disposition"] == "DP03"), "{told:?}");
-    drop(stream);
     cluster.take_checkpoint();
     // Behind the checkpoint: one opened again, others closed otherwise.
     handle(&cluster, &ids[..1], &["--status", "INV"]);
+    let opened = stream.next_json();
+    assert_eq!(
+        (text(&opened, "alert_id"), text(&opened, "status")),
+        (ids[0], "INV"),
+        "it left the filter: told once more"
+    );
     handle(&cluster, &ids[4..6], &["--status", "FP"]);
+    let told = [stream.next_json(), stream.next_json()];
+    assert!(told.iter().all(|alert| alert["status"] == "FP"), "{told:?}");
+    drop(stream);
     handle(&cluster, &ids[6..7], &["--status", "SUP"]);
     handle(&cluster, &ids[12..13], &["--status", "CLS", "--disposition", "DP01"]);
 

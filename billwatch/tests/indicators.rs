@@ -5,8 +5,14 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
+use billwatch_proto::v1::{
+    IndicatorFilter, IndicatorValue, QueryIndicatorsRequest, WatchIndicatorsRequest,
+    indicator_service_client::IndicatorServiceClient,
+};
 use common::{Cluster, billwatch, expect_exit};
 use serde_json::Value;
+use tonic::{Streaming, transport::Channel};
 
 const ALL: [&str; 8] = ["LQ1", "LQ2", "LQ3", "MS1", "MS2", "MS3", "DF1", "DF2"];
 
@@ -43,6 +49,57 @@ fn explained(cluster: &Cluster, shown: &Value) -> usize {
     lines.len()
 }
 
+type Service = IndicatorServiceClient<Channel>;
+
+/// Values of one indicator and key each, as a subscriber keeps them.
+type Screen = BTreeMap<(String, String), IndicatorValue>;
+
+fn alarms() -> Option<IndicatorFilter> {
+    Some(IndicatorFilter { min_level: "BLUE".into(), ..Default::default() })
+}
+
+fn is_alarm(value: &IndicatorValue) -> bool {
+    ["BLUE", "YELLOW", "ORANGE", "RED"].contains(&value.level.as_str())
+}
+
+/// Follows values that reach a level up to an epoch; gives the screen, and how many values left it.
+async fn followed(
+    stream: &mut Streaming<billwatch_proto::v1::WatchIndicatorsResponse>,
+    screen: &mut Screen,
+    epoch: u64,
+) -> usize {
+    let mut left = 0;
+    loop {
+        let answer = stream.message().await.unwrap().unwrap();
+        for value in answer.values {
+            let of = (value.indicator.clone(), value.key.clone());
+            if is_alarm(&value) {
+                screen.insert(of, value);
+            } else {
+                assert!(screen.remove(&of).is_some(), "it was not told, or told to be gone before: {value:?}");
+                left += 1;
+            }
+        }
+        if answer.as_of.unwrap().epoch >= epoch {
+            return left;
+        }
+    }
+}
+
+/// The same as a question gives it.
+async fn asked(client: &mut Service) -> Screen {
+    let mut request = QueryIndicatorsRequest { filter: alarms(), page_size: 1_000, ..Default::default() };
+    let mut screen = Screen::new();
+    loop {
+        let page = client.query_indicators(request.clone()).await.unwrap().into_inner();
+        screen.extend(page.values.into_iter().map(|value| ((value.indicator.clone(), value.key.clone()), value)));
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return screen;
+        }
+    }
+}
+
 #[test]
 fn of_a_simulated_market() {
     let cluster = Cluster::start(2, 1);
@@ -50,8 +107,35 @@ fn of_a_simulated_market() {
     let written = ["simulate", "--facts", "40000", "--cases-a-round", "1", "--corrected", "0.01", "--out"];
     let files = [facts.to_str().unwrap(), "--labels", labels.to_str().unwrap()];
     expect_exit(billwatch(&[&written[..], &files].concat()), 0);
-    let epoch = cluster.ingest(&facts)["epoch"].as_u64().unwrap();
-    cluster.settle(epoch);
+    // Followed while the second half comes in: what is told, and told to be gone, makes what a question gives.
+    let text = std::fs::read_to_string(&facts).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let ingested = |lines: &[&str]| {
+        std::fs::write(&facts, lines.join("\n") + "\n").unwrap();
+        let epoch = cluster.ingest(&facts)["epoch"].as_u64().unwrap();
+        cluster.settle(epoch);
+        epoch
+    };
+    let (first, second) = lines.split_at(lines.len() / 2);
+    let epoch = ingested(first);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut client = runtime.block_on(async {
+        Service::new(client::connect(&cluster.address).await.unwrap()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    });
+    let request = WatchIndicatorsRequest { filter: alarms() };
+    let mut stream = runtime.block_on(client.watch_indicators(request)).unwrap().into_inner();
+    let mut screen = Screen::new();
+    assert_eq!(runtime.block_on(followed(&mut stream, &mut screen, epoch)), 0);
+    assert!(!screen.is_empty(), "no indicator reaches a level in the middle of this market");
+    assert_eq!(screen, runtime.block_on(asked(&mut client)));
+    let mut left = 0;
+    for part in second.chunks(second.len() / 4 + 1) {
+        let epoch = ingested(part);
+        left += runtime.block_on(followed(&mut stream, &mut screen, epoch));
+        assert_eq!(screen, runtime.block_on(asked(&mut client)));
+    }
+    assert!(left > 0, "no value fell below its level");
+    drop(stream);
 
     let listed = cluster.json(&["indicators", "list"]);
     let ids: Vec<&str> = listed.as_array().unwrap().iter().map(|it| it["indicator"].as_str().unwrap()).collect();

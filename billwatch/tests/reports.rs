@@ -162,6 +162,13 @@ fn a_month_is_exported_closed_corrected_and_found_to_contradict_itself() {
     assert!(failed(&report).iter().all(|id| id.starts_with("C1.")) && !failed(&report).is_empty(), "{report:#}");
     let live = cluster.json(&["report", "show", "R13", "--period", MONTH]);
     assert_eq!((&live["status"], failed(&live)), (&json!("CHECK_FAILED"), failed(&report)));
+    // It makes a noise: in the list, however many periods are closed behind it, and in the log.
+    let listed = cluster.json(&["report", "list"]);
+    let row = listed.as_array().unwrap().iter().find(|row| row["report"] == "R13").unwrap();
+    assert!(field(row, "failed").split(' ').any(|period| period == MONTH), "{row}");
+    let logged = |line: &str| line.contains("REPORT_CHECK_FAILED") && line.contains("R13") && line.contains("C1.");
+    let mut logs = fs::read_dir(cluster.path("data/logs")).unwrap().map(|file| file.unwrap().path());
+    assert!(logs.any(|path| fs::read_to_string(path).unwrap().lines().any(logged)), "no line of the log says so");
     // What was kept stays.
     let first = cluster.json(&["report", "show", "R13", "--period", MONTH, "--version", "1"]);
     assert_eq!((&first["status"], failed(&first)), (&json!("FINAL"), Vec::new()));

@@ -114,7 +114,7 @@ pub const ANSWER_BYTES: usize = 1 << 30;
 pub const QUESTION_WITHIN: Duration = Duration::from_secs(30);
 /// Dumps and checkpoints of a large state take longer, and so does what is read between epochs: reports, distinct counts.
 pub const LONG_QUESTION_WITHIN: Duration = Duration::from_secs(600);
-/// Subscriptions to cells or alerts at once.
+/// Subscriptions of one service at once.
 pub const WATCHES: usize = 256;
 /// Answers waiting for one subscriber; a slower one is cut off and may subscribe again.
 pub const WATCH_QUEUE: usize = 1_024;
@@ -155,6 +155,12 @@ pub const INDICATOR_LINES_MOST: usize = 10_000;
 
 /// Pause between two looks of a subscription to a custom report: each look reads its table, unless no epoch came.
 pub const CUSTOM_REPORT_EVERY: Duration = Duration::from_millis(500);
+
+/// Pause between two looks of a subscription to the features of a key: each asks all shards once, unless no epoch came, and is
+/// as dear as one query.
+pub const FEATURES_EVERY: Duration = Duration::from_millis(500);
+/// The same of a subscription to a bill: each look reads its history and folds it again.
+pub const BILL_EVERY: Duration = Duration::from_millis(500);
 
 /// Pause between two looks of a subscription to indicators: each look works out the values of the day again.
 pub const INDICATORS_EVERY: Duration = Duration::from_secs(1);

@@ -211,6 +211,8 @@ pub async fn serve(
     let rules = Rules::new(catalogue.clone(), patterns, cluster.clone());
     let (watching, rules_seen) = watch_rules(rules.clone(), config.rules_interval);
 
+    let reports =
+        Reports::open(&config.data_dir, &meanings, indicators.clone(), cluster.clone(), store.ledger.clone())?;
     let metrics = Metrics {
         counters: store.counters.clone(),
         log_state: store.log_state.clone(),
@@ -220,6 +222,7 @@ pub async fn serve(
         freshness,
         questions: times.clone(),
         rules: rules_seen.clone(),
+        reports: reports.clone(),
         streams: Arc::new(Semaphore::new(limits::INGEST_STREAMS)),
         room: Arc::new(Semaphore::new(limits::INGEST_BYTES_IN_FLIGHT)),
         processes: config.processes,
@@ -233,10 +236,12 @@ pub async fn serve(
         None => None,
     };
 
-    let reports =
-        Reports::open(&config.data_dir, &meanings, indicators.clone(), cluster.clone(), store.ledger.clone())?;
-    let closing =
-        Closing { reports: reports.clone(), catalogue: catalogue.clone(), restating, pause: config.report_interval };
+    let closing = Closing {
+        reports: reports.clone(),
+        catalogue: catalogue.clone(),
+        restating,
+        pause: config.report_interval,
+    };
     let closing = tokio::spawn(closing.run(failure.clone()));
     let report_api = ReportApi { reports, times: times.clone() };
 
@@ -292,6 +297,7 @@ pub async fn serve(
         meanings: CellMeanings { catalogue: catalogue.clone(), aggregates },
         cluster: cluster.clone(),
         times: times.clone(),
+        watches: Watches::new(ending.clone()),
     };
     tokio::spawn(crosses.clone().attend(sequencer.clone()));
     let custom_reports = CustomReportApi {
@@ -308,8 +314,13 @@ pub async fn serve(
         CatalogueApi::new(&catalogue).map_err(|error| ServeError::Setting(format!("catalogue: {error}")))?;
     let (health, health_service) = tonic_health::server::health_reporter();
     report_health(health, &cluster).await;
-    let reflection =
-        tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS).build_v1()?;
+    // In both versions of the protocol: many clients speak only the older one.
+    let described = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let (reflection, older_reflection) = (described().build_v1()?, described().build_v1alpha()?);
     let workers = ClusterServiceServer::new(cluster.clone())
         .max_decoding_message_size(limits::WORKER_MESSAGE_BYTES)
         .max_encoding_message_size(limits::WORKER_MESSAGE_BYTES);
@@ -321,6 +332,7 @@ pub async fn serve(
         .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
         .add_service(health_service)
         .add_service(reflection)
+        .add_service(older_reflection)
         .add_service(IngestServiceServer::new(door).max_decoding_message_size(limits::MESSAGE_BYTES))
         .add_service(AdminServiceServer::new(admin))
         .add_service(AlertServiceServer::new(alerts))

@@ -6,7 +6,7 @@ use billwatch_proto::v1::{
     self, AlertState, shard_answer, shard_question, work_request::Message as Say, work_response::Message as Hear,
 };
 use common::{Door, FakeWorker, as_strs, example, wait_for};
-use tonic::Code;
+use tonic::{Code, Streaming};
 
 fn change(id: u64, pattern: &str, day: i32, hits: [u32; 4]) -> v1::AlertChange {
     v1::AlertChange {
@@ -147,6 +147,77 @@ async fn alerts_are_listed_filtered_paged_followed_and_survive_restarts() {
     assert_eq!(next.alerts.iter().map(|alert| &alert.alert_id[31..]).collect::<Vec<_>>(), ["9"]);
     door.close().await;
     assert!(changes.message().await.is_err(), "the stream says that the coordinator ends");
+}
+
+/// What a subscriber is told of an epoch: end of the id, level, state, status.
+async fn told_at(stream: &mut Streaming<v1::WatchAlertsResponse>, epoch: u64) -> Vec<(String, String, i32, String)> {
+    loop {
+        let answer = stream.message().await.unwrap().unwrap();
+        assert!(!answer.snapshot);
+        if answer.as_of.unwrap().epoch == epoch {
+            let alerts = answer.alerts.into_iter();
+            return alerts.map(|it| (it.alert_id[31..].to_owned(), it.level, it.state, it.status)).collect();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_a_filter_is_told_once_more_of_what_leaves_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let door = Door::open(dir.path(), 1).await;
+    let lines = example("a-reference");
+    let mut parts = lines.chunks(20);
+    let mut worker = FakeWorker::join(&door, FakeWorker::register(0, &[])).await.unwrap();
+    worker.start().await;
+    let one = door.send_lines(&as_strs(parts.next().unwrap())).await.epoch;
+    let both = [change(1, "P001", 20_000, [0, 0, 1, 0]), change(2, "P001", 20_000, [0, 0, 0, 1])];
+    replay(&mut worker, one, &both.map(|change| (one, change))).await;
+    ledger_at(&door, one).await;
+    let mut streams = Vec::new();
+    for filter in [
+        v1::AlertFilter { state: AlertState::Open.into(), ..Default::default() },
+        v1::AlertFilter { min_level: "ORANGE".into(), ..Default::default() },
+        v1::AlertFilter { statuses: vec!["NEW".into()], ..Default::default() },
+    ] {
+        let request = v1::WatchAlertsRequest { filter: Some(filter) };
+        let mut stream = door.alerts().await.watch_alerts(request).await.unwrap().into_inner();
+        let snapshot = stream.message().await.unwrap().unwrap();
+        assert_eq!((snapshot.snapshot, snapshot.alerts.len()), (true, 2));
+        streams.push(stream);
+    }
+    let [open, high, new] = &mut streams[..] else { panic!("three streams") };
+    let row = |id: &str, level: &str, state: AlertState, status: &str| {
+        (id.to_owned(), level.to_owned(), i32::from(state), status.to_owned())
+    };
+
+    // One is withdrawn, one lowered.
+    let two = door.send_lines(&as_strs(parts.next().unwrap())).await.epoch;
+    let both = [change(1, "P001", 20_000, [0; 4]), change(2, "P001", 20_000, [1, 0, 0, 0])];
+    replay(&mut worker, two, &both.map(|change| (two, change))).await;
+    let left = [row("1", "ORANGE", AlertState::Withdrawn, "NEW"), row("2", "BLUE", AlertState::BasisChanged, "NEW")];
+    for stream in [&mut *open, &mut *high, &mut *new] {
+        assert_eq!(told_at(stream, two).await, left);
+    }
+    // What has left is told no more.
+    let three = door.send_lines(&as_strs(parts.next().unwrap())).await.epoch;
+    replay(&mut worker, three, &[(three, change(2, "P001", 20_000, [2, 0, 0, 0]))]).await;
+    assert_eq!((told_at(open, three).await, told_at(high, three).await), (Vec::new(), Vec::new()));
+    assert_eq!(told_at(new, three).await, [row("2", "BLUE", AlertState::BasisChanged, "NEW")]);
+    // Handled: it leaves those that nobody has looked at.
+    let mut alerts = door.alerts().await;
+    let request = v1::HandleAlertsRequest {
+        alert_ids: vec![format!("{:016x}{:016x}", 7, 2)],
+        status: "ACK".into(),
+        set_by: "tester".into(),
+        ..Default::default()
+    };
+    let handling = tokio::spawn(async move { alerts.handle_alerts(request).await });
+    let four = worker.next_epoch().await.epoch;
+    worker.done(four, Vec::new()).await;
+    assert_eq!(handling.await.unwrap().unwrap().into_inner().epoch, four);
+    assert_eq!((told_at(open, four).await, told_at(high, four).await), (Vec::new(), Vec::new()));
+    assert_eq!(told_at(new, four).await, [row("2", "BLUE", AlertState::BasisChanged, "ACK")]);
+    door.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -160,6 +160,18 @@ async fn bad_questions_are_refused_before_anybody_is_asked() {
         to_date: "2025-01-01".into(),
     };
     assert_eq!(client.query_features(features).await.unwrap_err().code(), Code::InvalidArgument);
+    for key in ["", "531333100011720250310000000012"] {
+        let features = v1::QueryFeaturesRequest { key: key.into(), ..Default::default() };
+        let asked = client.query_features(features.clone()).await.unwrap_err();
+        let watch = v1::WatchFeaturesRequest { query: Some(features) };
+        let watched = client.watch_features(watch).await.unwrap_err();
+        for status in [asked, watched] {
+            assert_eq!(status.code(), Code::InvalidArgument);
+            assert!(status.message().contains("bills have no windows"), "{status}");
+        }
+    }
+    let watch = v1::WatchBillRequest { bill_id: "12x".into() };
+    assert_eq!(client.watch_bill(watch).await.unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(client.query_cells(issued(&["cnt"])).await.unwrap_err().code(), Code::Unavailable, "no workers");
     door.close().await;
 }

@@ -79,6 +79,8 @@ codes! {
         "Its own log says why it ended.";
     REGISTRATION_REFUSED: "A worker process was not taken in: its number, build, catalogue or threads do not fit.",
         "The text says which; start it with what the others have.";
+    REPORT_CHECK_FAILED: "A kept version of a report of a closed period fails its cross-checks: facts contradict each other, or some are missing.",
+        "Look at `billwatch report show REPORT --period PERIOD`: each check that fails names both sides and the first place. Once the source has corrected its facts, a new version is made.";
     RULES_DEAD: "Rules (patterns) died: their inputs stopped or never came, or reference data is empty, so that they can find nothing.",
         "Look at `billwatch rules list --dead`: it names the rule, since when, and what is missing. Bring the source or the data back.";
     SEQUENCER_FAILED: "The coordinator ends: the sequencer could not read back the log.",

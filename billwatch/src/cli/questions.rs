@@ -9,7 +9,7 @@ use super::{Cluster, Output};
 pub enum QueryCommand {
     /// Cells of one dimension of a theme (聚合)
     Aggregates(AggregatesArgs),
-    /// Windowed features of a party, pair or bill (特征)
+    /// Windowed features of a party, a branch or a pair of them (特征)
     Features(FeaturesArgs),
     /// The whole life of one bill: facts, lots, lineage (票据生命周期)
     Bill(BillArgs),
@@ -79,7 +79,7 @@ pub struct FeaturesArgs {
     /// Which cluster.
     #[command(flatten)]
     pub cluster: Cluster,
-    /// Party, `A,B` pair, or bill number
+    /// Party or branch, or an `A,B` pair of them; bills have no windows
     pub key: String,
     /// First day, YYYY-MM-DD
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -87,6 +87,9 @@ pub struct FeaturesArgs {
     /// Last day
     #[arg(long, default_value = "", hide_default_value = true)]
     pub to: String,
+    /// Follow: print the buckets that change, until interrupted
+    #[arg(long)]
+    pub watch: bool,
     /// How to print.
     #[command(flatten)]
     pub output: Output,
@@ -100,6 +103,9 @@ pub struct BillArgs {
     pub cluster: Cluster,
     /// Package number
     pub bill_id: String,
+    /// Follow: print the facts and lots that come or change, until interrupted; `csv` prints facts alone
+    #[arg(long)]
+    pub watch: bool,
     /// How to print.
     #[command(flatten)]
     pub output: Output,
@@ -110,7 +116,7 @@ pub struct BillArgs {
 pub enum AlertsCommand {
     /// Alerts by filter, newest business date first (预警)
     List(AlertsListArgs),
-    /// Alerts that match now, then every change, until interrupted
+    /// Alerts that match now, then every change, also of one that matches no more, until interrupted
     Watch(AlertsWatchArgs),
     /// The facts and baseline values that alone give the alert again
     Explain(ExplainArgs),

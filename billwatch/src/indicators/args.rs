@@ -13,7 +13,7 @@ pub enum IndicatorsCommand {
     Show(ShowArgs),
     /// The facts and lots behind one value; of a group, the values of its keys
     Explain(ExplainArgs),
-    /// Values of the day, then those that change, until interrupted
+    /// Values of the day, then those that change or fall below the least level, until interrupted
     Watch(WatchArgs),
 }
 

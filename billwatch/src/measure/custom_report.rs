@@ -106,7 +106,7 @@ async fn register(address: &str) -> Result<First, Failure> {
         dimensions: DIMENSIONS.map(str::to_owned).to_vec(),
         ..CreateCustomReportRequest::default()
     };
-    let report = reports.create_custom_report(request).await?.into_inner();
+    let report = reports.create_custom_report(request).await?.into_inner().report.unwrap_or_default();
     let question = QueryCustomReportRequest {
         report_id: report.report_id,
         grain: Grain::Total.into(),

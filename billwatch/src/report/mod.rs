@@ -39,10 +39,12 @@ pub async fn connect(address: &str) -> Result<ReportServiceClient<Channel>, Fail
 
 async fn list(args: AskArgs) -> Outcome {
     let answer = connect(&args.cluster.address).await?.list_reports(ListReportsRequest {}).await?.into_inner();
-    let mut listing =
-        Listing::new(["report", "name_en", "name_zh", "frequency", "closed", "last_closed", "version", "status"]);
+    let columns = ["report", "name_en", "name_zh", "frequency", "closed", "last_closed", "version", "status", "failed"];
+    let mut listing = Listing::new(columns);
     for report in &answer.reports {
         let last = report.closed.last();
+        let failed = report.closed.iter().filter(|closed| closed.status == "CHECK_FAILED");
+        let failed: Vec<&str> = failed.map(|closed| closed.period.as_str()).collect();
         listing.push([
             json!(report.report),
             json!(report.name_en),
@@ -52,6 +54,7 @@ async fn list(args: AskArgs) -> Outcome {
             json!(last.map(|closed| &closed.period)),
             json!(last.map(|closed| closed.version)),
             json!(last.map(|closed| &closed.status)),
+            json!(failed.join(" ")),
         ]);
     }
     listing.print(args.output.format)

@@ -23,6 +23,7 @@ use crate::{
         Ledger,
         book::{AlertEntry, Place, parse_id},
         filter::{Filter, show},
+        follow::Following,
     },
     limits,
     metrics::questions::{QuestionKind, QuestionTimes},
@@ -83,7 +84,7 @@ impl AlertService for AlertApi {
     ) -> Result<Response<Self::WatchAlertsStream>, Status> {
         let filter = Filter::new(request.into_inner().filter, &self.catalogue)?;
         let api = self.clone();
-        self.watches.begin(|answers| async move { api.watch(&filter, &answers).await })
+        self.watches.begin(|answers| async move { api.watch(filter, &answers).await })
     }
 
     async fn explain_alert(
@@ -143,12 +144,13 @@ impl AlertApi {
     }
 
     /// Snapshot, then changes, until the subscriber is too slow.
-    async fn watch(&self, filter: &Filter, answers: &Answers<v1::WatchAlertsResponse>) -> Result<(), ApiError> {
+    async fn watch(&self, filter: Filter, answers: &Answers<v1::WatchAlertsResponse>) -> Result<(), ApiError> {
+        let mut following = Following::new(filter);
         // Taken together: no change is missed, none comes twice.
         let (as_of, alerts, mut changes) = {
             let shelf = self.ledger.read();
             let alerts: Vec<AlertEntry> =
-                shelf.book.after(None).filter(|alert| filter.matches(alert)).cloned().collect();
+                shelf.book.after(None).filter(|alert| following.tells(alert)).cloned().collect();
             (shelf.as_of, alerts, self.ledger.subscribe())
         };
         let response = |as_of: crate::ledger::AsOf, snapshot, alerts: Vec<v1::Alert>| {
@@ -174,14 +176,8 @@ impl AlertApi {
                 Err(RecvError::Lagged(_)) => return Err(too_slow()),
                 Err(RecvError::Closed) => return Ok(()),
             };
-            let shown = {
-                let shelf = self.ledger.read();
-                let alerts = change.alerts.iter().filter_map(|id| shelf.book.get(*id));
-                alerts
-                    .filter(|alert| filter.matches(alert))
-                    .map(|alert| show(alert, &self.catalogue, &self.parameters))
-                    .collect()
-            };
+            let alerts = change.alerts.iter().filter(|alert| following.tells(alert));
+            let shown = alerts.map(|alert| show(alert, &self.catalogue, &self.parameters)).collect();
             if answers.send(response(change.as_of, false, shown)).await.is_err() {
                 return Ok(());
             }

@@ -63,7 +63,7 @@ impl CustomReportService for CustomReportApi {
     async fn create_custom_report(
         &self,
         request: Request<v1::CreateCustomReportRequest>,
-    ) -> Result<Response<v1::CustomReport>, Status> {
+    ) -> Result<Response<v1::CreateCustomReportResponse>, Status> {
         let request = request.into_inner();
         let definition = definition_of(&request.theme, &request.dimensions, &request.filters);
         let cross = self.crosses.aggregates().cross(&definition).map_err(|error| {
@@ -72,7 +72,7 @@ impl CustomReportService for CustomReportApi {
             bad_request(field, &definition.to_string(), remedy)
         })?;
         if let Some(kept) = self.crosses.get(cross.id) {
-            return Ok(Response::new(report(&kept)));
+            return Ok(Response::new(created(&kept)));
         }
         if request.title.chars().count() > limits::REPORT_TITLE_CHARS {
             let remedy = format!("write at most {} characters", limits::REPORT_TITLE_CHARS);
@@ -90,7 +90,8 @@ impl CustomReportService for CustomReportApi {
             title: request.title,
         };
         let api = self.clone();
-        Ok(Response::new(self.turn.take(async move { api.create(cross.id, order).await }).await?))
+        let report = self.turn.take(async move { api.create(cross.id, order).await }).await?;
+        Ok(Response::new(v1::CreateCustomReportResponse { report: Some(report) }))
     }
 
     async fn list_custom_reports(
@@ -104,8 +105,9 @@ impl CustomReportService for CustomReportApi {
     async fn get_custom_report(
         &self,
         request: Request<v1::GetCustomReportRequest>,
-    ) -> Result<Response<v1::CustomReport>, Status> {
-        Ok(Response::new(report(&self.find(&request.into_inner().report_id)?)))
+    ) -> Result<Response<v1::GetCustomReportResponse>, Status> {
+        let kept = self.find(&request.into_inner().report_id)?;
+        Ok(Response::new(v1::GetCustomReportResponse { report: Some(report(&kept)) }))
     }
 
     async fn delete_custom_report(
@@ -382,6 +384,10 @@ fn changed(before: &BTreeMap<RowKey, v1::CustomReportRow>, now: &[v1::CustomRepo
         rows.push(v1::CustomReportRow { values, ..gone.clone() });
     }
     rows
+}
+
+fn created(kept: &Kept) -> v1::CreateCustomReportResponse {
+    v1::CreateCustomReportResponse { report: Some(report(kept)) }
 }
 
 fn report(kept: &Kept) -> v1::CustomReport {

@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     errors::{ApiError, bad_request, internal, no_such},
+    known::Known,
     pages::page_size,
     watches::{Answers, Watched, Watches},
 };
@@ -53,6 +54,9 @@ struct Filter {
 
 /// Place of a value in the order of pages.
 type Place = (IndicatorIndex, std::cmp::Reverse<Day>, String);
+
+/// Of what a value is, whatever its day: an indicator of a key or group.
+type Of = (IndicatorIndex, String);
 
 #[tonic::async_trait]
 impl IndicatorService for IndicatorApi {
@@ -325,21 +329,43 @@ impl IndicatorApi {
 
     /// Snapshot, then what changed, for as long as somebody listens.
     async fn watch(&self, filter: &Filter, answers: &Answers<v1::WatchIndicatorsResponse>) -> Result<(), ApiError> {
-        let mut known: BTreeMap<Place, v1::IndicatorValue> = BTreeMap::new();
+        // Values below the least level are read too: one that falls there must be told as it is.
+        let of_all_levels = Filter { min_level: None, ..filter.clone() };
+        let mut known = Known::default();
         let mut snapshot = true;
         loop {
-            let (as_of, values) = self.values(filter).await?;
-            let now: BTreeMap<Place, v1::IndicatorValue> =
-                values.iter().map(|value| (self.place(value), self.show(value))).collect();
-            let changed = now.iter().filter(|(place, value)| known.get(*place) != Some(value));
-            let values = changed.map(|(_, value)| value.clone()).collect();
+            let (as_of, values) = self.values(&of_all_levels).await?;
+            let values = self.changes(filter.min_level, as_of, &values, &mut known);
             let response = v1::WatchIndicatorsResponse { as_of: Some(as_of.into()), snapshot, values };
             if answers.send(Ok(response)).await.is_err() {
                 return Ok(());
             }
-            (known, snapshot) = (now, false);
+            snapshot = false;
             sleep(limits::INDICATORS_EVERY).await;
         }
+    }
+
+    /// Values of a look that a subscriber does not know; then those that it knows and that do not reach the least level any
+    /// more, as they are now.
+    fn changes(
+        &self,
+        least: Option<Level>,
+        as_of: AsOf,
+        values: &[IndicatorValue],
+        known: &mut Known<Of, v1::IndicatorValue>,
+    ) -> Vec<v1::IndicatorValue> {
+        let now: BTreeMap<Of, &IndicatorValue> = values.iter().map(|value| (self.of(value), value)).collect();
+        let reaches = |value: &IndicatorValue| least.is_none_or(|least| value.level >= Some(least));
+        let asked = now.iter().filter(|(_, value)| reaches(value));
+        let (mut told, gone) = known.take(asked.map(|(of, value)| (of.clone(), self.show(value))));
+        told.extend(gone.into_iter().map(|(of, was)| match now.get(&of) {
+            Some(value) => self.show(value),
+            None => {
+                let day = as_of.market_clock_ms.map(|clock| self.indicators.span(of.0, None, None, clock).1);
+                without_numbers(was, day)
+            }
+        }));
+        told
     }
 
     fn show(&self, value: &IndicatorValue) -> v1::IndicatorValue {
@@ -366,10 +392,15 @@ impl IndicatorApi {
         }
     }
 
-    fn place(&self, value: &IndicatorValue) -> Place {
+    fn of(&self, value: &IndicatorValue) -> Of {
         let kind = if matches!(value.subject, Subject::Group(..)) { "0" } else { "1" };
         let key = self.indicators.subject_text(value.indicator, value.subject);
-        (value.indicator, std::cmp::Reverse(value.day), format!("{kind}{key}"))
+        (value.indicator, format!("{kind}{key}"))
+    }
+
+    fn place(&self, value: &IndicatorValue) -> Place {
+        let (indicator, key) = self.of(value);
+        (indicator, std::cmp::Reverse(value.day), key)
     }
 
     fn token(&self, (indicator, day, key): &Place) -> String {
@@ -382,6 +413,13 @@ impl IndicatorApi {
         let day = Day::parse(parts.next()?)?;
         Some((indicator, std::cmp::Reverse(day), parts.next()?.to_owned()))
     }
+}
+
+/// A value that is no more.
+fn without_numbers(was: v1::IndicatorValue, day: Option<Day>) -> v1::IndicatorValue {
+    let figures = was.figures.into_iter().map(|figure| figure_of(&figure.name, None)).collect();
+    let date = day.map_or(was.date, |day| day.to_string());
+    v1::IndicatorValue { indicator: was.indicator, key: was.key, date, figures, ..Default::default() }
 }
 
 fn figure_of(name: &str, value: Option<Number>) -> v1::Figure {
@@ -409,5 +447,33 @@ fn date(field: &str, text: &str) -> Result<Option<Day>, ApiError> {
             Some(day) => Ok(Some(day)),
             None => Err(bad_request(field, text, "write a date as YYYY-MM-DD, or leave it empty")),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_gone_has_no_numbers() {
+        let was = v1::IndicatorValue {
+            indicator: "LQ1".into(),
+            key: "100105".into(),
+            date: "2025-06-09".into(),
+            numerator: "7".into(),
+            denominator: "9".into(),
+            level: "RED".into(),
+            figures: vec![v1::Figure { name: "held_fen".into(), value: "1".into(), denominator: "2".into() }],
+        };
+        let figures = vec![v1::Figure { name: "held_fen".into(), ..Default::default() }];
+        let gone = v1::IndicatorValue {
+            indicator: "LQ1".into(),
+            key: "100105".into(),
+            date: "2025-06-10".into(),
+            figures,
+            ..Default::default()
+        };
+        assert_eq!(without_numbers(was.clone(), Day::parse("2025-06-10")), gone);
+        assert_eq!(without_numbers(was, None).date, "2025-06-09");
     }
 }

@@ -11,6 +11,8 @@ mod dead_letters;
 pub mod errors;
 mod handling;
 pub mod indicators;
+mod known;
+mod looks;
 mod pages;
 pub mod parameters;
 pub mod query;

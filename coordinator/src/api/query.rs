@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use billwatch_market::ids::{BillId, Day};
+use billwatch_market::{
+    ids::{BillId, Day},
+    pattern::Key,
+};
 use billwatch_proto::v1::{self, query_service_server::QueryService, shard_answer, shard_question::Kind};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -11,6 +14,7 @@ use tonic::{Request, Response, Status};
 use super::{
     cells::{CellMeanings, Rows, check, check_watch},
     errors::{ApiError, bad_request, internal, no_such},
+    watches::{Watched, Watches},
 };
 use crate::{
     cluster::{
@@ -31,6 +35,8 @@ pub struct QueryApi {
     pub cluster: Cluster,
     /// How long it took.
     pub times: Arc<QuestionTimes>,
+    /// Subscriptions to features and bills. Those to cells have their places with the workers, who tell what changed.
+    pub watches: Watches,
 }
 
 type CellAnswers = mpsc::Sender<Result<v1::WatchCellsResponse, Status>>;
@@ -38,6 +44,8 @@ type CellAnswers = mpsc::Sender<Result<v1::WatchCellsResponse, Status>>;
 #[tonic::async_trait]
 impl QueryService for QueryApi {
     type WatchCellsStream = ReceiverStream<Result<v1::WatchCellsResponse, Status>>;
+    type WatchFeaturesStream = Watched<v1::WatchFeaturesResponse>;
+    type WatchBillStream = Watched<v1::WatchBillResponse>;
 
     async fn query_cells(
         &self,
@@ -50,11 +58,36 @@ impl QueryService for QueryApi {
         &self,
         request: Request<v1::QueryFeaturesRequest>,
     ) -> Result<Response<v1::QueryFeaturesResponse>, Status> {
-        self.times.timed(QuestionKind::Features, self.features(request.into_inner())).await.map(Response::new)
+        let query = request.into_inner();
+        let answer = async {
+            check_features(&query)?;
+            self.features(query).await
+        };
+        Ok(Response::new(self.times.timed(QuestionKind::Features, answer).await?))
     }
 
     async fn get_bill(&self, request: Request<v1::GetBillRequest>) -> Result<Response<v1::GetBillResponse>, Status> {
-        self.times.timed(QuestionKind::Bill, self.bill(request.into_inner())).await.map(Response::new)
+        Ok(Response::new(self.times.timed(QuestionKind::Bill, self.bill(request.into_inner())).await?))
+    }
+
+    async fn watch_features(
+        &self,
+        request: Request<v1::WatchFeaturesRequest>,
+    ) -> Result<Response<Self::WatchFeaturesStream>, Status> {
+        let query = request.into_inner().query.ok_or_else(|| bad_request("query", "", "say which features"))?;
+        check_features(&query)?;
+        let api = self.clone();
+        self.watches.begin(|answers| async move { api.follow_features(&query, &answers).await })
+    }
+
+    async fn watch_bill(
+        &self,
+        request: Request<v1::WatchBillRequest>,
+    ) -> Result<Response<Self::WatchBillStream>, Status> {
+        let bill_id = request.into_inner().bill_id;
+        check_bill(&bill_id)?;
+        let api = self.clone();
+        self.watches.begin(|answers| async move { api.follow_bill(&bill_id, &answers).await })
     }
 
     async fn watch_cells(
@@ -93,11 +126,11 @@ impl QueryApi {
         })
     }
 
-    async fn features(&self, query: v1::QueryFeaturesRequest) -> Result<v1::QueryFeaturesResponse, Status> {
-        if query.key.is_empty() {
-            return Err(bad_request("key", "", "name a party, a pair `a,b` or a bill").into());
-        }
-        check_dates(&query.from_date, &query.to_date)?;
+    /// The features of a key, at one epoch.
+    pub(super) async fn features(
+        &self,
+        query: v1::QueryFeaturesRequest,
+    ) -> Result<v1::QueryFeaturesResponse, ApiError> {
         let asked = self.cluster.ask(Kind::Features(query)).await?;
         let as_of = Some(asked.as_of.into());
         let mut rows = Vec::new();
@@ -110,12 +143,19 @@ impl QueryApi {
         Ok(v1::QueryFeaturesResponse { as_of, rows })
     }
 
-    async fn bill(&self, request: v1::GetBillRequest) -> Result<v1::GetBillResponse, Status> {
-        let bill_id = request.bill_id.clone();
-        if BillId::parse(&bill_id).is_none() {
-            return Err(bad_request("bill_id", &bill_id, "a package number has 1 to 38 digits").into());
+    async fn bill(&self, request: v1::GetBillRequest) -> Result<v1::GetBillResponse, ApiError> {
+        check_bill(&request.bill_id)?;
+        let bill = self.life(&request.bill_id).await?;
+        if bill.life.is_empty() && bill.lots.is_empty() {
+            let bill_id = &request.bill_id;
+            return Err(no_such(format!("bill {bill_id}: no fact about it was accepted up to this epoch")));
         }
-        let asked = self.cluster.ask(Kind::Bill(request)).await?;
+        Ok(bill)
+    }
+
+    /// The life of a bill at one epoch; empty when no fact about it was accepted.
+    pub(super) async fn life(&self, bill_id: &str) -> Result<v1::GetBillResponse, ApiError> {
+        let asked = self.cluster.ask(Kind::Bill(v1::GetBillRequest { bill_id: bill_id.to_owned() })).await?;
         let as_of = Some(asked.as_of.into());
         let mut bill = v1::GetBillResponse { as_of, ..v1::GetBillResponse::default() };
         for (_, part) in asked.all().await? {
@@ -123,9 +163,6 @@ impl QueryApi {
                 bill.life.extend(part.life);
                 bill.lots.extend(part.lots);
             }
-        }
-        if bill.life.is_empty() && bill.lots.is_empty() {
-            return Err(no_such(format!("bill {bill_id}: no fact about it was accepted up to this epoch")).into());
         }
         Ok(bill)
     }
@@ -180,6 +217,21 @@ async fn partials(asked: Asked) -> Result<Vec<(u32, prost::bytes::Bytes)>, ApiEr
         _ => None,
     });
     Ok(cells.collect())
+}
+
+fn check_bill(bill_id: &str) -> Result<(), ApiError> {
+    match BillId::parse(bill_id) {
+        Some(_) => Ok(()),
+        None => Err(bad_request("bill_id", bill_id, "a package number has 1 to 38 digits")),
+    }
+}
+
+fn check_features(query: &v1::QueryFeaturesRequest) -> Result<(), ApiError> {
+    if Key::parse(&query.key).is_none() {
+        let remedy = "name a party or branch such as 100105, or a pair `a,b` of them; bills have no windows";
+        return Err(bad_request("key", &query.key, remedy));
+    }
+    check_dates(&query.from_date, &query.to_date)
 }
 
 /// Both empty or dates, and in order.

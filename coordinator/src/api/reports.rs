@@ -26,7 +26,7 @@ pub struct ReportApi {
 
 #[tonic::async_trait]
 impl ReportService for ReportApi {
-    type GetReportsStream = stream::Iter<std::vec::IntoIter<Result<v1::GetReportResponse, Status>>>;
+    type GetReportsStream = stream::Iter<std::vec::IntoIter<Result<v1::GetReportsResponse, Status>>>;
 
     async fn list_reports(
         &self,
@@ -164,7 +164,7 @@ impl ReportApi {
         Ok((wanted, named))
     }
 
-    async fn get_several(&self, request: v1::GetReportsRequest) -> Result<Vec<v1::GetReportResponse>, ApiError> {
+    async fn get_several(&self, request: v1::GetReportsRequest) -> Result<Vec<v1::GetReportsResponse>, ApiError> {
         let book = &*self.reports.book;
         let (wanted, named) = self.wanted(&request).await?;
         if request.version > 0 {
@@ -172,7 +172,7 @@ impl ReportApi {
             let version = |(number, period): &(usize, Period)| {
                 let kept = kept.versions(&book.reports[*number].id, *period).get(request.version as usize - 1)?;
                 let report = Some(show(book, &kept.report, request.version));
-                Some(v1::GetReportResponse { as_of: Some(kept.as_of.into()), report })
+                Some(v1::GetReportsResponse { as_of: Some(kept.as_of.into()), report })
             };
             let found: Vec<_> = wanted.iter().filter_map(version).collect();
             if found.len() < wanted.len() && (named || found.is_empty()) {
@@ -188,7 +188,7 @@ impl ReportApi {
         let (as_of, reports) = self.reports.make(wanted).await?;
         let shown = |report: &Report| {
             let report = Some(show(book, report, 0));
-            v1::GetReportResponse { as_of: Some(as_of.into()), report }
+            v1::GetReportsResponse { as_of: Some(as_of.into()), report }
         };
         Ok(reports.iter().map(shown).collect())
     }

@@ -77,6 +77,11 @@ impl Filter {
         })
     }
 
+    /// True when an alert that matches may later not: level, state and the work on it change, all else of it does not.
+    pub fn can_be_left(&self) -> bool {
+        self.min_level > 0 || self.state != AlertState::Unspecified || !self.statuses.is_empty()
+    }
+
     /// True when the alert is asked for.
     pub fn matches(&self, alert: &AlertEntry) -> bool {
         alert.level >= self.min_level

@@ -10,6 +10,7 @@
 pub mod book;
 pub mod diff;
 pub mod filter;
+pub mod follow;
 
 use std::{
     path::Path,
@@ -25,7 +26,7 @@ use crate::{
     durable_file::DurableFile, failure::Failure, handling::HandlingBook, limits, parameters::ParameterBook,
     server::ServeError,
 };
-use book::{AlertId, Book, Change};
+use book::{AlertEntry, AlertId, Book, Change};
 use diff::{AlertsDiff, Diffs};
 
 /// When an answer holds.
@@ -48,8 +49,8 @@ impl From<AsOf> for v1::AsOf {
 pub struct Changed {
     /// The epoch.
     pub as_of: AsOf,
-    /// The alerts; empty = only progress.
-    pub alerts: Arc<[AlertId]>,
+    /// The alerts as they were then, for a subscriber that reads late; empty = only progress.
+    pub alerts: Arc<[AlertEntry]>,
 }
 
 /// The ledger. Cheap to clone.
@@ -224,7 +225,8 @@ fn run(
             match work {
                 Work::Epoch(entry) => {
                     let mut shelf = shelf.write().unwrap_or_else(PoisonError::into_inner);
-                    let alerts: Arc<[AlertId]> = shelf.apply(&entry, books).into();
+                    let touched = shelf.apply(&entry, books);
+                    let alerts = touched.into_iter().filter_map(|id| shelf.book.get(id).cloned()).collect();
                     // Sent under the lock: a snapshot and the changes behind it fit without gap or overlap. An error only says that
                     // nobody listens.
                     let _ = changes.send(Changed { as_of: shelf.as_of, alerts });
@@ -242,6 +244,8 @@ fn encode(entry: &Entry) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use billwatch_proto::v1::AlertState;
+
     use super::*;
 
     fn change(id: u64, hits: [u32; 4]) -> v1::AlertChange {
@@ -286,8 +290,15 @@ mod tests {
         assert_eq!((counts.new_alerts, counts.gone, counts.changed, counts.same), (0, 1, 0, 1));
         assert_eq!((diffs.at(1), &diffs.at(3).unwrap().gone[..]), (None, &[1][..]));
         assert_eq!(changes.recv().await.unwrap().alerts.len(), 2);
-        assert_eq!(*changes.recv().await.unwrap().alerts, [1, 2], "somebody acted on them");
-        assert_eq!(*changes.recv().await.unwrap().alerts, [1]);
+        let mut told = async || {
+            let change = changes.recv().await.unwrap();
+            let alerts = change.alerts.iter().map(|alert| (alert.now.id, alert.state, alert.last_epoch));
+            (change.as_of, alerts.collect::<Vec<_>>())
+        };
+        // Read late, when the book has come to epoch 3: they are told as they were.
+        let handled = vec![(1, AlertState::Open, 1), (2, AlertState::Open, 1)];
+        assert_eq!(told().await, (at(2), handled), "somebody acted on them");
+        assert_eq!(told().await, (at(3), vec![(1, AlertState::Withdrawn, 3)]));
         // The same epochs again, as after a restart of the workers.
         ledger.apply(at(1), &[change(1, [0, 1, 0, 0]), change(2, [1, 0, 0, 0])]).await.unwrap();
         ledger.mark(at(5)).await.unwrap();

@@ -30,6 +30,7 @@ use crate::{
     ledger::{Ledger, book::LEVELS},
     limits,
     log::writer::LogState,
+    reports::Reports,
     rules::RulesSeen,
 };
 use arrivals::Freshness;
@@ -59,6 +60,8 @@ pub struct Metrics {
     pub questions: Arc<QuestionTimes>,
     /// How rules stood at the last look.
     pub rules: RulesSeen,
+    /// Kept reports.
+    pub reports: Reports,
     /// Places for ingest streams.
     pub streams: Arc<Semaphore>,
     /// Room for batches, bytes.
@@ -157,6 +160,14 @@ impl Metrics {
                 page.whole_of(&table::RULES, &[state.name()], rules);
             }
             page.whole(&table::RULES_DEAD, standing.dead().count());
+        }
+        {
+            let kept = self.reports.kept();
+            let failed = kept.failed();
+            for report in &self.reports.book.reports {
+                let periods = failed.get(report.id.as_str()).copied().unwrap_or(0);
+                page.whole_of(&table::REPORTS_CHECK_FAILED, &[&report.id], periods);
+            }
         }
         self.questions.put(page);
     }

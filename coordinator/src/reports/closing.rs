@@ -20,7 +20,7 @@ use std::{cmp::Reverse, sync::Arc, time::Duration};
 use billwatch_market::{
     catalogue::Catalogue,
     ids::Day,
-    report::{Frequency, Period, plain::is_final},
+    report::{Frequency, Period, Status, plain::is_final},
 };
 use billwatch_telemetry::codes;
 use hashbrown::HashMap;
@@ -126,9 +126,30 @@ impl Closing {
             return Ok(true);
         }
         for report in made {
-            let (id, period) = (report.id.clone(), report.period.label());
-            if self.reports.restate(as_of, report).await? {
-                tracing::info!(report = id, period, epoch = as_of.epoch, "a version of a closed period is kept");
+            let (id, period, status) = (report.id.clone(), report.period.label(), report.status);
+            let failing = report.checks.iter().filter(|check| !check.pass).map(|check| check.id.clone());
+            let checks = failing.collect::<Vec<_>>().join(" ");
+            if !self.reports.restate(as_of, report).await? {
+                continue;
+            }
+            let epoch = as_of.epoch;
+            if status == Status::CheckFailed {
+                tracing::warn!(
+                    code = codes::REPORT_CHECK_FAILED,
+                    report = id,
+                    period,
+                    checks,
+                    epoch,
+                    "a version of a closed period is kept that fails its checks"
+                );
+            } else {
+                tracing::info!(
+                    report = id,
+                    period,
+                    status = status.name(),
+                    epoch,
+                    "a version of a closed period is kept"
+                );
             }
         }
         looked.at.extend(due.into_iter().map(|period| (period, mark.facts)));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use billwatch_market::{
     ids::Day,
-    report::{Book, Period, Report, print::print},
+    report::{Book, Period, Report, Status, print::print},
 };
 use billwatch_proto::v1;
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,24 @@ impl Shelf {
     pub fn closed<'a>(&'a self, report: &'a str) -> impl Iterator<Item = (Period, &'a [Kept])> {
         let of = self.versions.iter().filter(move |((id, _), _)| id == report);
         of.map(|((_, period), kept)| (*period, kept.as_slice()))
+    }
+
+    /// Number of closed periods whose newest version fails its checks, by report; those without any are left out.
+    pub fn failed(&self) -> BTreeMap<&str, u64> {
+        let mut failed = BTreeMap::new();
+        for ((report, _), kept) in &self.versions {
+            if kept.last().is_some_and(Kept::failed) {
+                *failed.entry(report.as_str()).or_default() += 1;
+            }
+        }
+        failed
+    }
+}
+
+impl Kept {
+    /// A check does not hold.
+    pub fn failed(&self) -> bool {
+        self.report.status == Status::CheckFailed
     }
 }
 
@@ -150,6 +168,19 @@ mod tests {
         assert_eq!(shelf.closed("R01").count(), 1);
         let is_news = [(8, &first), (9, &first), (10, &first), (10, &second)];
         assert_eq!(is_news.map(|(epoch, report)| shelf.is_news(&kept(epoch, report))), [false, true, true, false]);
+        assert!(shelf.failed().is_empty());
+        second.status = Status::CheckFailed;
+        let keep = |shelf: &mut Shelf, period: Period, report: &Report| {
+            let report = Report { period, ..report.clone() };
+            shelf.apply(Entry::Version(Kept { as_of: AsOf { epoch: 10, market_clock_ms: Some(1) }, report }));
+        };
+        let next = Period::parse(Frequency::Daily, "2025-04-09").unwrap();
+        keep(&mut shelf, period, &second);
+        keep(&mut shelf, next, &first);
+        assert_eq!(shelf.failed().into_iter().collect::<Vec<_>>(), [("R01", 1)], "an older period");
+        keep(&mut shelf, period, &first);
+        assert!(shelf.failed().is_empty(), "only the newest version counts");
+        second.status = first.status;
         let cells = changed(&book, &first, &second);
         assert_eq!(cells.len(), 1);
         let cell = &cells[0];

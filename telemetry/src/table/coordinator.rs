@@ -6,7 +6,7 @@ use super::{
 };
 
 /// All of them.
-pub static ALL: [&Metric; 50] = [
+pub static ALL: [&Metric; 51] = [
     &FRESHNESS,
     &Metric::counter(
         "billwatch_records_accepted_total",
@@ -118,6 +118,7 @@ pub static ALL: [&Metric; 50] = [
     &ALERTS_WITHDRAWN,
     &RULES,
     &RULES_DEAD,
+    &REPORTS_CHECK_FAILED,
     &QUESTIONS,
     &QUESTIONS_FAILED,
     &QUESTION_SECONDS,
@@ -319,6 +320,15 @@ pub static RULES_DEAD: Metric = Metric::measured(
     "liveness of rules",
     "Rules that are dead: their inputs stopped or never came, or reference data is empty. `billwatch rules list --dead` names them.",
 );
+
+/// Closed periods that contradict themselves.
+pub static REPORTS_CHECK_FAILED: Metric = Metric::measured(
+    Gauge,
+    "billwatch_reports_check_failed",
+    "kept reports",
+    "Closed periods whose newest version fails its cross-checks, by report. `billwatch report list` names them.",
+)
+.by(&["report"]);
 
 /// Questions asked.
 pub static QUESTIONS: Metric = Metric::measured(
