@@ -100,6 +100,15 @@ async fn asked(client: &mut Service) -> Screen {
     }
 }
 
+/// The values of the keys that a group is made of; the explanation shows the group's own value, too.
+fn group_explained(cluster: &Cluster, shown: &Value) -> Vec<Value> {
+    let text = |field: &str| shown[field].as_str().unwrap();
+    let which = ["indicators", "explain", text("indicator"), "--key", text("key"), "--date", text("date")];
+    let answer = cluster.json(&which);
+    assert_eq!(answer["value"], *shown, "{which:?}");
+    answer["members"].as_array().unwrap().clone()
+}
+
 #[test]
 fn of_a_simulated_market() {
     let cluster = Cluster::start(2, 1);
@@ -171,6 +180,23 @@ fn of_a_simulated_market() {
     let members = answer["members"].as_array().unwrap();
     assert!(members.len() > 1);
     assert_eq!(members.iter().map(held).sum::<i128>(), held(&group[0]));
+
+    // MS1 of the market, down to a key and to the facts behind it: a group is the sum of its keys.
+    let accepted = |value: &Value| whole(&value["figures"]["bab_fen"]);
+    let market = values(&cluster, &["MS1", "--key", "market", "--from", FROM, "--to", TO, "--limit", "0"]);
+    let market = market.iter().max_by_key(|value| accepted(value)).expect("a day of MS1");
+    assert!(accepted(market) > 0 && whole(&market["figures"]["fab_fen"]) > 0, "{market}");
+    let members = group_explained(&cluster, market);
+    assert_eq!(members.iter().map(accepted).sum::<i128>(), accepted(market));
+    assert!(explained(&cluster, members.iter().max_by_key(|value| accepted(value)).unwrap()) > 0);
+
+    // MS3 of a class is the largest of its tenors.
+    let classes = values(&cluster, &["MS3", "--groups", "--from", "2024-01-01", "--to", TO, "--limit", "0"]);
+    let of_class = |value: &&Value| value["key"].as_str().unwrap().starts_with("class=") && !value["value"].is_null();
+    let class = classes.iter().find(of_class).expect("a class with ten deals of a tenor on one day");
+    let members = group_explained(&cluster, class);
+    let largest = members.iter().find(|member| member["value"] == class["value"]).expect("its largest tenor");
+    assert!(explained(&cluster, largest) > 0);
 
     // What cannot be asked is refused with the field and the remedy.
     let refused = cluster.run(&["indicators", "show", "XX9"]);

@@ -6,6 +6,7 @@
 //! - **Valid**: every fact of normal trade has the form of facts.md and the fields of payloads.csv, and the fold applies
 //!   it. Statistics follow domain.md 12.4. What could make honest trade look like a pattern is left out on purpose.
 //! - **Complete**: lives run to their end, sources number their records from 1 without gaps and send watermarks.
+//! - **Truthful**: who is published as an overdue acceptor is one (`lists`).
 //!
 //! Begin with [`Simulator`]; a bill's life as facts is in [`life`], normal trade in [`trade`], who takes part in
 //! [`world`].
@@ -19,6 +20,7 @@ pub mod dice;
 pub mod draft;
 pub mod label;
 pub mod life;
+mod lists;
 pub mod lot;
 pub mod misbehaviour;
 mod papers;
@@ -48,6 +50,7 @@ use billwatch_market::ids::{DAY_MS, Day};
 use cases::Cases;
 use dice::Dice;
 use label::Label;
+use lists::Lists;
 use lot::Slots;
 use misbehaviour::Misbehaviour;
 use price::{CLASSES, TENORS};
@@ -134,6 +137,8 @@ pub struct Simulator {
     out: VecDeque<Record>,
     /// Facts that are made before their time, by slot.
     planned: Slots<Fact>,
+    /// The disclosure platform.
+    lists: Lists,
     /// Last number and last watermark of each source, by rank.
     sequences: [(u64, i64); SOURCES.len()],
     since_watermark: u64,
@@ -169,6 +174,7 @@ impl Simulator {
             trade,
             out: VecDeque::new(),
             planned: Slots::default(),
+            lists: Lists::default(),
             sequences: [(0, i64::MIN); SOURCES.len()],
             since_watermark: 0,
             bills_left: bills,
@@ -255,6 +261,12 @@ impl Simulator {
     /// Midnight: watermarks of the day that ends, then what the new day brings.
     fn next_day(&mut self) {
         let ended = self.trade.agenda.day();
+        if ended.month_end() == ended {
+            for fact in self.lists.publish(ended, &mut self.trade.registry) {
+                let at = fact.event_time;
+                self.send(fact, at);
+            }
+        }
         let told = self.misbehaviour.as_ref().is_none_or(|cases| !cases.is_open())
             && self.cases.as_ref().is_none_or(|cases| !cases.is_open());
         let is_over = self.trade.agenda.waiting() == 0 && ended >= self.settings.start.plus(self.settings.days as i32);
@@ -362,6 +374,7 @@ impl Simulator {
         if self.settings.share_corrected > 0.0 && fact.correction.is_none() && !books::is_of_book(&fact) {
             self.maybe_correct(&fact, at);
         }
+        self.lists.see(&fact, &self.trade.calendar);
         let (sequence, watermark) = &mut self.sequences[usize::from(fact.source.rank())];
         *sequence += 1;
         fact.source_seq = *sequence;

@@ -152,7 +152,7 @@ fn a_market_with_misbehaviour_speaks_the_whole_catalogue() {
 #[test]
 fn normal_trade_speaks_nearly_the_whole_catalogue() {
     // Each of these is an event that a pattern looks for.
-    let alerted = "ACC.CLR RPO.RDF RPO.ORD BRP.RDF PAY.LRQ PAY.LSG PAY.LRJ PAY.FLD PAY.EXP";
+    let alerted = "ACC.CLR RPO.RDF RPO.ORD BRP.RDF PAY.LRQ PAY.LSG PAY.LRJ PAY.FLD PAY.EXP DIS.OVL DIS.PSL";
     assert_eq!(never_produced(COVERING_FACTS, 18, false).join(" "), alerted);
 }
 

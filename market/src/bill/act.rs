@@ -79,7 +79,7 @@ fn next(lot: &Lot, header: &Header, reading: &Reading<'_>) -> (Option<(Status, F
 }
 
 /// RCS.SET always, RCS.AGS only when settled off-line (facts.md 4.4).
-fn settles(fact: &Fact) -> bool {
+pub(crate) fn settles(fact: &Fact) -> bool {
     match fact.behaviour {
         behaviour::RCS_SET => true,
         behaviour::RCS_AGS => fact.code(Field::SettlementMethod) == Some(OFFLINE),

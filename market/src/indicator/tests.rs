@@ -310,6 +310,8 @@ fn ms1_concentration_against_its_own_past() {
     for acceptor in [1, 2, 3, 4] {
         market.accept(&Terms { acceptor: bank(acceptor), ..Terms::default() });
     }
+    // A finance company's bills are no bank bills: they have a concentration of their own.
+    market.accept(&Terms { kind: "FAB", acceptor: bank(5), ..Terms::default() });
     for enterprise in 10..20 {
         market.accept(&Terms { kind: "CAB", acceptor: ent(enterprise), ..Terms::default() });
     }
@@ -319,6 +321,8 @@ fn ms1_concentration_against_its_own_past() {
     let before = value(&market, "MS1", "market", "2025-03-03");
     assert_eq!(before.value(), None, "no past yet");
     assert_eq!(figure(&before, "bab_hhi"), number("0.25"));
+    assert_eq!(figure(&before, "fab_hhi"), whole(1));
+    assert_eq!(figure(&before, "fab_fen"), whole(yuan(1_000_000)));
     assert_eq!(figure(&before, "cab_cr5"), number("0.5"));
     assert_eq!(figure(&before, "cab_hhi"), number("0.1"));
     let after = value(&market, "MS1", "market", "2025-03-04");

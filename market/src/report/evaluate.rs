@@ -314,6 +314,12 @@ impl<'a> Course<'a> {
             place.at.push(("party", Select::Items(parties)));
             return self.value(&arguments[1], &place);
         }
+        if let (Function::Without, Found::Set(_, members)) = (function, &set) {
+            let Expression::Name(other) = &arguments[1] else { return Exact::Null };
+            let Found::Set(_, others) = self.named(other, place) else { return Exact::Null };
+            let new = members.keys().filter(|member| !others.contains_key(*member)).count();
+            return Exact::Number(new as i128);
+        }
         let number = arguments.get(1).and_then(|argument| match argument {
             Expression::Number(number) => Some(*number),
             _ => None,

@@ -86,6 +86,8 @@ pub enum Function {
     Weight,
     /// A figure by the axis `party`, added up over the parties of a set: `sum_over(SET, FIGURE)`.
     SumOver,
+    /// How many members of a set are in no other one: `without(SET, SET)`.
+    Without,
 }
 
 impl Function {
@@ -104,6 +106,7 @@ impl Function {
             "about" => Function::About,
             "weight" => Function::Weight,
             "sum_over" => Function::SumOver,
+            "without" => Function::Without,
             _ => return None,
         })
     }
@@ -115,6 +118,7 @@ impl Function {
             | Function::Concentration
             | Function::Largest
             | Function::SumOver
+            | Function::Without
             | Function::Greater => 2,
             _ => 1,
         }

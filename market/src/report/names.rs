@@ -5,7 +5,7 @@
 
 use crate::{
     items::{Enumeration, Item, Vocabulary},
-    names::{Attribute, Name},
+    names::{Attribute, Name, Role},
 };
 
 /// A name of reports: one of the market, or one that only reports read.
@@ -33,6 +33,13 @@ pub enum ReportName {
     CutKind,
     /// `fact.debtor_role`: role of the debtor on the bill.
     DebtorRole,
+    /// `drawer.size_at_end`: size of who plays the role (drawer, applicant, endorser) at the end of the span, not at the fact. So an
+    /// enterprise has one size in a period, and numbers of enterprises add up.
+    SizeAtEnd(Role),
+    /// `fact.outside_group`: YES when the acceptor is an institution of a group and the drawer is known and not of it (P156).
+    OutsideGroup,
+    /// `fact.settles_recourse`: YES when it pays a claim: RCS.SET, PDR.CLS, and RCS.AGS off line. RCS.AGS on line is paid by an RCS.SET.
+    SettlesRecourse,
     /// `fact.local`: YES when applicant and discounter are of one province.
     Local,
     /// `fact.same_day`: YES when the request that it answers is of the same business date.
@@ -84,6 +91,11 @@ impl ReportName {
             "lot.request" => ReportName::Request,
             "cut.kind" => ReportName::CutKind,
             "fact.debtor_role" => ReportName::DebtorRole,
+            "drawer.size_at_end" => ReportName::SizeAtEnd(Role::Drawer),
+            "applicant.size_at_end" => ReportName::SizeAtEnd(Role::Applicant),
+            "endorser.size_at_end" => ReportName::SizeAtEnd(Role::Endorser),
+            "fact.settles_recourse" => ReportName::SettlesRecourse,
+            "fact.outside_group" => ReportName::OutsideGroup,
             "fact.local" => ReportName::Local,
             "fact.same_day" => ReportName::SameDay,
             "fact.supply_chain" => ReportName::SupplyChain,
@@ -129,6 +141,7 @@ impl ReportName {
             ReportName::Indicator(IndicatorName::Province) => vocabulary.enumeration("province"),
             ReportName::Indicator(IndicatorName::BillClass) => vocabulary.enumeration("bill_class"),
             ReportName::DebtorRole => Some(vocabulary.known.role),
+            ReportName::SizeAtEnd(_) => Some(vocabulary.known.enterprise_size),
             ReportName::Alert(AlertName::Key) => None,
             ReportName::Alert(AlertName::InstitutionType) => vocabulary.enumeration("institution_type"),
             ReportName::Alert(AlertName::Pattern) => vocabulary.enumeration("pattern"),
@@ -210,6 +223,9 @@ fn attribute_of(text: &str) -> Option<Attribute> {
 /// Reads a filter: its name, and items between blanks, `not` before them for all but these.
 pub(super) fn filter(name: &str, items: &str, vocabulary: &Vocabulary) -> Result<Filter, String> {
     let parsed = ReportName::parse(name).ok_or_else(|| format!("no name `{name}`"))?;
+    if matches!(parsed, ReportName::SizeAtEnd(_)) {
+        return Err(format!("`{name}` is known at the end of a span alone: use it as an axis"));
+    }
     let (negated, items) = match items.strip_prefix("not ") {
         Some(items) => (true, items),
         None => (false, items),

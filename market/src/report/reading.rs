@@ -1,5 +1,7 @@
 //! What a fact, a lot or a party says: the items of report names, the sums and members of figures.
 
+use std::collections::BTreeMap;
+
 use smallvec::{SmallVec, smallvec};
 
 use super::{
@@ -13,7 +15,7 @@ use crate::{
         contribution::{bill_member, settled},
         stock::SeenLot,
     },
-    bill::{Answered, Lot, LotChange, TextHash},
+    bill::{Answered, Lot, LotChange, TextHash, settles},
     buckets,
     fact::{Field, behaviour},
     ids::{Day, PartyId},
@@ -167,6 +169,9 @@ pub(super) fn fact_items(name: ReportName, seen: &Observation<'_>, part: Part<'_
             None => seen.items(name),
         },
         ReportName::Market(name) => seen.items(name),
+        // Who it is; what size that means is read at the end of the span (`at_end`).
+        ReportName::SizeAtEnd(role) => seen.items(Name::Of(role, Attribute::Party)),
+        ReportName::OutsideGroup => yes_no(seen, outside_group(seen)),
         ReportName::Local => {
             let province = |role| seen.items(Name::Of(role, Attribute::Province));
             let (applicant, discounter) = (province(Role::Applicant), province(Role::Discounter));
@@ -179,7 +184,12 @@ pub(super) fn fact_items(name: ReportName, seen: &Observation<'_>, part: Part<'_
             };
             yes_no(seen, since == Some(seen.fact.biz_date))
         }
-        ReportName::DebtorRole => debtor_role(seen, part.lot.map(|change| &change.after).or_else(|| seen.lot())),
+        ReportName::DebtorRole => {
+            // Before the fact: who settles becomes the holder by it.
+            let lot = part.lot.map(|change| change.before.as_ref().unwrap_or(&change.after));
+            debtor_role(seen, lot.or_else(|| seen.lot()))
+        }
+        ReportName::SettlesRecourse => yes_no(seen, seen.fact.behaviour == behaviour::PDR_CLS || settles(seen.fact)),
         ReportName::SupplyChain => {
             yes_no(seen, seen.by_supply_chain() || seen.fact.behaviour.code().starts_with("SCB."))
         }
@@ -195,6 +205,23 @@ pub(super) fn fact_items(name: ReportName, seen: &Observation<'_>, part: Part<'_
             lot.and_then(|lot| lot_state(name, lot, seen)).unwrap_or_else(|| smallvec![Item::NA])
         }
     }
+}
+
+/// The acceptor is an institution of a group, and the drawer is known and not of it: the condition of P156.
+fn outside_group(seen: &Observation<'_>) -> bool {
+    let as_of = seen.as_of();
+    // Nothing: unknown party; Some(None): of no group.
+    let group_of = |role| {
+        let player = seen.player(role)?;
+        let known = as_of.look(player);
+        if player.party.is_enterprise() {
+            known.enterprise.map(|_| as_of.reference.group(player.party, as_of.at, as_of.date))
+        } else {
+            known.institution.map(|institution| institution.group)
+        }
+    };
+    let own = group_of(Role::Acceptor).flatten();
+    own.is_some() && group_of(Role::Drawer).is_some_and(|group| group != own)
 }
 
 fn rate_weight(seen: &Observation<'_>, part: Part<'_>) -> i128 {
@@ -220,6 +247,8 @@ pub(super) fn fact_amount(amount: Amount, seen: &Observation<'_>, part: Part<'_>
     let rate = || i128::from(fact.int(Field::RateE4).unwrap_or(0).clamp(-MAX_RATE_E4, MAX_RATE_E4));
     match amount {
         Amount::Count => 1,
+        Amount::Lots if part.split.is_some() => 1,
+        Amount::Lots => seen.outcome.acted().count() as i128,
         Amount::Amount => i128::from(part.amount_fen),
         Amount::Face => face(),
         Amount::Margin => seen.header.map_or(0, |header| i128::from(header.margin_fen)),
@@ -292,8 +321,14 @@ pub(super) fn fact_members(members: Members, seen: &Observation<'_>, part: Part<
             }
         }
         Members::Days => {
-            if let Some(Answered::Request(request)) = seen.outcome.answered {
-                take(days(request.since_date, fact.biz_date), amount);
+            // A claim is open since the first notice that stood on the lot before.
+            let claim = || part.lot?.before.as_ref()?.notices().first().map(|notice| notice.since_date);
+            let since = match seen.outcome.answered {
+                Some(Answered::Request(request)) => Some(request.since_date),
+                _ => claim(),
+            };
+            if let Some(since) = since {
+                take(days(since, fact.biz_date), amount);
             }
         }
         Members::Lengths => {
@@ -334,7 +369,7 @@ pub(super) fn lot_held(
     let mut held = Held::of(figure);
     for (sum, amount) in held.sums.iter_mut().zip(&figure.amounts) {
         let value = match amount {
-            Amount::Count => 1,
+            Amount::Count | Amount::Lots => 1,
             Amount::Amount => i128::from(amount_fen),
             Amount::Face => i128::from(header.face_fen),
             Amount::Margin => i128::from(seen_lot.margin_fen()),
@@ -378,8 +413,17 @@ pub(super) fn lot_held(
     held
 }
 
-/// The item of a raw day at the end of a span; other items are themselves.
-pub fn at_end(name: ReportName, item: Item, end: Day, meanings: &Meanings) -> Item {
+/// The item of a raw day, and the size of a party, at the end of a span; other items are themselves.
+pub(super) fn at_end(
+    name: ReportName,
+    item: Item,
+    end: Day,
+    meanings: &Meanings,
+    about: &BTreeMap<(Day, PartyId), About>,
+) -> Item {
+    if let (ReportName::SizeAtEnd(_), Some(party)) = (name, item.as_party()) {
+        return about.get(&(end, party)).and_then(|about| about.size).unwrap_or(Item::UNKNOWN);
+    }
     let (ReportName::Market(name), Some(day)) = (name, item.as_day()) else { return item };
     let known = &meanings.vocabulary().known;
     let ahead = i64::from(day.0) - i64::from(end.0);
@@ -400,6 +444,7 @@ pub(super) fn about(party: PartyId, as_of: &AsOf<'_>) -> About {
         about.name = text(&enterprise.name);
         about.uscc = text(&enterprise.uscc);
         about.province = Some(enterprise.province.item(vocabulary.province));
+        about.size = Some(enterprise.size.item(vocabulary.enterprise_size));
         about.kind = Some(enterprise.industry_division.item(vocabulary.industry_division));
     }
     if let Some(institution) = known.institution {

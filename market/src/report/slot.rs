@@ -8,6 +8,8 @@ use crate::names::Role;
 pub enum Amount {
     /// Number of facts or lots.
     Count,
+    /// Number of lots: those that a fact acts on.
+    Lots,
     /// Amount of the fact; length of the lot.
     Amount,
     /// Face of the bill.
@@ -64,6 +66,7 @@ impl Amount {
     pub(super) fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "cnt" => Amount::Count,
+            "lots" => Amount::Lots,
             "amount" => Amount::Amount,
             "face" => Amount::Face,
             "margin" => Amount::Margin,

@@ -9,10 +9,14 @@ use hashbrown::HashMap;
 
 use super::{
     definition::Book,
+    names::ReportName,
     reading::at_end,
     tally::{About, Asked, Held, Key, Tables},
 };
-use crate::ids::{Day, PartyId};
+use crate::{
+    ids::{Day, PartyId},
+    items::Item,
+};
 
 /// Where the interpreter finds figures.
 pub(super) trait Source {
@@ -62,8 +66,9 @@ impl Figures {
             let mut read: BTreeMap<Key, Held> = BTreeMap::new();
             for (key, held) in table {
                 let items = key.iter().zip(&figure.by);
-                let key: Key =
-                    items.map(|(item, (_, name))| at_end(*name, *item, asked.span.to, &book.meanings)).collect();
+                let read_at_end =
+                    |item: Item, name: ReportName| at_end(name, item, asked.span.to, &book.meanings, &tables.about);
+                let key: Key = items.map(|(item, (_, name))| read_at_end(*item, *name)).collect();
                 match read.entry(key) {
                     std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().add(&held),
                     std::collections::btree_map::Entry::Vacant(place) => drop(place.insert(held)),

@@ -111,6 +111,8 @@ pub struct About {
     pub province: Option<Item>,
     /// industry_division or institution_type, as item.
     pub kind: Option<Item>,
+    /// enterprise_size, as item, of an enterprise.
+    pub size: Option<Item>,
     /// Group.
     pub group: String,
     /// Date of the latest balance sheet.

@@ -4,6 +4,8 @@ use std::{fs, path::PathBuf};
 
 use super::*;
 
+mod by_hand;
+
 #[test]
 fn every_report_of_the_catalogue_has_a_definition() {
     let catalogue = Catalogue::embedded();
@@ -62,6 +64,7 @@ fn a_fault_of_a_definition_is_named_with_file_and_entry() {
             "figures.closed",
             "none of raised, acknowledged",
         ),
+        ("R03.json", "\"event.channel\": \"DTH\"", "\"drawer.size_at_end\": \"L\"", "figures.dth", "use it as an axis"),
         ("R22.json", "\"alert.disposition\"", "\"alert.disposal\"", "figures.closed", "no name `alert.disposal`"),
         ("R22.json", "pn(closed.waits", "pn(open.waits", "columns.close", "of alerts that were acknowledged or closed"),
         ("R22.json", "\"alert.status\": \"FP\"", "\"alert.status\": \"OK\"", "figures.false", "no item `OK`"),

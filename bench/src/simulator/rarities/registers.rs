@@ -13,7 +13,7 @@ pub(super) const LIVES: &[Rarity] = &[
     rare("a disclosure corrected", 60, disclosure_corrected),
     rare("a company's master data change", 200, data_changed),
     rare("a branch is renamed and succeeded", 12, branch_succeeded),
-    rare("listed as overdue acceptor, and restored", 12, listed_and_restored),
+    rare("stopped from accepting, and restored", 12, stopped_and_restored),
 ];
 
 fn of(company: Party) -> impl Fn(Draft) -> Draft {
@@ -122,16 +122,15 @@ fn branch_succeeded(teller: &mut Teller) {
     });
 }
 
-/// A company with overdue bills of earlier years, none live: on the list, stopped, settled, restored.
-fn listed_and_restored(teller: &mut Teller) {
+/// A company that disclosed nothing for a while: stopped, explained, restored. Who is on the lists is told by the platform
+/// (`simulator/lists.rs`): nobody stands on them without overdue bills.
+fn stopped_and_restored(teller: &mut Teller) {
     let company = teller.story.company();
     let named = |draft: Draft| draft.value(Field::AcceptorId, Value::Party(company.id));
-    teller.tell_with(behaviour::DIS_OVL, Party::SYSTEM, company, named);
-    teller.tell_with(behaviour::DIS_PSL, Party::SYSTEM, company, named);
     teller.tell_with(behaviour::DIS_SUS, Party::SYSTEM, company, named);
     teller.some_days_later(10);
     teller.tell_with(behaviour::DIS_ANN, company, Party::MARKET, |draft| {
-        named(draft).text(Field::StatementText, "逾期票据已全部结清")
+        named(draft).text(Field::StatementText, "信息披露已补充完整")
     });
     teller.tell_with(behaviour::DIS_RST, Party::SYSTEM, company, named);
 }
