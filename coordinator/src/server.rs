@@ -236,12 +236,8 @@ pub async fn serve(
         None => None,
     };
 
-    let closing = Closing {
-        reports: reports.clone(),
-        catalogue: catalogue.clone(),
-        restating,
-        pause: config.report_interval,
-    };
+    let closing =
+        Closing { reports: reports.clone(), catalogue: catalogue.clone(), restating, pause: config.report_interval };
     let closing = tokio::spawn(closing.run(failure.clone()));
     let report_api = ReportApi { reports, times: times.clone() };
 

@@ -145,10 +145,14 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::frame::{parameters, seal};
+    use crate::log::frame::{self, seal};
 
     fn change(version: u32) -> v1::ParameterChange {
         v1::ParameterChange { version, pattern: "P001".into(), ..v1::ParameterChange::default() }
+    }
+
+    fn parameters(change: &v1::ParameterChange, epoch: u64, position: u64) -> Vec<u8> {
+        frame::parameters(change, epoch, position).unwrap()
     }
 
     #[test]

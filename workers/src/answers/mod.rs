@@ -45,7 +45,9 @@ pub fn answer(shard: &Shard, question: &v1::ShardQuestion, mut give: impl FnMut(
     match result {
         Ok(None) => give(part(waiting, true, String::new())),
         Ok(Some(reading)) => {
-            waiting.map(|at_hand| give(part(Some(at_hand), false, String::new())));
+            if let Some(at_hand) = waiting {
+                give(part(Some(at_hand), false, String::new()));
+            }
             shard.readings.borrow_mut().push_back(reading);
         }
         Err(error) => give(part(waiting, true, format!("{error:#}"))),

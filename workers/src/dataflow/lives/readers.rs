@@ -153,9 +153,6 @@ impl Lives {
                     // Rules on windows of the drawer's contracts read it too.
                     self.reference_changes.push((drawer, from));
                 }
-                Read::Bill(bill) => {
-                    lives.extend(self.find_bill(bill).filter(|dense| self.read_since(*dense, from)));
-                }
                 // Read by class, kind or credit code, or by likeness, which no fact names: whoever lived then.
                 Read::Curve(_) | Read::Rate(_) | Read::CreditCode(_) | Read::Names => {
                     self.everybody_since(from, &mut lives);
