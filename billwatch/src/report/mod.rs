@@ -118,7 +118,7 @@ async fn export(args: ReportExportArgs) -> Outcome {
 fn write(report: &Report, as_of: Option<AsOf>, format: ExportFormat, dir: &Path) -> Result<PathBuf, Failure> {
     let version = if report.version > 0 { format!("-v{}", report.version) } else { String::new() };
     let (ending, bytes) = match format {
-        ExportFormat::Xlsx => ("xlsx", sheet::workbook(report, as_of)),
+        ExportFormat::Xlsx => ("xlsx", sheet::workbook(report, as_of).context("making the workbook")?),
         ExportFormat::Csv => ("csv", cells(report).csv()?),
         ExportFormat::Json => ("json", format!("{:#}\n", report_json(report, as_of)).into_bytes()),
     };
