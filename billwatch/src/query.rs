@@ -1,6 +1,8 @@
 //! `billwatch query`: aggregates, features, one bill. Values are printed as the cluster gave them; ratios as decimals for
 //! people, as numerator and denominator for programs.
 
+mod whole_bill;
+
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_proto::v1::{
     AsOf, CellRow, FeatureRow, GetBillRequest, Grain, LifeFact, LotRow, MeasureValue, QueryCellsRequest,
@@ -74,7 +76,7 @@ async fn aggregates(args: AggregatesArgs) -> Outcome {
         let listing = cell_listing(&answer.measures, &answer.rows, format);
         return match format {
             Format::Json => print_json(&json!({"as_of": as_of_json(answer.as_of), "rows": listing.json()})),
-            Format::Csv => listing.print(format),
+            Format::Csv => listing.stamped(answer.as_of).print(format),
             Format::Table => {
                 listing.print(format)?;
                 print_line(&as_of_text(answer.as_of))
@@ -90,24 +92,29 @@ async fn aggregates(args: AggregatesArgs) -> Outcome {
         if answer.rows.is_empty() && !answer.snapshot {
             continue; // Progress only.
         }
-        print_part(&cell_listing(&measures, &answer.rows, format), format, answer.as_of, answer.snapshot)?;
+        print_part(cell_listing(&measures, &answer.rows, format), format, answer.as_of, answer.snapshot)?;
     }
     Ok(())
 }
 
 /// Prints one answer of a subscription: the snapshot, or rows that changed.
-fn print_part(listing: &Listing, format: Format, as_of: Option<AsOf>, snapshot: bool) -> Outcome {
+fn print_part(listing: Listing, format: Format, as_of: Option<AsOf>, snapshot: bool) -> Outcome {
     match format {
         Format::Json => {
             print_line(&json!({"as_of": as_of_json(as_of), "snapshot": snapshot, "rows": listing.json()}).to_string())
         }
-        Format::Csv if snapshot => listing.print(format),
-        Format::Csv => listing.print_more(format),
+        Format::Csv => print_part_csv(listing, as_of, snapshot),
         Format::Table => {
             listing.print(format)?;
             print_line(&as_of_text(as_of))
         }
     }
+}
+
+/// The same as CSV: the head once.
+fn print_part_csv(listing: Listing, as_of: Option<AsOf>, snapshot: bool) -> Outcome {
+    let listing = listing.with("snapshot", &json!(snapshot)).stamped(as_of);
+    if snapshot { listing.print(Format::Csv) } else { listing.print_more(Format::Csv) }
 }
 
 /// Cells as a listing: item, names, period, then a column a measure.
@@ -161,7 +168,7 @@ async fn features(args: FeaturesArgs) -> Outcome {
             if answer.rows.is_empty() && !answer.snapshot {
                 continue; // Progress only.
             }
-            print_part(&feature_listing(&answer.rows), args.output.format, answer.as_of, answer.snapshot)?;
+            print_part(feature_listing(&answer.rows), args.output.format, answer.as_of, answer.snapshot)?;
         }
         return Ok(());
     }
@@ -169,7 +176,7 @@ async fn features(args: FeaturesArgs) -> Outcome {
     let listing = feature_listing(&answer.rows);
     match args.output.format {
         Format::Json => print_json(&json!({"as_of": as_of_json(answer.as_of), "rows": listing.json()})),
-        Format::Csv => listing.print(Format::Csv),
+        Format::Csv => listing.stamped(answer.as_of).print(Format::Csv),
         Format::Table => {
             listing.print(Format::Table)?;
             print_line(&as_of_text(answer.as_of))
@@ -206,7 +213,7 @@ async fn bill(args: BillArgs) -> Outcome {
                 "life": life_json(&answer.life),
                 "lots": lot_listing(&answer.lots).json(),
             })),
-            Format::Csv => life_listing(&answer.life).print(Format::Csv),
+            Format::Csv => whole_bill::listing(&answer.life, &answer.lots).stamped(answer.as_of).print(Format::Csv),
             Format::Table => print_bill(&answer.life, &answer.lots, answer.as_of),
         };
     }
@@ -225,8 +232,9 @@ async fn bill(args: BillArgs) -> Outcome {
                 })
                 .to_string(),
             )?,
-            Format::Csv if answer.snapshot => life_listing(&answer.life).print(Format::Csv)?,
-            Format::Csv => life_listing(&answer.life).print_more(Format::Csv)?,
+            Format::Csv => {
+                print_part_csv(whole_bill::listing(&answer.life, &answer.lots), answer.as_of, answer.snapshot)?;
+            }
             Format::Table => print_bill(&answer.life, &answer.lots, answer.as_of)?,
         }
     }

@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{Cluster, billwatch, expect_exit};
+use common::{Cluster, Stream, billwatch, expect_exit};
 use serde_json::Value;
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
@@ -29,6 +29,17 @@ fn cells(cluster: &Cluster, dimension: &str, measure: &str) -> BTreeMap<String, 
     rows.map(|row| (text(row, "item").to_owned(), row[measure].clone())).collect()
 }
 
+/// The next alerts of a subscription, so many; each answer says when it holds.
+fn told_of(stream: &mut Stream, count: usize) -> Vec<Value> {
+    let mut told: Vec<Value> = Vec::new();
+    while told.len() < count {
+        let answer = stream.next_json();
+        assert!(answer["as_of"]["epoch"].is_u64() && answer["snapshot"].is_boolean(), "{answer}");
+        told.extend(answer["alerts"].as_array().unwrap().iter().cloned());
+    }
+    told
+}
+
 #[test]
 fn what_is_done_with_alerts_is_kept_shown_and_counted() {
     let mut cluster = Cluster::start(2, 1);
@@ -50,19 +61,20 @@ fn what_is_done_with_alerts_is_kept_shown_and_counted() {
     let closed = handle(&cluster, &ids[..4], &["--status", "CLS", "--disposition", "DP03", "--note", "told them"]);
     assert_eq!(closed["alerts"].as_array().unwrap().len(), 4);
     assert_eq!(closed["alerts"][0]["status"], "CLS", "shown when the call returns");
-    let told: Vec<Value> = (0..4).map(|_| stream.next_json()).collect();
+    let told = told_of(&mut stream, 4);
     assert!(told.iter().all(|alert| alert["status"] == "CLS" && alert["disposition"] == "DP03"), "{told:?}");
+    assert!(told.iter().all(|alert| alert["status_zh"] == "已关闭" && !text(alert, "basis").is_empty()), "{told:?}");
     cluster.take_checkpoint();
     // Behind the checkpoint: one opened again, others closed otherwise.
     handle(&cluster, &ids[..1], &["--status", "INV"]);
-    let opened = stream.next_json();
+    let opened = told_of(&mut stream, 1).remove(0);
     assert_eq!(
         (text(&opened, "alert_id"), text(&opened, "status")),
         (ids[0], "INV"),
         "it left the filter: told once more"
     );
     handle(&cluster, &ids[4..6], &["--status", "FP"]);
-    let told = [stream.next_json(), stream.next_json()];
+    let told = told_of(&mut stream, 2);
     assert!(told.iter().all(|alert| alert["status"] == "FP"), "{told:?}");
     drop(stream);
     handle(&cluster, &ids[6..7], &["--status", "SUP"]);
