@@ -212,6 +212,7 @@ mod tests {
             "| rate | 加权利率 | Weighted rate | percent 百分比 | `rdc.rate_weighted/rdc.rate_weight` |",
             "| C4 | 买断+回购=合计 | Outright + repo = total | `{main/TOTAL/outright,repo}` | = | `{main/TOTAL/total}` |",
             "Turnover is cash",
+            "| purpose | RP01 Agriculture 涉农; ",
         ] {
             assert!(rediscount.contains(part), "{part} is missing in {rediscount}");
         }

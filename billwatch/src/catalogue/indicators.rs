@@ -39,8 +39,10 @@ fn example(library: &Library, id: &str) -> Sections {
     let is_of_key = |value: &&IndicatorValue| matches!(value.subject, Subject::Key(_));
     let of_keys: Vec<&IndicatorValue> = values.iter().filter(is_of_key).collect();
     let candidates = if of_keys.is_empty() { values.iter().collect() } else { of_keys };
-    // The highest, and the first of equals, so that the page does not change without reason.
-    let Some(shown) = candidates.into_iter().rev().max_by_key(|value| (value.level, value.value())) else {
+    // The highest, of equals the one that is made of most, then the first: the page does not change without reason.
+    let made_of = |value: &IndicatorValue| value.figures.iter().flatten().filter(|figure| figure.is_true()).count();
+    let rank = |value: &&IndicatorValue| (value.level, value.value(), made_of(value));
+    let Some(shown) = candidates.into_iter().rev().max_by_key(rank) else {
         let words =
             format!("A simulated market of about {FACTS} facts, all of them of honest trade, has no value of it.");
         return vec![("Example".into(), Body::Text(words))];

@@ -3,7 +3,7 @@
 //! Everything is read from the definition as written, with the words that the file has no column for beside it; so a new
 //! report, block or check needs nothing here.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use billwatch_market::{
     catalogue::descriptions::ReportRow,
@@ -28,6 +28,8 @@ use super::{
 
 /// Places of an axis that are listed; the others are in its enumeration.
 const PLACES_SHOWN: usize = 40;
+/// Members of a definition that are words for people.
+const WORDS: [&str; 4] = ["en", "zh", "note", "notes"];
 /// Rows and columns of the printed example.
 const ROWS_SHOWN: usize = 10;
 const COLUMNS_SHOWN: usize = 10;
@@ -159,9 +161,9 @@ fn add_block(block: &Value, page: &mut Page) {
 
 /// The axes that the definition names, with their places in order.
 fn axes(definition: &Value, book: Option<&Book>) -> Body {
-    let text = definition.to_string();
-    let named: Vec<&str> = identifiers(&text).collect();
-    let axes = book.into_iter().flat_map(|book| &book.axes).filter(|(name, _)| named.contains(&name.as_str()));
+    let mut named = BTreeSet::new();
+    each_formula(definition, &mut |text| named.extend(identifiers(text).map(str::to_owned)));
+    let axes = book.into_iter().flat_map(|book| &book.axes).filter(|(name, _)| named.contains(name.as_str()));
     let places = |axis: &Axis| {
         let one = |place: &Place| format!("{} {} {}", place.code, place.english, place.chinese);
         let shown: Vec<String> = axis.places.iter().take(PLACES_SHOWN).map(one).collect();
@@ -170,6 +172,21 @@ fn axes(definition: &Value, book: Option<&Book>) -> Body {
         if shown.is_empty() { "what the facts name".to_owned() } else { format!("{}{more}", shown.join("; ")) }
     };
     Body::table(&["axis", "places"], axes.map(|(name, axis)| vec![name.clone(), places(axis)]))
+}
+
+/// Every text of a definition that names axes, figures and cells: not the words for people.
+fn each_formula(value: &Value, take: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => take(text),
+        Value::Array(values) => values.iter().for_each(|value| each_formula(value, take)),
+        Value::Object(map) => {
+            for (name, value) in map.iter().filter(|(name, _)| !WORDS.contains(&name.as_str())) {
+                take(name);
+                each_formula(value, take);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn checks(definition: &Value) -> Body {
