@@ -1,17 +1,16 @@
 //! Worked examples: facts, and what the plain evaluators make of them.
 //!
-//! A pattern's example is the simulator's first labelled case, told alone and judged under the parameters of the catalogue. A
-//! theme's is a small simulated market. Both are made when they are asked for, so they cannot go stale.
+//! A pattern's example is the simulator's first labelled case, told alone and judged under the parameters of the catalogue.
+//! Themes and dimensions are shown on the small market of [`super::market`].
 
 use std::{collections::BTreeSet, sync::OnceLock};
 
-use billwatch_bench::simulator::{Settings, Simulator, alone::told_alone};
+use billwatch_bench::simulator::{Settings, alone::told_alone};
 use billwatch_market::{
-    aggregate::{Answer, Grain, Question, Value},
+    aggregate::{Answer, Value},
     bill::Laws,
     books,
     catalogue::{descriptions::PatternRow, themes::Theme},
-    evaluator::{Rules, Sets, Views, evaluate_by},
     fact::{Behaviour, Fact, Record},
     ids::Day,
     ndjson::print_record,
@@ -25,14 +24,13 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     library::{Library, each_text, identifiers},
-    page::Body,
+    market::{self, FACTS, facts_of},
+    page::{Body, Sections},
 };
 
 /// Facts shown of a case: the first ones and the last ones.
 const SHOWN: (usize, usize) = (6, 18);
-/// Facts of the market that themes are shown on.
-const MARKET_FACTS: u64 = 10_000;
-/// Items shown of a theme.
+/// Items shown of a theme, or of a dimension.
 const ITEMS_SHOWN: usize = 5;
 /// Fields that every row shows when the fact has them.
 const ALWAYS: [&str; 7] =
@@ -50,8 +48,6 @@ const APART: [&str; 10] = [
     "sub_start",
     "sub_end",
 ];
-
-type Sections = Vec<(&'static str, Body)>;
 
 /// The labelled case of a pattern with its alert. Nothing when the simulator does not know one.
 pub fn of_pattern(library: &Library, row: &PatternRow) -> Sections {
@@ -81,7 +77,7 @@ pub fn of_pattern(library: &Library, row: &PatternRow) -> Sections {
          parties are simulated.",
         after.len()
     );
-    sections.push(("Example", Body::Text(text)));
+    sections.push(("Example".into(), Body::Text(text)));
 
     let mut wanted: BTreeSet<String> = ALWAYS.iter().map(|name| (*name).to_owned()).collect();
     wanted.extend(identifiers(&row.definition).map(str::to_owned));
@@ -98,12 +94,12 @@ pub fn of_pattern(library: &Library, row: &PatternRow) -> Sections {
             rows.push(fact_row(library, fact, &wanted));
         }
     }
-    sections.push(("", Body::table(&["time", "behaviour", "bill", "fields"], rows)));
+    sections.push(("".into(), Body::table(&["time", "behaviour", "bill", "fields"], rows)));
     if words.is_empty() {
         // Told alone: a rule that compares with the market, or with months before, needs them around it.
         words.push((row.id.to_string(), "no alert without the market around it".to_owned()));
     }
-    sections.push(("Alerts of the example", Body::Entries(words)));
+    sections.push(("Alerts of the example".into(), Body::Entries(words)));
     sections
 }
 
@@ -141,33 +137,46 @@ fn time(event_time: i64) -> String {
 
 /// What a theme says of a small market, for its first dimension that is not a date.
 pub fn of_theme(library: &Library, theme: &Theme) -> Sections {
-    let Some(Market { views, from, to, .. }) = market(library) else { return Vec::new() };
     let is_time = |source: &str| source.starts_with("event.biz_date");
-    let Some(dimension) = theme.dimensions.iter().find(|dimension| !is_time(&dimension.source)) else {
-        return Vec::new();
+    let dimension = theme.dimensions.iter().find(|dimension| !is_time(&dimension.source));
+    dimension.map_or_else(Vec::new, |dimension| cells(library, theme, &dimension.id, &dimension.english))
+}
+
+/// What the first theme says that has something to say by a dimension: more than that the item is not known.
+pub fn of_dimension(library: &Library, id: &str) -> Sections {
+    let Some(market) = market::of(library) else { return Vec::new() };
+    let says_nothing = |answer: &Answer| matches!(answer.item.as_str(), "" | "UNKNOWN" | "NA");
+    let having = |theme: &&Theme| theme.dimensions.iter().any(|dimension| &*dimension.id == id);
+    let mut themes = library.catalogue.themes.iter().filter(having);
+    let theme = themes.find(|theme| !market.ask(library, &theme.id, id).iter().all(says_nothing));
+    let Some((theme, dimension)) =
+        theme.and_then(|theme| Some((theme, theme.dimensions.iter().find(|dimension| &*dimension.id == id)?)))
+    else {
+        // Some items come with misbehaviour alone, which the small market has none of.
+        let words =
+            format!("A simulated market of about {FACTS} facts, all of them of honest trade, has no item of it.");
+        return vec![("Example".into(), Body::Text(words))];
     };
-    let question = Question {
-        theme: theme.id.to_string(),
-        dimension: dimension.id.to_string(),
-        items: Vec::new(),
-        from: *from,
-        to: *to,
-        grain: Grain::Whole,
-        measures: Vec::new(),
-    };
-    let Ok(mut answers) = views.ask(&question) else { return Vec::new() };
+    cells(library, theme, id, &dimension.english)
+}
+
+fn cells(library: &Library, theme: &Theme, dimension: &str, english: &str) -> Sections {
+    let Some(market) = market::of(library) else { return Vec::new() };
+    let mut answers = market.ask(library, &theme.id, dimension);
+    let all = answers.len();
     answers.truncate(ITEMS_SHOWN);
     let Some(first) = answers.first() else { return Vec::new() };
     let columns: Vec<&str> = std::iter::once("item").chain(first.values.iter().map(|(name, _)| &**name)).collect();
     let rows: Vec<Vec<String>> = answers.iter().map(answer_row).collect();
     let words = format!(
-        "By {} ({}) in a simulated market of about {MARKET_FACTS} facts, the first {} items. A ratio is written as numerator / \
-         denominator.",
-        dimension.id,
-        dimension.english,
+        "{} ({} {}) by {dimension} ({english}) in a simulated market of about {FACTS} facts, {} of {all} items. A ratio is written \
+         as numerator / denominator.",
+        theme.id,
+        theme.english,
+        theme.chinese,
         rows.len()
     );
-    vec![("Example", Body::Text(words)), ("", Body::table(&columns, rows))]
+    vec![("Example".into(), Body::Text(words)), ("".into(), Body::table(&columns, rows))]
 }
 
 fn answer_row(answer: &Answer) -> Vec<String> {
@@ -182,39 +191,12 @@ fn answer_row(answer: &Answer) -> Vec<String> {
 /// A fact of a behaviour as it may be sent. Nothing when no simulated market has one.
 pub fn of_behaviour(library: &Library, behaviour: Behaviour) -> Sections {
     static CASES: OnceLock<Vec<Fact>> = OnceLock::new();
-    let Some(market) = market(library) else { return Vec::new() };
+    let Some(market) = market::of(library) else { return Vec::new() };
     let is_one = |fact: &&Fact| fact.behaviour == behaviour;
     let found = market.facts.iter().find(is_one).or_else(|| {
-        let settings = Settings { misbehaviour: true, ..Settings::new(MARKET_FACTS, 1) };
+        let settings = Settings { misbehaviour: true, ..Settings::new(FACTS, 1) };
         CASES.get_or_init(|| facts_of(settings)).iter().find(is_one)
     });
     let line = found.map(|fact| print_record(&Record::Fact(fact.clone())));
-    line.map(|line| ("Example", Body::Code("json", line))).into_iter().collect()
-}
-
-/// The small market of the examples.
-struct Market {
-    facts: Vec<Fact>,
-    views: Views,
-    from: Day,
-    to: Day,
-}
-
-fn facts_of(settings: Settings) -> Vec<Fact> {
-    let fact = |record| if let Record::Fact(fact) = record { Some(fact) } else { None };
-    Simulator::new(settings).filter_map(fact).collect()
-}
-
-/// `None` when no rules can be made from the catalogue; the first library that asks decides.
-fn market(library: &Library) -> Option<&'static Market> {
-    static MARKET: OnceLock<Option<Market>> = OnceLock::new();
-    let make = || {
-        let settings = Settings::new(MARKET_FACTS, 1);
-        let (from, to) = (settings.start, settings.start.plus(365));
-        let facts = facts_of(settings);
-        let rules = Rules::new(&library.catalogue).ok()?;
-        let views = evaluate_by(&facts, to.end_ms(), &rules, Sets::All);
-        Some(Market { facts, views, from, to })
-    };
-    MARKET.get_or_init(make).as_ref()
+    line.map(|line| ("Example".into(), Body::Code("json", line))).into_iter().collect()
 }

@@ -1,7 +1,7 @@
 //! All pages as Markdown files: `docs/catalogue`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs, io,
     path::{Path, PathBuf},
@@ -11,9 +11,10 @@ use anyhow::Context as _;
 use billwatch_market::fact::{BEHAVIOUR_CODES, Behaviour};
 
 use super::{
+    indicators,
     library::Library,
     page::{Body, Page},
-    pages, patterns,
+    pages, patterns, reports,
 };
 
 /// How the pages are made again.
@@ -44,14 +45,15 @@ pub fn all(library: &Library) -> BTreeMap<PathBuf, String> {
         add(format!("patterns/{}.md", page.code), page.markdown());
     }
 
-    let figures = |kind, file, ids: Vec<&str>| -> Vec<Page> {
-        ids.into_iter().filter_map(|id| pages::figure(library, kind, file, id)).collect()
-    };
-    let ids = catalogue.indicators.iter().map(|row| &*row.id).collect();
-    let indicators = figures("indicator", "indicators.csv", ids);
+    let ids: BTreeSet<&str> =
+        catalogue.themes.iter().flat_map(|theme| &theme.dimensions).map(|dimension| &*dimension.id).collect();
+    let dimensions: Vec<Page> = ids.into_iter().filter_map(|id| pages::dimension(library, id)).collect();
+    add("dimensions.md".into(), together("Dimensions 维度", &dimensions));
+
+    let indicators: Vec<Page> = catalogue.indicators.iter().map(|row| indicators::page(library, row)).collect();
     add("indicators.md".into(), together("Indicators 监管指标", &indicators));
     index.part("Indicators 监管指标", indicators.iter().map(|page| (page, format!("indicators.md#{}", anchor(page)))));
-    let reports = figures("report", "reports.csv", catalogue.reports.iter().map(|row| &*row.id).collect());
+    let reports: Vec<Page> = catalogue.reports.iter().map(|row| reports::page(library, row)).collect();
     index.part("Reports 固定报表", reports.iter().map(|page| (page, format!("reports/{}.md", page.code))));
     for page in &reports {
         add(format!("reports/{}.md", page.code), page.markdown());
@@ -131,7 +133,8 @@ impl Default for Index {
     fn default() -> Self {
         let text = format!(
             "# The catalogue 目录\n\nMade from the tables in `market/catalogue` by `{COMMAND}`; do not edit. `billwatch catalogue \
-             show CODE` prints any of it. Also: [enumerations 枚举](enumerations.md), [features 特征](features.md).\n"
+             show CODE` prints any of it. Also: [dimensions 维度](dimensions.md), [enumerations 枚举](enumerations.md), \
+             [features 特征](features.md).\n"
         );
         Index { text }
     }
@@ -192,6 +195,34 @@ mod tests {
         let silent: Vec<_> = files.iter().filter(|(_, text)| text.contains("no alert")).map(|(path, _)| path).collect();
         // P071 compares with the days before: it needs more than its own case.
         assert_eq!(silent, [Path::new("patterns/P071.md")], "examples without an alert");
+        // Nothing else of the catalogue has the id of a pattern.
+        let several = |text: &str| text.matches("```json").count() > 1;
+        assert!(!files.iter().any(|(path, text)| path.starts_with("patterns") && several(text)));
+        for row in &catalogue.reports {
+            let page = &files[&PathBuf::from(format!("reports/{}.md", row.id))];
+            for part in ["**basis**: source text", "## Figures 指标口径", "## Checks 勾稽关系", "## Example"] {
+                assert!(page.contains(part), "{part} is missing in the page of {}", row.id);
+            }
+            assert!(!page.contains("```json"), "{} as it stands in the file", row.id);
+        }
+        let rediscount = &files[Path::new("reports/R06.md")];
+        for part in [
+            "RDC Rediscount 再贴现",
+            "## Block main: By applicant 按申请机构",
+            "| rate | 加权利率 | Weighted rate | percent 百分比 | `rdc.rate_weighted/rdc.rate_weight` |",
+            "| C4 | 买断+回购=合计 | Outright + repo = total | `{main/TOTAL/outright,repo}` | = | `{main/TOTAL/total}` |",
+            "Turnover is cash",
+            "| purpose | RP01 Agriculture 涉农; ",
+        ] {
+            assert!(rediscount.contains(part), "{part} is missing in {rediscount}");
+        }
+        let indicators = &files[Path::new("indicators.md")];
+        assert_eq!(indicators.matches("### Example").count(), catalogue.indicators.len());
+        assert_eq!(indicators.matches("### Facts of the example").count(), catalogue.indicators.len());
+        let dimensions = &files[Path::new("dimensions.md")];
+        let ids = catalogue.themes.iter().flat_map(|theme| &theme.dimensions).map(|dimension| &dimension.id);
+        let ids: BTreeSet<_> = ids.collect();
+        assert_eq!(dimensions.matches("### Example").count(), ids.len());
         let page = &files[Path::new("patterns/P013.md")];
         for part in [
             "止付冻结票据继续流转",

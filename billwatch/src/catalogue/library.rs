@@ -1,7 +1,7 @@
 //! Everything that the tables say, by code: the source of all pages.
 //!
 //! General on purpose: a page shows every column of the row of a thing, and every object of the catalogue's JSON files that
-//! has its id, as they stand. So a new column, pattern, indicator or report needs nothing here.
+//! has its id, as they stand (reports: as tables). So a new column, pattern, indicator or report needs nothing here.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use billwatch_market::{
     catalogue::Catalogue,
     pattern::{Parameters, Patterns},
+    report::definition::BASE_FILE,
 };
 use serde_json::Value;
 
@@ -62,13 +63,26 @@ impl Library {
         self.rows.get(&(file, code.to_owned())).cloned().unwrap_or_default()
     }
 
-    /// Objects of JSON files that define a code: their `id` is the code, or they stand under it as their name.
+    /// Objects of JSON files that define a code: their `id` is the code, or they stand under it as their name. Files of reports
+    /// define reports alone: rows, columns and checks in them have ids of their own, some of them codes of other things.
     pub fn definitions(&self, code: &str) -> Vec<&Value> {
         let mut found = Vec::new();
-        for (_, document) in &self.documents {
+        let is_of_report = |file: &str| file == BASE_FILE || self.report_file(file.trim_end_matches(".json")).is_some();
+        for (_, document) in self.documents.iter().filter(|(file, _)| !is_of_report(file)) {
             collect(document, code, &mut found);
         }
         found
+    }
+
+    /// The definition of a report, as written.
+    pub fn report_file(&self, id: &str) -> Option<&Value> {
+        let is_report = self.catalogue.reports.iter().any(|row| &*row.id == id);
+        is_report.then(|| self.document(&format!("{id}.json"))).flatten()
+    }
+
+    /// A JSON file of the catalogue.
+    pub fn document(&self, name: &str) -> Option<&Value> {
+        self.documents.iter().find(|(file, _)| *file == name).map(|(_, document)| document)
     }
 
     /// Features by name, as data.
@@ -124,4 +138,20 @@ pub fn each_text(value: &Value, take: &mut impl FnMut(&str)) {
 pub fn identifiers(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
         .filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_reports_define_no_pattern() {
+        let library = Library::new(Catalogue::embedded()).unwrap();
+        for row in &library.catalogue.patterns {
+            // R22 has a row of this id.
+            let rules = library.definitions(&row.id);
+            assert!(rules.len() <= 1 && rules.iter().all(|rule| rule.get("at").is_none()), "{}: {rules:?}", row.id);
+        }
+        assert!(library.report_file("R22").is_some() && library.report_file("report_base").is_none());
+    }
 }

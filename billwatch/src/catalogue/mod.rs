@@ -5,10 +5,13 @@
 
 mod example;
 mod files;
+mod indicators;
 mod library;
+mod market;
 mod page;
 mod pages;
 mod patterns;
+mod reports;
 
 use std::{path::Path, sync::Arc};
 

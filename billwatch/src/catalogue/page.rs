@@ -1,6 +1,6 @@
 //! A page about one thing of the catalogue: a title and sections, written as Markdown for people or as JSON for programs.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use serde_json::{Value, json};
 
@@ -22,6 +22,9 @@ pub enum Body {
     Code(&'static str, String),
 }
 
+/// Headings and what stands under them.
+pub type Sections = Vec<(Cow<'static, str>, Body)>;
+
 /// A page.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page {
@@ -34,7 +37,7 @@ pub struct Page {
     /// 名称.
     pub chinese: String,
     /// Heading and body, in order. An empty heading goes on with what stands before.
-    pub sections: Vec<(&'static str, Body)>,
+    pub sections: Sections,
 }
 
 impl Page {
@@ -45,14 +48,14 @@ impl Page {
     }
 
     /// Adds a section, unless it says nothing.
-    pub fn add(&mut self, heading: &'static str, body: Body) {
+    pub fn add(&mut self, heading: impl Into<Cow<'static, str>>, body: Body) {
         let empty = match &body {
             Body::Text(text) | Body::Code(_, text) => text.is_empty(),
             Body::Entries(entries) => entries.is_empty(),
             Body::Table { rows, .. } => rows.is_empty(),
         };
         if !empty {
-            self.sections.push((heading, body));
+            self.sections.push((heading.into(), body));
         }
     }
 
@@ -77,7 +80,7 @@ impl Page {
 
     /// The page as JSON: its title, and its sections in order.
     pub fn json(&self) -> Value {
-        let section = |(heading, body): &(&str, Body)| json!({"heading": heading, "content": body.json()});
+        let section = |(heading, body): &(Cow<'static, str>, Body)| json!({"heading": heading, "content": body.json()});
         let sections: Vec<Value> = self.sections.iter().map(section).collect();
         json!({
             "kind": self.kind,

@@ -1,5 +1,5 @@
-//! The page of each kind of thing: behaviours, themes, dimensions, enumerations, features, indicators, reports. Patterns have
-//! their own file, `patterns`.
+//! The page of each kind of thing: behaviours, themes, dimensions, enumerations, features. Patterns, indicators and reports have
+//! files of their own.
 
 use billwatch_market::{
     catalogue::{behaviours::BehaviourRow, enums::Enumeration, themes::Theme},
@@ -22,13 +22,15 @@ pub fn of_code(library: &Library, code: &str) -> Vec<Page> {
     pages.extend(dimension(library, code));
     pages.extend(catalogue.enums.named(code).map(|table| enumeration(library, table)));
     pages.extend(library.features().find(|(name, _)| *name == code).map(|(name, form)| feature(library, name, form)));
-    for (kind, file) in [("indicator", "indicators.csv"), ("report", "reports.csv")] {
-        pages.extend(figure(library, kind, file, code));
-    }
+    pages.extend(
+        catalogue.indicators.iter().find(|row| &*row.id == code).map(|row| super::indicators::page(library, row)),
+    );
+    pages.extend(catalogue.reports.iter().find(|row| &*row.id == code).map(|row| super::reports::page(library, row)));
     pages
 }
 
-fn entries(cells: &Cells, without: &[&str]) -> Body {
+/// The columns of a row, without some.
+pub fn entries(cells: &Cells, without: &[&str]) -> Body {
     let shown = cells.iter().filter(|(column, _)| !without.contains(&column.as_str()));
     Body::Entries(shown.map(|(column, cell)| (column.replace('_', " "), cell.clone())).collect())
 }
@@ -49,7 +51,8 @@ pub fn pretty(value: &Value) -> String {
     format!("{{\n{}\n}}", lines.join(",\n"))
 }
 
-fn as_data(library: &Library, code: &str, page: &mut Page) {
+/// What JSON files say of a code, as it stands.
+pub fn as_data(library: &Library, code: &str, page: &mut Page) {
     for (place, definition) in library.definitions(code).into_iter().enumerate() {
         page.add(if place == 0 { "As data" } else { "" }, Body::Code("json", pretty(definition)));
     }
@@ -146,7 +149,8 @@ fn definition_of_name(library: &Library, name: &str) -> String {
     row.iter().find(|(column, _)| column == "meaning_en").map(|(_, words)| words.clone()).unwrap_or_default()
 }
 
-fn dimension(library: &Library, id: &str) -> Option<Page> {
+/// `D.bill_kind`: what it means, the themes that have it, its items, cells of a small market.
+pub fn dimension(library: &Library, id: &str) -> Option<Page> {
     let having = |theme: &Theme| theme.dimensions.iter().find(|dimension| &*dimension.id == id).cloned();
     let themes = &library.catalogue.themes;
     let known = themes.iter().find_map(having)?;
@@ -166,6 +170,7 @@ fn dimension(library: &Library, id: &str) -> Option<Page> {
     if let Some(number) = known.enumeration {
         page.add("Items", items(library.catalogue.enums.get(number)));
     }
+    page.sections.extend(super::example::of_dimension(library, id));
     Some(page)
 }
 
@@ -205,16 +210,4 @@ pub fn feature(library: &Library, name: &str, form: &Value) -> Page {
     let rows = rows.map(|row| vec![row.id.to_string(), row.english.to_string(), row.chinese.to_string()]);
     page.add("Patterns that read it", Body::table(&["pattern", "name", "名称"], rows));
     page
-}
-
-/// An indicator or a report: its row, and its definition where it is data.
-pub fn figure(library: &Library, kind: &'static str, file: &'static str, id: &str) -> Option<Page> {
-    let cells = library.row(file, id);
-    let cell = |name: &str| cells.iter().find(|(column, _)| column == name).map_or("", |(_, cell)| cell.as_str());
-    (!cells.is_empty()).then(|| {
-        let mut page = Page::new(kind, id, cell("english_name"), cell("chinese_name"));
-        page.add("", entries(&cells, &["id", "english_name", "chinese_name"]));
-        as_data(library, id, &mut page);
-        page
-    })
 }

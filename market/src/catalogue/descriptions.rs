@@ -79,6 +79,8 @@ pub struct ReportRow {
     pub chinese: Box<str>,
     /// Code of enumeration `report_period`.
     pub frequency: Box<str>,
+    /// Where it comes from, and what of it is design.
+    pub basis: Box<str>,
 }
 
 pub(super) fn read_patterns(text: &str, enums: &Enums) -> Result<Vec<PatternRow>, CatalogueError> {
@@ -173,7 +175,7 @@ pub(super) fn read_indicators(text: &str) -> Result<Vec<IndicatorRow>, Catalogue
 pub(super) fn read_reports(text: &str, enums: &Enums) -> Result<Vec<ReportRow>, CatalogueError> {
     let mut reports = Vec::new();
     let mut distinct = Distinct::default();
-    read_rows(REPORTS_FILE, text, &["id", "english_name", "chinese_name", "frequency"], |row| {
+    read_rows(REPORTS_FILE, text, &["id", "english_name", "chinese_name", "frequency", "basis"], |row| {
         distinct.take(row, "id", row.filled("id")?)?;
         enums.require_item(row, "frequency", row.filled("frequency")?, "report_period")?;
         reports.push(ReportRow {
@@ -181,6 +183,7 @@ pub(super) fn read_reports(text: &str, enums: &Enums) -> Result<Vec<ReportRow>, 
             english: row.filled("english_name")?.into(),
             chinese: row.filled("chinese_name")?.into(),
             frequency: row.get("frequency").into(),
+            basis: row.filled("basis")?.into(),
         });
         Ok(())
     })?;

@@ -188,7 +188,7 @@ const FAULTS: [Fault; 38] = [
     ("patterns.csv", "RCV.SGN;DSC.SET\n", "RCV.SGN;DSC.SAT\n", 2, "event_kinds", "DSC.SAT"),
     ("patterns.csv", ",lifecycle-sequence,bill,", ",life-sequence,bill,", 2, "engine_family", "life-sequence"),
     ("indicators.csv", "ACC.SGN; PAY.SET; PAY.FLD;", "ACC.SGN; PAY.SAT; PAY.FLD;", 2, "inputs", "PAY.SAT"),
-    ("reports.csv", "日报,D\n", "日报,Z\n", 2, "frequency", "Z"),
+    ("reports.csv", "日报,D,", "日报,Z,", 2, "frequency", "Z"),
     ("calendar.csv", "2024-02-10,HOLIDAY", "2024-02-30,HOLIDAY", 4, "date", "2024-02-30"),
     ("trade_matrix.csv", "A,B,1", "A,B,7", 3, "weight", "7"),
 ];

@@ -1,11 +1,20 @@
-//! The plain form: all parts and values of an evaluation, from nothing.
+//! The plain form: all parts and values of an evaluation, from nothing, and what stands behind one.
 
-use super::{Evaluator, IndicatorIndex, IndicatorValue, Indicators, KeyRow, Part};
+use super::{
+    Evaluator, IndicatorIndex, IndicatorValue, Indicators, KeyRow, Part,
+    explain::{Answer, Explainer, Life, kept_members, window_sums},
+};
 use crate::{
+    bill::Bill,
+    corrections::effective_at,
+    evaluator::without_bill,
+    fact::Fact,
+    fact_scope::Home,
     ids::Day,
+    observe::Observation,
     pattern::{
-        MarketRegistry, Registry as _,
-        plain::{Evaluation, Setting},
+        Key, MarketRegistry, Output, Registry as _, Seen,
+        plain::{Evaluation, Setting, sort},
     },
     view::indicator_row,
 };
@@ -42,6 +51,40 @@ pub fn values(
 ) -> Vec<IndicatorValue> {
     let part = part(indicators, indicator, evaluation, setting, clock);
     indicators.values(&part, (Day(i32::MIN), Day(i32::MAX)), setting.meanings.calendar())
+}
+
+/// The windows of one key on one day, and the facts and lots of these records whose sums give them.
+pub fn explain(
+    indicators: &Indicators,
+    indicator: IndicatorIndex,
+    (evaluation, setting): (&Evaluation, Setting<'_>),
+    records: &[Fact],
+    place: (Key, Day),
+) -> Answer {
+    let patterns = setting.patterns;
+    let registry = MarketRegistry { reference: &evaluation.reference, meanings: setting.meanings };
+    let windows = &evaluation.windows;
+    let evaluator = Evaluator { indicators, windows, everywhere: windows, registry: &registry };
+    let mut explainer = Explainer::new(&evaluator, indicator, place, |feature| patterns.is_balance(feature));
+    let sorted = sort(records);
+    let bills = sorted.bills.into_iter().map(|(bill, records)| (Home::Bill(bill), records));
+    for (at, records) in bills.chain([(Home::Reference, sorted.reference), (Home::Desk, sorted.others)]) {
+        let (mut bill, mut life) = (Bill::default(), Life::default());
+        for fact in &effective_at(at, records).facts {
+            let outcome = if at.bill().is_some() { bill.apply(fact, setting.laws) } else { without_bill() };
+            let after = at.bill().is_some().then_some(&bill);
+            let observation = Observation::new(fact, &outcome, after, &evaluation.reference, setting.meanings);
+            let mut output = Output::default();
+            let seen = Seen { observation: &observation, has_variants: false };
+            patterns.observe(&seen, &registry, 1, &mut output);
+            explainer.take(fact, &output.deltas, &mut life);
+        }
+        explainer.close(life);
+    }
+    let name_of = |feature| patterns.feature_name(feature).to_owned();
+    let windows = window_sums(&evaluator, indicator, place, name_of);
+    let kept = kept_members(&evaluator, indicator, place);
+    Answer::gather([Answer { parts: Vec::new(), windows, kept, lines: explainer.lines() }])
 }
 
 /// Rows of the view of indicators: the parts of every key on every day.

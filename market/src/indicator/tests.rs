@@ -2,22 +2,13 @@
 
 use std::sync::OnceLock;
 
-use super::{
-    Evaluator, IndicatorValue, Indicators, Part, Subject,
-    explain::{Explainer, Life, Line, window_sums},
-    plain,
-};
+use super::{IndicatorValue, Indicators, Subject, explain::Line, plain};
 use crate::{
-    bill::Bill,
     catalogue::Catalogue,
-    corrections::effective_at,
-    evaluator::without_bill,
-    fact::{Fact, Field, Range, Value},
-    fact_scope::home,
+    fact::{Field, Range, Value},
     ids::{BillId, Day, PartyId},
-    observe::Observation,
     pattern::{
-        Key, Level, MarketRegistry, Number, Output, PlainWindows, Seen,
+        Key, Level, Number, PlainWindows,
         plain::{Evaluation, evaluate},
         tests::{
             market::{Market, Terms, bank, code, day, ent, int, text, yuan},
@@ -77,36 +68,8 @@ fn number(text: &str) -> Option<Number> {
 #[track_caller]
 fn explained(market: &Market, id: &str, key: PartyId, date: &str) -> Vec<Line> {
     let indicator = indicators().find(id).unwrap();
-    let evaluation = evaluated(market);
-    let registry = MarketRegistry { reference: &evaluation.reference, meanings: setting().meanings };
-    let windows = &evaluation.windows;
-    let evaluator = Evaluator { indicators: indicators(), windows, everywhere: windows, registry: &registry };
     let place = (Key(key.bits(), 0), day(date));
-    let mut explainer = Explainer::new(&evaluator, indicator, place, |feature| setting().patterns.is_balance(feature));
-    let mut homes: Vec<_> = market.facts.iter().map(home).collect();
-    homes.sort();
-    homes.dedup();
-    for at in homes {
-        let records: Vec<Fact> = market.facts.iter().filter(|fact| home(fact) == at).cloned().collect();
-        let (mut bill, mut life) = (Bill::default(), Life::default());
-        for fact in &effective_at(at, records).facts {
-            let outcome = if at.bill().is_some() { bill.apply(fact, setting().laws) } else { without_bill() };
-            let after = at.bill().is_some().then_some(&bill);
-            let observation = Observation::new(fact, &outcome, after, &evaluation.reference, setting().meanings);
-            let mut output = Output::default();
-            let seen = Seen { observation: &observation, has_variants: false };
-            setting().patterns.observe(&seen, &registry, 1, &mut output);
-            explainer.take(fact, &output.deltas, &mut life);
-        }
-        explainer.close(life);
-    }
-    let answer = super::explain::Answer {
-        windows: window_sums(&evaluator, indicator, place, |feature| setting().patterns.feature_name(feature).into()),
-        kept: super::explain::kept_members(&evaluator, indicator, place),
-        lines: explainer.lines(),
-        parts: Vec::<Part>::new(),
-    };
-    let answer = super::explain::Answer::gather([answer]);
+    let answer = plain::explain(indicators(), indicator, (&evaluated(market), setting()), &market.facts, place);
     for window in &answer.windows {
         let lines: i128 = answer.lines.iter().filter(|line| line.window == window.window).map(|line| line.sum).sum();
         assert_eq!(lines, window.sum, "{id} {}", window.window);

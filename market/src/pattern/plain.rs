@@ -48,13 +48,13 @@ pub struct Evaluation {
 }
 
 /// Records by the one who owns them (`fact_scope`), with the copies that it needs (`variants`). `MST.TBK` of a bill is both.
-pub(super) struct Sorted {
+pub(crate) struct Sorted {
     pub bills: BTreeMap<BillId, Vec<Fact>>,
     pub reference: Vec<Fact>,
     pub others: Vec<Fact>,
 }
 
-pub(super) fn sort(records: &[Fact]) -> Sorted {
+pub(crate) fn sort(records: &[Fact]) -> Sorted {
     let mut sorted = Sorted { bills: BTreeMap::new(), reference: Vec::new(), others: Vec::new() };
     for record in records {
         match scope(record) {

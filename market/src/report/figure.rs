@@ -23,6 +23,12 @@ use crate::{
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FigureText {
+    /// Name of a measure of `report_base.json` (reports.md 0.2), for people.
+    #[serde(default, rename = "en")]
+    pub english: String,
+    /// 名称.
+    #[serde(default, rename = "zh")]
+    pub chinese: String,
     /// A measure of `report_base.json` to begin with; what stands here besides replaces its parts, `where` is added.
     #[serde(default, rename = "use")]
     pub base: String,
@@ -82,6 +88,8 @@ impl FigureText {
         let mut filters = base.filters.clone();
         filters.extend(self.filters);
         FigureText {
+            english: either(self.english, &base.english),
+            chinese: either(self.chinese, &base.chinese),
             base: String::new(),
             facts: either(self.facts, &base.facts),
             enters: either(self.enters, &base.enters),

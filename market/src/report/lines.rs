@@ -49,8 +49,8 @@ pub fn difference<'a>(left: &'a [String], right: &'a [String]) -> Option<(Option
     (left.is_some() || right.is_some()).then(|| (left.map(String::as_str), right.map(String::as_str)))
 }
 
-/// Nothing and no text look the same to a reader.
-fn text(value: &Exact) -> String {
+/// A value as it is, not rounded. Nothing and no text look the same to a reader.
+pub fn text(value: &Exact) -> String {
     match value {
         Exact::Null => "-".to_owned(),
         Exact::Number(number) => number.to_string(),

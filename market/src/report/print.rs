@@ -41,6 +41,23 @@ impl Unit {
         }
     }
 
+    /// The unit in both languages, for the description of a report.
+    pub fn in_both(self) -> &'static str {
+        match self {
+            Unit::Amount => "100 million CNY 亿元",
+            Unit::SmallAmount => "10 thousand CNY 万元",
+            Unit::Count => "number 个数",
+            Unit::Percent | Unit::Rate => "percent 百分比",
+            Unit::BasisPoints => "basis points 基点",
+            Unit::Days => "days 天",
+            Unit::Hours => "hours 小时",
+            Unit::Ratio => "ratio 比值",
+            Unit::Flag => "yes or no 是否",
+            Unit::Level => "alert level 预警等级",
+            Unit::Text => "text 文字",
+        }
+    }
+
     /// Decimals that are printed.
     pub fn decimals(self) -> u32 {
         self.scale().2
