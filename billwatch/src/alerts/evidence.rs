@@ -165,7 +165,7 @@ mod tests {
             judged_keys: vec!["a,b".into()],
             ..ExplainAlertResponse::default()
         };
-        let bytes = whole(&answer, &[fact.clone()]).stamped(None).csv().unwrap();
+        let bytes = whole(&answer, std::slice::from_ref(&fact)).stamped(None).csv().unwrap();
         let mut reader = csv::Reader::from_reader(&bytes[..]);
         let rows: Vec<(String, Value)> = reader
             .records()
