@@ -1,8 +1,10 @@
 //! `billwatch alerts`: the ledger of what the patterns found, why, and what was done about it.
 
+mod evidence;
 pub mod handling;
 
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
+use billwatch_market::catalogue::Catalogue;
 use billwatch_proto::v1::{
     Alert, AlertFilter, AlertReason, AlertState, ExplainAlertRequest, ExplainAlertResponse, ListAlertsRequest,
     WatchAlertsRequest, alert_service_client::AlertServiceClient,
@@ -10,19 +12,16 @@ use billwatch_proto::v1::{
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
+pub use self::evidence::print_explanation;
 use crate::{
     cli::{AlertFilterArgs, AlertsCommand, AlertsListArgs, AlertsWatchArgs, Format, StateArg},
     failure::{Failure, Outcome},
     output::{Listing, market_time, print_json, print_line},
-    query::{as_of_json, as_of_text, fact_json},
+    query::{as_of_json, as_of_text},
 };
 
 /// Alerts asked for at once.
 const PAGE: u32 = 1_000;
-/// Facts of the evidence in a table.
-const EVIDENCE_ROWS: usize = 30;
-/// Characters of a fact's other fields in the table of evidence.
-const DETAIL_CHARS: usize = 100;
 
 /// Runs the command.
 pub async fn run(command: AlertsCommand) -> Outcome {
@@ -112,21 +111,35 @@ fn reason_name(alert: &Alert) -> &'static str {
     }
 }
 
+/// Enumerations of the catalogue that alerts have codes of.
+const LEVELS: &str = "alert_level";
+const STATUSES: &str = "alert_status";
+
+/// The Chinese name of a code; null for a code that this build does not know.
+fn chinese(enumeration: &str, code: &str) -> Value {
+    let catalogue = Catalogue::embedded();
+    let item = catalogue.enums.named(enumeration).and_then(|items| items.item(code));
+    item.map_or(Value::Null, |item| json!(item.chinese))
+}
+
 /// A column of alerts: its name, whether tables for people have it, and what stands in it.
 type Column = (&'static str, bool, fn(&Alert) -> Value);
 
 /// Programs get all of them.
-const COLUMNS: [Column; 18] = [
+const COLUMNS: [Column; 22] = [
     ("alert_id", true, |alert| json!(alert.alert_id)),
     ("pattern", true, |alert| json!(alert.pattern)),
     ("name_en", true, |alert| json!(alert.name_en)),
     ("name_zh", true, |alert| json!(alert.name_zh)),
+    ("family", false, |alert| json!(alert.family)),
     ("key", true, |alert| json!(alert.key)),
     ("biz_date", true, |alert| json!(alert.biz_date)),
     ("level", true, |alert| json!(alert.level)),
+    ("level_zh", false, |alert| chinese(LEVELS, &alert.level)),
     ("hits", true, |alert| json!(alert.hits)),
     ("state", true, |alert| json!(state_name(alert))),
     ("status", true, |alert| json!(alert.status)),
+    ("status_zh", false, |alert| chinese(STATUSES, &alert.status)),
     ("disposition", true, |alert| json!(alert.disposition)),
     ("handled_by", true, |alert| json!(alert.handled_by)),
     ("handled_time", false, |alert| json!((alert.handled_time_ms != 0).then(|| market_time(alert.handled_time_ms)))),
@@ -135,6 +148,7 @@ const COLUMNS: [Column; 18] = [
     ("last_epoch", false, |alert| json!(alert.last_epoch)),
     ("parameters_version", false, |alert| json!(alert.parameters_version)),
     ("reason", false, |alert| json!(reason_name(alert))),
+    ("basis", false, |alert| json!(alert.basis)),
 ];
 
 fn listing_of<'a>(alerts: impl IntoIterator<Item = &'a Alert>, wanted: impl Fn(&&Column) -> bool) -> Listing {
@@ -166,7 +180,7 @@ async fn list(args: AlertsListArgs) -> Outcome {
             "open_by_pattern": frame.open_by_pattern,
             "alerts": listing.json(),
         })),
-        Format::Csv => listing.print(Format::Csv),
+        Format::Csv => listing.stamped(frame.as_of).print(Format::Csv),
         Format::Table => {
             table(&alerts).print(Format::Table)?;
             print_line(&format!("{} of {} alerts, {}", alerts.len(), frame.total_size, as_of_text(frame.as_of)))
@@ -179,102 +193,31 @@ async fn watch(args: AlertsWatchArgs) -> Outcome {
     let mut stream = connect(&args.cluster.address).await?.watch_alerts(request).await?.into_inner();
     let mut first = true;
     while let Some(answer) = stream.message().await? {
-        if answer.alerts.is_empty() {
-            continue; // Progress only.
-        }
-        let listing = listing(&answer.alerts);
         match args.output.format {
-            Format::Csv if first => listing.print(Format::Csv)?,
+            // Answers without alerts too: they say how far the ledger is.
+            Format::Json => print_line(
+                &json!({
+                    "as_of": as_of_json(answer.as_of),
+                    "snapshot": answer.snapshot,
+                    "alerts": listing(&answer.alerts).json(),
+                })
+                .to_string(),
+            )?,
+            Format::Csv => {
+                let listing = listing(&answer.alerts).with("snapshot", &json!(answer.snapshot)).stamped(answer.as_of);
+                if first {
+                    listing.print(Format::Csv)?
+                } else {
+                    listing.print_more(Format::Csv)?
+                }
+                first = false;
+            }
+            Format::Table if answer.alerts.is_empty() => {} // Progress only.
             Format::Table => {
                 table(&answer.alerts).print(Format::Table)?;
                 print_line(&as_of_text(answer.as_of))?;
             }
-            format => listing.print_more(format)?,
         }
-        first = false;
     }
     Ok(())
-}
-
-/// Prints the evidence.
-pub fn print_explanation(answer: &ExplainAlertResponse, format: Format) -> Outcome {
-    let facts: Vec<_> = answer.facts.iter().map(|row| fact_json(&row.json)).collect();
-    let mut baseline = Listing::new(["feature", "key", "bucket", "count", "sum_fen"]);
-    for value in &answer.baseline {
-        baseline.push([
-            json!(value.feature),
-            json!(value.key),
-            json!(value.bucket),
-            json!(value.count),
-            json!(value.sum_fen),
-        ]);
-    }
-    if format == Format::Json {
-        return print_json(&json!({
-            "as_of": as_of_json(answer.as_of),
-            "alert": listing(&answer.alert).json()[0],
-            "definition": answer.definition,
-            "parameters": answer.parameters,
-            "facts": facts,
-            "baseline": baseline.json(),
-        }));
-    }
-    if format == Format::Csv {
-        return evidence_listing(facts.iter()).print(Format::Csv);
-    }
-    if let Some(alert) = &answer.alert {
-        print_line(&format!(
-            "{} {} ({}), {} on {}: {}, {}",
-            alert.pattern,
-            alert.name_en,
-            alert.name_zh,
-            alert.key,
-            alert.biz_date,
-            alert.level,
-            state_name(alert)
-        ))?;
-    }
-    print_line(&format!("rule: {}\nparameters: {}", answer.definition, answer.parameters))?;
-    // People look at what was done first; the register is there to be read again by an engine.
-    let is_register = |fact: &&Value| {
-        fact["bill_id"].is_null()
-            && fact["behaviour"].as_str().is_some_and(|code| code.starts_with("MST.") || code.starts_with("REF."))
-    };
-    let register = facts.iter().filter(is_register).count();
-    let (deeds, shown) = (facts.len() - register, EVIDENCE_ROWS.min(facts.len() - register));
-    print_line(&format!("evidence (证据): {deeds} facts, and {register} facts of the register (master data, curves)"))?;
-    evidence_listing(facts.iter().filter(|fact| !is_register(fact)).take(shown)).print(Format::Table)?;
-    if deeds > shown {
-        print_line(&format!("and {} more; --format json gives all", deeds - shown))?;
-    }
-    if baseline.len() > 0 {
-        print_line("compared with (基线)")?;
-        baseline.print(Format::Table)?;
-    }
-    print_line(&as_of_text(answer.as_of))
-}
-
-fn evidence_listing<'a>(facts: impl Iterator<Item = &'a Value>) -> Listing {
-    let shown = ["behaviour", "event_time", "bill_id", "initiator_id", "counterparty_id", "amount_fen", "event_id"];
-    let mut listing =
-        Listing::new(["time", "behaviour", "bill_id", "initiator_id", "counterparty_id", "amount_fen", "other"]);
-    for fact in facts {
-        let other = fact.as_object().into_iter().flatten().filter(|(name, _)| !shown.contains(&name.as_str()));
-        let other = other.map(|(name, value)| format!("{name}={}", value.to_string().trim_matches('"')));
-        let mut other = other.collect::<Vec<_>>().join(" ");
-        if let Some((end, _)) = other.char_indices().nth(DETAIL_CHARS) {
-            other.truncate(end);
-            other.push('…');
-        }
-        listing.push([
-            json!(fact["event_time"].as_i64().map(market_time)),
-            fact["behaviour"].clone(),
-            fact["bill_id"].clone(),
-            fact["initiator_id"].clone(),
-            fact["counterparty_id"].clone(),
-            fact["amount_fen"].clone(),
-            json!(other),
-        ]);
-    }
-    listing
 }

@@ -178,8 +178,10 @@ async fn watch(args: CustomReportQueryArgs) -> Outcome {
             (Format::Table, Some(report)) if is_progress => {
                 print_line(&format!("{} {} {}", report.report_id, state_word(report), filled(report)))?;
             }
-            (Format::Csv, _) if snapshot => listing.print(Format::Csv)?,
-            (Format::Csv, _) => listing.print_more(Format::Csv)?,
+            (Format::Csv, _) => {
+                let listing = listing.with("snapshot", &json!(snapshot)).stamped(as_of);
+                if snapshot { listing.print(Format::Csv)? } else { listing.print_more(Format::Csv)? }
+            }
             (Format::Table, _) => {
                 listing.print(Format::Table)?;
                 print_line(&as_of_text(as_of))?;
@@ -199,7 +201,7 @@ async fn query(args: CustomReportQueryArgs) -> Outcome {
             "report": answer.report.as_ref().map(report_json),
             "rows": listing.json(),
         })),
-        Format::Csv => listing.print(format),
+        Format::Csv => listing.stamped(answer.as_of).print(format),
         Format::Table => {
             listing.print(format)?;
             print_line(&as_of_text(answer.as_of))

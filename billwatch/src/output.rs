@@ -2,8 +2,9 @@
 
 use std::io::{self, Write as _};
 
+use billwatch_proto::v1::AsOf;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle, presets};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{cli::Format, failure::Outcome};
 
@@ -28,6 +29,20 @@ impl Listing {
         let row: Vec<_> = row.into_iter().collect();
         debug_assert_eq!(row.len(), self.columns.len());
         self.rows.push(row);
+    }
+
+    /// The same with one more column that says the same in every row.
+    pub fn with(mut self, column: &str, value: &Value) -> Self {
+        self.columns.push(column.to_owned());
+        self.rows.iter_mut().for_each(|row| row.push(value.clone()));
+        self
+    }
+
+    /// The same with when it holds in every row: CSV has no other place for what holds for the whole of an answer.
+    pub fn stamped(self, as_of: Option<AsOf>) -> Self {
+        let epoch = as_of.map(|as_of| as_of.epoch);
+        let clock = as_of.and_then(|as_of| as_of.market_clock_ms);
+        self.with("as_of_epoch", &json!(epoch)).with("as_of_market_clock_ms", &json!(clock))
     }
 
     /// Prints as asked. JSON is an array of objects.
@@ -194,8 +209,6 @@ pub fn market_time(time_ms: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -233,5 +246,15 @@ mod tests {
         listing.write_csv(&mut csv, true).unwrap();
         assert_eq!(String::from_utf8(csv).unwrap(), "item,amt_fen\n广东省,120\n");
         assert!(listing.table().contains("广东省"));
+    }
+
+    #[test]
+    fn a_stamp_stands_in_every_row() {
+        let mut listing = Listing::new(["item"]);
+        listing.push([json!("a")]);
+        listing.push([json!("b")]);
+        let stamped = listing.stamped(Some(AsOf { epoch: 7, market_clock_ms: None }));
+        let csv = String::from_utf8(stamped.csv().unwrap()).unwrap();
+        assert_eq!(csv, "item,as_of_epoch,as_of_market_clock_ms\na,7,\nb,7,\n");
     }
 }

@@ -1,6 +1,8 @@
 //! `billwatch query`: aggregates, features, one bill. Values are printed as the cluster gave them; ratios as decimals for
 //! people, as numerator and denominator for programs.
 
+mod whole_bill;
+
 use billwatch_bench::client::{self, MAX_ANSWER_BYTES};
 use billwatch_proto::v1::{
     AsOf, CellRow, GetBillRequest, Grain, MeasureValue, QueryCellsRequest, QueryFeaturesRequest, WatchCellsRequest,
@@ -73,7 +75,7 @@ async fn aggregates(args: AggregatesArgs) -> Outcome {
         let listing = cell_listing(&answer.measures, &answer.rows, format);
         return match format {
             Format::Json => print_json(&json!({"as_of": as_of_json(answer.as_of), "rows": listing.json()})),
-            Format::Csv => listing.print(format),
+            Format::Csv => listing.stamped(answer.as_of).print(format),
             Format::Table => {
                 listing.print(format)?;
                 print_line(&as_of_text(answer.as_of))
@@ -95,8 +97,10 @@ async fn aggregates(args: AggregatesArgs) -> Outcome {
                 &json!({"as_of": as_of_json(answer.as_of), "snapshot": answer.snapshot, "rows": listing.json()})
                     .to_string(),
             )?,
-            Format::Csv if answer.snapshot => listing.print(format)?,
-            Format::Csv => listing.print_more(format)?,
+            Format::Csv => {
+                let listing = listing.with("snapshot", &json!(answer.snapshot)).stamped(answer.as_of);
+                if answer.snapshot { listing.print(format)? } else { listing.print_more(format)? }
+            }
             Format::Table => {
                 listing.print(format)?;
                 print_line(&as_of_text(answer.as_of))?;
@@ -157,7 +161,7 @@ async fn features(args: FeaturesArgs) -> Outcome {
     }
     match args.output.format {
         Format::Json => print_json(&json!({"as_of": as_of_json(answer.as_of), "rows": listing.json()})),
-        Format::Csv => listing.print(Format::Csv),
+        Format::Csv => listing.stamped(answer.as_of).print(Format::Csv),
         Format::Table => {
             listing.print(Format::Table)?;
             print_line(&as_of_text(answer.as_of))
@@ -214,7 +218,7 @@ async fn bill(args: BillArgs) -> Outcome {
                 "lots": lots.json(),
             }))
         }
-        Format::Csv => life.print(Format::Csv),
+        Format::Csv => whole_bill::listing(&answer).stamped(answer.as_of).print(Format::Csv),
         Format::Table => {
             print_line("life (票据生命周期)")?;
             life.print(Format::Table)?;

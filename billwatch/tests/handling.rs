@@ -53,8 +53,15 @@ fn what_is_done_with_alerts_is_kept_shown_and_counted() {
     let closed = handle(&cluster, &ids[..4], &["--status", "CLS", "--disposition", "DP03", "--note", "told them"]);
     assert_eq!(closed["alerts"].as_array().unwrap().len(), 4);
     assert_eq!(closed["alerts"][0]["status"], "CLS", "shown when the call returns");
-    let told = [stream.next_json(), stream.next_json()];
+    // The snapshot, progress, then the alerts; each answer says when it holds.
+    let mut told: Vec<Value> = Vec::new();
+    while told.len() < 4 {
+        let answer = stream.next_json();
+        assert!(answer["as_of"]["epoch"].is_u64() && answer["snapshot"].is_boolean(), "{answer}");
+        told.extend(answer["alerts"].as_array().unwrap().iter().cloned());
+    }
     assert!(told.iter().all(|alert| alert["status"] == "CLS" && alert["disposition"] == "DP03"), "{told:?}");
+    assert!(told.iter().all(|alert| alert["status_zh"] == "已关闭" && !text(alert, "basis").is_empty()), "{told:?}");
     drop(stream);
     let channel = runtime.block_on(client::connect(&cluster.address)).unwrap();
     runtime.block_on(AdminServiceClient::new(channel).take_checkpoint(TakeCheckpointRequest {})).unwrap();

@@ -29,7 +29,7 @@ pub async fn handle(args: AlertsHandleArgs) -> Outcome {
             "epoch": answer.epoch,
             "alerts": alerts.json(),
         })),
-        Format::Csv => alerts.print(Format::Csv),
+        Format::Csv => alerts.with("epoch", &json!(answer.epoch)).stamped(answer.as_of).print(Format::Csv),
         Format::Table => {
             table(&answer.alerts).print(Format::Table)?;
             print_line(&match answer.as_of {

@@ -197,8 +197,11 @@ async fn show(args: ShowArgs) -> Outcome {
             "values": values.iter().map(value_json).collect::<Vec<_>>(),
         })),
         format => {
-            listing(&values, &listed(&mut client).await?, format).print(format)?;
-            if format == Format::Table {
+            let listing = listing(&values, &listed(&mut client).await?, format);
+            if format == Format::Csv {
+                listing.stamped(frame.as_of).print(format)?;
+            } else {
+                listing.print(format)?;
                 print_line(&format!("{} of {} values, {}", values.len(), frame.total_size, as_of_text(frame.as_of)))?;
             }
             Ok(())
@@ -225,8 +228,10 @@ async fn watch(args: WatchArgs) -> Outcome {
                 })
                 .to_string(),
             )?,
-            Format::Csv if answer.snapshot => table.print(Format::Csv)?,
-            Format::Csv => table.print_more(Format::Csv)?,
+            Format::Csv => {
+                let table = table.with("snapshot", &json!(answer.snapshot)).stamped(answer.as_of);
+                if answer.snapshot { table.print(Format::Csv)? } else { table.print_more(Format::Csv)? }
+            }
             Format::Table => {
                 table.print(Format::Table)?;
                 print_line(&as_of_text(answer.as_of))?;
@@ -256,8 +261,10 @@ async fn explain(args: ExplainArgs) -> Outcome {
     }
     match format {
         Format::Json => print_json(&explanation_json(&answer)),
-        Format::Csv if answer.members.is_empty() => lines.print(Format::Csv),
-        Format::Csv => listing(&answer.members, &listed(&mut client).await?, format).print(format),
+        Format::Csv if answer.members.is_empty() => lines.stamped(answer.as_of).print(Format::Csv),
+        Format::Csv => {
+            listing(&answer.members, &listed(&mut client).await?, format).stamped(answer.as_of).print(format)
+        }
         Format::Table => {
             let names = listed(&mut client).await?;
             print_explanation(&answer, &lines, &names)

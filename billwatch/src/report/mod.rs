@@ -63,7 +63,7 @@ async fn show(args: ReportShowArgs) -> Outcome {
     let report = answer.report.unwrap_or_default();
     match args.output.format {
         Format::Json => print_json(&report_json(&report, answer.as_of)),
-        Format::Csv => cells(&report).print(Format::Csv),
+        Format::Csv => cells(&report, answer.as_of).print(Format::Csv),
         Format::Table => {
             print_line(&heading(&report))?;
             for block in &report.blocks {
@@ -119,7 +119,7 @@ fn write(report: &Report, as_of: Option<AsOf>, format: ExportFormat, dir: &Path)
     let version = if report.version > 0 { format!("-v{}", report.version) } else { String::new() };
     let (ending, bytes) = match format {
         ExportFormat::Xlsx => ("xlsx", sheet::workbook(report, as_of).context("making the workbook")?),
-        ExportFormat::Csv => ("csv", cells(report).csv()?),
+        ExportFormat::Csv => ("csv", cells(report, as_of).csv()?),
         ExportFormat::Json => ("json", format!("{:#}\n", report_json(report, as_of)).into_bytes()),
     };
     let path = dir.join(format!("{}-{}{version}.{ending}", report.report, report.period));
@@ -147,45 +147,93 @@ fn table(block: &ReportBlock) -> Listing {
     listing
 }
 
-/// A line a cell.
-fn cells(report: &Report) -> Listing {
-    let mut listing = Listing::new([
-        "report",
-        "period",
-        "status",
-        "block",
-        "row",
-        "row_zh",
-        "column",
-        "column_zh",
-        "unit",
-        "printed",
-        "value",
-        "denominator",
-    ]);
+/// Columns of a report as CSV.
+const COLUMNS: [&str; 18] = [
+    "report",
+    "period",
+    "from_date",
+    "to_date",
+    "status",
+    "version",
+    "part",
+    "block",
+    "row",
+    "row_zh",
+    "row_en",
+    "column",
+    "column_zh",
+    "column_en",
+    "unit",
+    "printed",
+    "value",
+    "denominator",
+];
+
+/// All that JSON has, a line a value: cells, then what checks say, then notes; `part` tells them apart.
+fn cells(report: &Report, as_of: Option<AsOf>) -> Listing {
+    let mut listing = Listing::new(COLUMNS);
+    let mut push = |part: &str, mut line: Value| {
+        let of_report = json!({
+            "report": report.report, "period": report.period, "from_date": report.from_date, "to_date": report.to_date,
+            "status": report.status, "version": report.version, "part": part,
+        });
+        listing.push(COLUMNS.map(|column| match of_report.get(column) {
+            Some(value) => value.clone(),
+            None => line[column].take(),
+        }));
+    };
     for block in &report.blocks {
         for row in &block.rows {
             for (cell, column) in row.cells.iter().zip(&block.columns) {
                 let value = cell.value.clone().unwrap_or_default();
-                let of_cell = [
-                    &report.report,
-                    &report.period,
-                    &report.status,
-                    &block.block,
-                    &row.row,
-                    &row.title_zh,
-                    &column.column,
-                    &column.title_zh,
-                    &column.unit,
-                    &cell.printed,
-                    &value.value,
-                    &value.denominator,
-                ];
-                listing.push(of_cell.map(|text| json!(text)));
+                let part = if row.total { "total" } else { "cell" };
+                push(
+                    part,
+                    json!({
+                        "block": block.block, "row": row.row, "row_zh": row.title_zh, "row_en": row.title_en,
+                        "column": column.column, "column_zh": column.title_zh, "column_en": column.title_en,
+                        "unit": column.unit, "printed": cell.printed,
+                        "value": if cell.text.is_empty() { &value.value } else { &cell.text },
+                        "denominator": value.denominator,
+                    }),
+                );
             }
         }
     }
-    listing
+    for check in &report.checks {
+        let sides = [("left", &check.left), ("right", &check.right), ("difference", &check.difference)];
+        let sides = sides.map(|(side, value)| {
+            let value = value.clone().unwrap_or_default();
+            (side, exact(Some(&value)), value.value, value.denominator)
+        });
+        let pass = if check.pass { "yes" } else { "NO" }.to_owned();
+        let told = [("pass", pass), ("place", check.place.clone()), ("times", check.instances.to_string())];
+        let told = told.map(|(what, text)| (what, text.clone(), text, String::new()));
+        for (column, printed, value, denominator) in sides.into_iter().chain(told) {
+            push(
+                "check",
+                json!({
+                    "row": check.check, "row_zh": check.title_zh, "row_en": check.title_en,
+                    "column": column, "printed": printed, "value": value, "denominator": denominator,
+                }),
+            );
+        }
+    }
+    for block in &report.blocks {
+        for column in block.columns.iter().filter(|column| !column.note.is_empty()) {
+            push(
+                "note",
+                json!({
+                    "block": block.block, "column": column.column, "column_zh": column.title_zh,
+                    "column_en": column.title_en, "printed": column.note,
+                }),
+            );
+        }
+    }
+    for note in &report.notes {
+        push("note", json!({"printed": note}));
+    }
+    listing.stamped(as_of)
 }
 
 fn exact(value: Option<&MeasureValue>) -> String {

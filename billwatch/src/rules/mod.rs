@@ -114,7 +114,7 @@ async fn list(args: ListArgs) -> Outcome {
             "dead": answer.dead,
             "rules": answer.rules.iter().map(rule_json).collect::<Vec<_>>(),
         })),
-        Format::Csv => listing(&answer.rules).print(Format::Csv),
+        Format::Csv => listing(&answer.rules).stamped(answer.as_of).print(Format::Csv),
         Format::Table => {
             listing(&answer.rules).print(Format::Table)?;
             let span = format!("{} to {}", answer.from_date, answer.to_date);
@@ -138,7 +138,7 @@ async fn show(args: ShowArgs) -> Outcome {
     }
     match args.output.format {
         Format::Json => print_json(&shown_json(&answer, &days)),
-        Format::Csv => days.print(Format::Csv),
+        Format::Csv => days.stamped(answer.as_of).print(Format::Csv),
         Format::Table => {
             print_line(&about(&answer))?;
             days.print(Format::Table)?;
@@ -209,8 +209,10 @@ async fn watch(args: AskArgs) -> Outcome {
                 })
                 .to_string(),
             )?,
-            Format::Csv if answer.snapshot => listing(&answer.rules).print(Format::Csv)?,
-            Format::Csv => listing(&answer.rules).print_more(Format::Csv)?,
+            Format::Csv => {
+                let alarms = listing(&answer.rules).with("snapshot", &json!(answer.snapshot)).stamped(answer.as_of);
+                if answer.snapshot { alarms.print(Format::Csv)? } else { alarms.print_more(Format::Csv)? }
+            }
             Format::Table => {
                 listing(&answer.rules).print(Format::Table)?;
                 print_line(&as_of_text(answer.as_of))?;
