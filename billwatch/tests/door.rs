@@ -2,9 +2,17 @@
 
 mod common;
 
-use std::fs;
+use std::{fs, sync::Arc};
 
+use billwatch_market::fact::{FIELDS, Field};
 use common::{Cluster, billwatch, example, expect_exit};
+use parquet::{
+    basic::{Compression, ZstdLevel},
+    column::writer::ColumnWriter,
+    data_type::ByteArray,
+    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    schema::parser::parse_message_type,
+};
 use serde_json::Value;
 
 #[test]
@@ -56,6 +64,16 @@ fn refused_lines_are_named_and_change_nothing() {
     cluster.verified();
 }
 
+/// A value as the text of a cell.
+fn cell_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(codes) if codes.is_empty() => "[]".to_owned(),
+        Value::Array(codes) => codes.iter().map(|code| code.as_str().unwrap()).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
 #[test]
 fn csv_is_the_same_market_as_ndjson() {
     let lines = fs::read_to_string(example("a-reference.facts.ndjson")).unwrap();
@@ -66,13 +84,7 @@ fn csv_is_the_same_market_as_ndjson() {
     let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_record(&fields).unwrap();
     for record in &records {
-        let cell = |field: &String| match record.get(field) {
-            None => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Array(codes)) if codes.is_empty() => "[]".to_owned(),
-            Some(Value::Array(codes)) => codes.iter().map(|code| code.as_str().unwrap()).collect::<Vec<_>>().join(","),
-            Some(other) => other.to_string(),
-        };
+        let cell = |field: &String| record.get(field).map_or(String::new(), cell_text);
         csv.write_record(fields.iter().map(cell)).unwrap();
     }
     let cluster = Cluster::start(1, 1);
@@ -83,6 +95,83 @@ fn csv_is_the_same_market_as_ndjson() {
     // The same content from the other form: every line is known.
     let again = cluster.ingest(&example("a-reference.facts.ndjson"));
     assert_eq!((again["accepted"].as_u64(), again["duplicates"].as_u64()), (Some(0), Some(records.len() as u64)));
+}
+
+/// All of a small market as Parquet: a column for each field of facts, in its own type where Parquet has one.
+fn parquet_of(records: &[Value], path: &std::path::Path) {
+    let own_type = |field: &Field| match field.type_name() {
+        "i64" | "u64" => "int64",
+        "bool" => "boolean",
+        _ => "byte_array",
+    };
+    let column = |field: &Field| match own_type(field) {
+        "byte_array" => format!("optional byte_array {} (UTF8);", field.name()),
+        kind => format!("optional {kind} {};", field.name()),
+    };
+    let schema = format!("message facts {{ {} }}", FIELDS.iter().map(column).collect::<String>());
+    let schema = Arc::new(parse_message_type(&schema).unwrap());
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let file = fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for field in FIELDS {
+        let cells = || records.iter().map(|record| &record[field.name()]);
+        let levels: Vec<i16> = cells().map(|cell| i16::from(!cell.is_null())).collect();
+        let cells = cells().filter(|cell| !cell.is_null());
+        let mut column = group.next_column().unwrap().unwrap();
+        match column.untyped() {
+            ColumnWriter::Int64ColumnWriter(numbers) => {
+                let values: Vec<i64> = cells.map(|cell| cell.as_i64().unwrap()).collect();
+                numbers.write_batch(&values, Some(&levels), None).unwrap();
+            }
+            ColumnWriter::BoolColumnWriter(flags) => {
+                let values: Vec<bool> = cells.map(|cell| cell.as_bool().unwrap()).collect();
+                flags.write_batch(&values, Some(&levels), None).unwrap();
+            }
+            ColumnWriter::ByteArrayColumnWriter(texts) => {
+                let values: Vec<ByteArray> = cells.map(|cell| ByteArray::from(cell_text(cell).as_str())).collect();
+                texts.write_batch(&values, Some(&levels), None).unwrap();
+            }
+            _ => unreachable!("three types of columns"),
+        }
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn parquet_is_the_same_market_as_ndjson() {
+    let cluster = Cluster::start(1, 1);
+    let (facts, labels) = (cluster.path("facts.ndjson"), cluster.path("labels.ndjson"));
+    let (out, labels) = (facts.display().to_string(), labels.display().to_string());
+    let simulate = ["simulate", "--facts", "10000", "--cases-a-round", "1", "--corrected", "0.01"];
+    expect_exit(billwatch(&[&simulate[..], &["--out", &out, "--labels", &labels]].concat()), 0);
+    let lines = fs::read_to_string(&facts).unwrap();
+    let records: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let path = cluster.path("facts.parquet");
+    parquet_of(&records, &path);
+    let first = cluster.ingest(&path);
+    let count = Some(records.len() as u64);
+    assert_eq!((first["accepted"].as_u64(), first["refused"].as_u64()), (count, Some(0)), "{first:#}");
+    // The content of a record is its identity: one that came otherwise than as NDJSON would be new, not known.
+    let again = cluster.ingest(&facts);
+    assert_eq!((again["accepted"].as_u64(), again["duplicates"].as_u64()), (Some(0), count), "{again:#}");
+}
+
+#[test]
+fn a_bad_csv_line_is_one_refused_line() {
+    let cluster = Cluster::start(1, 1);
+    let path = cluster.path("bad.csv");
+    let good = |number: u8| format!("REFD,{number},idle\n").into_bytes();
+    let bad: [&[u8]; 2] = [b"REFD,2\n", b"REFD,\xff,idle\n"];
+    let csv = [&b"source,source_seq,control\n"[..], &good(1), bad[0], &good(2), bad[1], &good(3)].concat();
+    fs::write(&path, csv).unwrap();
+    let output = cluster.run(&["ingest", path.to_str().unwrap(), "--format", "json"]);
+    let answer: Value = serde_json::from_str(&expect_exit(output, 6)).unwrap();
+    let numbers: Vec<_> =
+        answer["refusals"].as_array().unwrap().iter().map(|refusal| refusal["line"].as_u64().unwrap()).collect();
+    assert_eq!((answer["accepted"].as_u64(), numbers), (Some(3), vec![3, 5]), "{answer:#}");
 }
 
 #[test]

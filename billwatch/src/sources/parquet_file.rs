@@ -6,6 +6,7 @@ use std::fs::File;
 use anyhow::bail;
 use billwatch_market::{fact::Field, ids::Day};
 use parquet::{
+    basic::CompressionCodec,
     file::{reader::FileReader as _, serialized_reader::SerializedFileReader},
     record::{Field as Cell, Row},
 };
@@ -17,6 +18,9 @@ use super::{Line, Lines, field_of, text_cell};
 pub fn lines(file: File) -> anyhow::Result<Lines> {
     let bytes = file.metadata()?.len();
     let reader = SerializedFileReader::new(file)?;
+    for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+        readable(&column.column_path().string(), column.compression_codec())?;
+    }
     let metadata = reader.metadata().file_metadata();
     let rows = u64::try_from(metadata.num_rows())?.max(1);
     let columns = metadata.schema_descr().root_schema().get_fields();
@@ -27,6 +31,17 @@ pub fn lines(file: File) -> anyhow::Result<Lines> {
         let bytes_read = (u128::from(bytes) * u128::from(number) / u128::from(rows)) as u64;
         Ok(Line { number, json, bytes_read })
     })))
+}
+
+/// An error for a codec that is not compiled in.
+fn readable(column: &str, codec: CompressionCodec) -> anyhow::Result<()> {
+    match codec {
+        CompressionCodec::BROTLI | CompressionCodec::LZO => bail!(
+            "column `{column}` is compressed with {codec:?}, which is not read here: write the file with ZSTD, SNAPPY, GZIP, \
+             LZ4_RAW, or without compression"
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn object(fields: &[Field], row: &Row) -> anyhow::Result<Value> {
@@ -78,11 +93,39 @@ mod tests {
     use std::sync::Arc;
 
     use parquet::{
-        column::writer::ColumnWriter, data_type::ByteArray, file::properties::WriterProperties,
-        file::writer::SerializedFileWriter, schema::parser::parse_message_type,
+        basic::{Compression, GzipLevel, ZstdLevel},
+        column::writer::ColumnWriter,
+        data_type::ByteArray,
+        file::properties::WriterProperties,
+        file::writer::SerializedFileWriter,
+        schema::parser::parse_message_type,
     };
 
     use super::*;
+
+    #[test]
+    fn every_codec_is_read_or_named() {
+        for codec in [Compression::ZSTD(ZstdLevel::default()), Compression::GZIP(GzipLevel::default())]
+            .into_iter()
+            .chain([Compression::SNAPPY, Compression::LZ4_RAW, Compression::UNCOMPRESSED])
+        {
+            let schema = Arc::new(parse_message_type("message facts { required int64 source_seq; }").unwrap());
+            let properties = WriterProperties::builder().set_compression(codec).build();
+            let mut file = tempfile::tempfile().unwrap();
+            let mut writer = SerializedFileWriter::new(&mut file, schema, Arc::new(properties)).unwrap();
+            let mut group = writer.next_row_group().unwrap();
+            let mut column = group.next_column().unwrap().unwrap();
+            let ColumnWriter::Int64ColumnWriter(numbers) = column.untyped() else { unreachable!("the one column") };
+            numbers.write_batch(&[7], None, None).unwrap();
+            column.close().unwrap();
+            group.close().unwrap();
+            writer.close().unwrap();
+            let lines: Vec<_> = lines(file).unwrap().map(Result::unwrap).collect();
+            assert_eq!(lines[0].json, br#"{"source_seq":7}"#, "{codec:?}");
+        }
+        let error = readable("amount_fen", CompressionCodec::BROTLI).unwrap_err().to_string();
+        assert!(error.contains("`amount_fen`") && error.contains("BROTLI") && error.contains("ZSTD"), "{error}");
+    }
 
     #[test]
     fn typed_columns_become_fields() {
