@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use billwatch_bench::simulator::{Settings, Simulator, cases::write_demands, label::write_labels};
+use billwatch_bench::simulator::{Settings, Simulator, cases::write_demands, label::write_labels, usual_days};
 use billwatch_market::ndjson;
 
 use crate::{
@@ -35,7 +35,7 @@ pub fn run(args: SimulateArgs) -> Outcome {
     };
     let mut simulator = Simulator::new(Settings {
         share_corrected: args.corrected,
-        days: args.days,
+        days: args.days.unwrap_or_else(|| usual_days(args.facts)),
         every_week: args.every_week,
         cases_a_round: usize::from(args.cases_a_round),
         published_cases: args.cases.is_some(),

@@ -134,7 +134,7 @@ impl Bill {
     /// DSC.REQ.
     pub fn ask_discount(&mut self, at: i64, terms: &Discount) -> Fact {
         let draft = self.act(behaviour::DSC_REQ, at, terms.range, terms.applicant, terms.discounter);
-        discount_terms(draft, terms).done()
+        discount_terms(self.signed(draft, terms.applicant, ["PP01", "PP00"]), terms).done()
     }
 
     /// DSC.SGN.
@@ -145,7 +145,7 @@ impl Bill {
             .code(Field::AnswerCode, "SU00")
             // Of each part its own: one invoice is discounted at one bank.
             .text(Field::InvoiceNo, format!("FP{}-{}", self.serial, terms.range.start));
-        discount_terms(draft, terms).done()
+        discount_terms(self.signed(draft, terms.discounter, ["PS01", "PS00"]), terms).done()
     }
 
     /// DSC.SET.

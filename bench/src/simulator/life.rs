@@ -7,8 +7,9 @@
 //! `deals`, payment and recourse in `redemption`.
 
 use billwatch_market::fact::{Behaviour, EventId, Fact, Field, Range, Source, Value, behaviour};
-use billwatch_market::ids::{BillId, Day};
+use billwatch_market::ids::{BillId, Day, PartyId};
 
+use super::dice::mix;
 use super::draft::{Draft, Party};
 
 /// Kind of a bill by its acceptor.
@@ -33,6 +34,8 @@ impl Kind {
     }
 }
 
+/// One company in so many has no net banking: its account bank signs for it.
+const WITHOUT_NET_BANKING: u64 = 20;
 /// Facts that one bill can number; far above what a life of six months holds.
 const EVENTS_PER_BILL: u128 = 1 << 12;
 
@@ -70,6 +73,8 @@ pub struct Bill {
     pub payee: Party,
     /// False: with the mark "not transferable".
     pub transferable: bool,
+    /// A member for which its account institution signs. Companies without net banking have theirs sign, too.
+    pub agent_signs_for: Option<PartyId>,
     events: u16,
 }
 
@@ -105,6 +110,7 @@ impl Bill {
             acceptor,
             payee,
             transferable: true,
+            agent_signs_for: None,
             events: 0,
         }
     }
@@ -151,7 +157,20 @@ impl Bill {
 
     /// A request that needs nothing but its envelope (acceptance, receipt, endorsement, pledge, ...).
     pub fn ask(&mut self, behaviour: Behaviour, at: i64, range: Range, from: Party, to: Party) -> Fact {
-        self.act(behaviour, at, range, from, to).done()
+        let draft = self.act(behaviour, at, range, from, to);
+        self.signed(draft, from, ["PP01", "PP00"]).done()
+    }
+
+    /// Who signs: the party itself, or its account institution as agent. Members sign for themselves and say nothing.
+    pub(super) fn signed(&self, draft: Draft, by: Party, [itself, agent]: [&str; 2]) -> Draft {
+        if self.agent_signs_for == Some(by.id) {
+            return draft.code(Field::SignatureAgent, agent);
+        }
+        if !by.id.is_enterprise() {
+            return draft;
+        }
+        let has_net_banking = !mix(by.id.number() ^ 0x51_6E).is_multiple_of(WITHOUT_NET_BANKING);
+        draft.code(Field::SignatureAgent, if has_net_banking { itself } else { agent })
     }
 
     /// Agreement to a request.
@@ -164,7 +183,8 @@ impl Bill {
         to: Party,
         request: EventId,
     ) -> Fact {
-        self.act(behaviour, at, range, by, to).answers(request).code(Field::AnswerCode, "SU00").done()
+        let draft = self.act(behaviour, at, range, by, to).answers(request).code(Field::AnswerCode, "SU00");
+        self.signed(draft, by, ["PS01", "PS00"]).done()
     }
 
     /// Refusal of a request, with its `reject_reason`.
@@ -179,11 +199,8 @@ impl Bill {
         request: EventId,
         reason: &str,
     ) -> Fact {
-        self.act(behaviour, at, range, by, to)
-            .answers(request)
-            .code(Field::AnswerCode, "SU01")
-            .code(Field::RejectReason, reason)
-            .done()
+        let draft = self.act(behaviour, at, range, by, to).answers(request).code(Field::AnswerCode, "SU01");
+        self.signed(draft, by, ["PS01", "PS00"]).code(Field::RejectReason, reason).done()
     }
 
     /// Withdrawal of a request by its sender.
@@ -233,7 +250,8 @@ impl Bill {
     /// ACC.SGN with this margin; the contract is the bill's own.
     pub fn accept(&mut self, at: i64, request: EventId, margin_fen: i64) -> Fact {
         let contract = format!("HT{}", self.serial);
-        self.act(behaviour::ACC_SGN, at, self.whole(), self.acceptor, self.drawer)
+        let draft = self.act(behaviour::ACC_SGN, at, self.whole(), self.acceptor, self.drawer);
+        self.signed(draft, self.acceptor, ["PS01", "PS00"])
             .answers(request)
             .code(Field::AnswerCode, "SU00")
             .int(Field::MarginFen, margin_fen)

@@ -2,7 +2,9 @@
 //!
 //! What it keeps:
 //! - **Deterministic**: the same [`Settings`] give the same records, byte for byte; all chance comes from [`dice`].
-//! - **Streaming**: memory follows the bills under way, never the number of facts.
+//! - **Streaming**: memory follows the bills under way, so the facts of a day, not the number of facts: a market above
+//!   [`FACTS_A_DAY`] is simulated over more days, unless the settings name them. What grows with a longer market are the labels of
+//!   its cases.
 //! - **Valid**: every fact of normal trade has the form of facts.md and the fields of payloads.csv, and the fold applies
 //!   it. Statistics follow domain.md 12.4. What could make honest trade look like a pattern is left out on purpose.
 //! - **Complete**: lives run to their end, sources number their records from 1 without gaps and send watermarks.
@@ -64,6 +66,11 @@ use world::{FINANCE_COMPANY, Who, member};
 const FACTS_PER_BILL: u64 = 19;
 /// Facts between two rounds of watermarks.
 const WATERMARK_EVERY: u64 = 1_000;
+/// Calendar days on which bills are issued, unless the market is too large for them.
+pub const DAYS: u32 = 182;
+/// Facts of a calendar day of issues beyond which a market lasts longer instead: some half a million bills are under way then, a
+/// few hundred MiB of memory.
+pub const FACTS_A_DAY: u64 = 50_000;
 /// Below this size the curve is published once a week: daily points would outnumber the trade.
 const DAILY_CURVE_FROM: u64 = 200_000;
 /// Bills that are refused or paid late live on after their due date, days.
@@ -113,13 +120,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Half a year of issues from January 2024, without misbehaviour or corrections.
+    /// Half a year of issues from January 2024 (longer above [`FACTS_A_DAY`]), without misbehaviour or corrections.
     pub fn new(facts: u64, seed: u64) -> Self {
         Settings {
             facts,
             seed,
             start: Day::from_ymd(2024, 1, 8).expect("a day"),
-            days: 182,
+            days: usual_days(facts),
             misbehaviour: false,
             cases_a_round: misbehaviour::CASES_A_ROUND,
             every_week: false,
@@ -127,6 +134,11 @@ impl Settings {
             share_corrected: 0.0,
         }
     }
+}
+
+/// Calendar days on which the bills of so many facts are issued, unless the settings name another number.
+pub fn usual_days(facts: u64) -> u32 {
+    DAYS.max(u32::try_from(facts.div_ceil(FACTS_A_DAY)).unwrap_or(u32::MAX))
 }
 
 /// The market, record by record in the order of event time.
@@ -158,12 +170,16 @@ pub struct Simulator {
 impl Simulator {
     /// A market that has not begun.
     pub fn new(settings: Settings) -> Self {
-        let publications = if settings.facts >= DAILY_CURVE_FROM { 250 } else { 52 };
+        // Half a year of lives follows the last issues; a year has 250 business days and 52 weeks.
+        let span = u64::from(settings.days.max(DAYS) + DAYS);
+        let publications = if settings.facts >= DAILY_CURVE_FROM { span * 250 / 364 } else { span / 7 };
         let points = publications * (CLASSES.len() * TENORS.len()) as u64;
         let bills = (settings.facts.saturating_sub(points) * 10 / (FACTS_PER_BILL * 10 + 3)).max(50);
         let rare = rarities::expected_facts(settings.facts, bills);
         let bills = bills.saturating_sub(rare * 10 / (FACTS_PER_BILL * 10 + 3)).max(50);
-        let trade = Trade::new(settings.seed, bills, settings.start);
+        // Of a longer market those who take part carry what is under way at a time: bills live for half a year.
+        let at_a_time = bills * u64::from(DAYS) / u64::from(settings.days.max(DAYS));
+        let trade = Trade::new(settings.seed, at_a_time, settings.start);
         let last = settings.start.plus(settings.days as i32);
         let weights_left =
             (settings.start.0 + 1..=last.0).map(|day| trade.calendar.busyness(Day(day))).sum::<u64>().max(1);

@@ -114,7 +114,7 @@ impl Registry {
             .code(Field::MemberType, if inst_type == 605 { "MT06" } else { "MT01" })
             .code(Field::Province, province)
             .code(Field::ParticipantStatus, "ACTIVE");
-        with_group(draft, group).done()
+        with_group(in_city(draft, province, u64::from(inst.0)), group).done()
     }
 
     /// MST.FIN with these total assets; the other positions follow in fixed proportions.
@@ -155,7 +155,7 @@ impl Registry {
             .value(Field::LegalRepId, Value::Party(company.representative))
             .text(Field::AddressHash, format!("{:016x}", company.address))
             .code(Field::Rating, "NR");
-        with_group(draft, company.group).done()
+        with_group(in_city(draft, company.province, number), company.group).done()
     }
 
     /// MST.ACO: the account at the account bank.
@@ -164,7 +164,7 @@ impl Registry {
             .from(bank_of(company))
             .to(company)
             .value(Field::EntId, Value::Party(company.id))
-            .text(Field::AccountId, format!("{:010}01", company.id.number()))
+            .text(Field::AccountId, account_number(company))
             .code(Field::AccountIdentity, "DT02")
             .date(Field::OpenDate, opened)
             .done()
@@ -246,10 +246,23 @@ impl Registry {
     }
 }
 
+/// The number of a company's account.
+pub fn account_number(company: Party) -> Box<str> {
+    format!("{:010}01", company.id.number()).into()
+}
+
 /// The bank that registers an enterprise: its account bank.
 fn bank_of(company: Party) -> Party {
     let inst = company.inst.expect("an enterprise has an account bank");
     Party { id: PartyId::legal(u64::from(inst.0 / 1_000)), inst: Some(inst) }
+}
+
+/// In one of the cities of its province, by its number.
+fn in_city(draft: Draft, province: &str, number: u64) -> Draft {
+    match super::tables::city(province, mix(number ^ 0xC17)) {
+        Some(city) => draft.value(Field::City, Value::Code(city)),
+        None => draft,
+    }
 }
 
 fn with_group(draft: Draft, group: Option<PartyId>) -> Draft {

@@ -1,6 +1,8 @@
 //! The two catalogue tables that trade itself obeys, in the form that the simulator asks: business days and how busy
 //! they are, and which industry buys from which.
 
+use std::{collections::BTreeMap, sync::OnceLock};
+
 use billwatch_market::catalogue::{self, Catalogue};
 use billwatch_market::ids::{Code, Day};
 
@@ -103,6 +105,23 @@ pub fn section_of(division: u8) -> u8 {
     FIRST[FIRST.partition_point(|(first, _)| *first <= division).saturating_sub(1)].1
 }
 
+/// The n-th city (地市) of a province, counted round. `None` for a province without cities.
+pub fn city(province: &str, nth: u64) -> Option<Code> {
+    static CITIES: OnceLock<BTreeMap<String, Vec<Code>>> = OnceLock::new();
+    let known = CITIES.get_or_init(|| {
+        let mut cities: BTreeMap<String, Vec<Code>> = BTreeMap::new();
+        let catalogue = Catalogue::embedded();
+        for item in catalogue.enums.named("city").into_iter().flat_map(|table| &table.items) {
+            // The first two digits of an area code are its province.
+            let (Some(of), Some(code)) = (item.code.get(..2), Code::parse(&item.code)) else { continue };
+            cities.entry(of.to_owned()).or_default().push(code);
+        }
+        cities
+    });
+    let of_province = known.get(province.get(..2)?)?;
+    of_province.get((nth % of_province.len() as u64) as usize).copied()
+}
+
 /// The code of a section letter.
 pub fn section(letter: u8) -> Code {
     Code::parse(char::from(letter).encode_utf8(&mut [0; 4])).expect("a section is one capital letter")
@@ -111,6 +130,15 @@ pub fn section(letter: u8) -> Code {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_province_of_the_market_has_cities() {
+        for (province, _) in super::super::world::PROVINCES {
+            let city = city(province, 12_345).unwrap_or_else(|| panic!("{province} has no city"));
+            assert_eq!(city.to_string()[..2], province[..2]);
+        }
+        assert_ne!(city("440000", 0), city("440000", 1));
+    }
 
     #[test]
     fn the_tables_are_read() {

@@ -20,7 +20,7 @@ use super::misbehaviour::{Misbehaviour, injectors};
 use super::rarities::COVERING_FACTS;
 use super::trade::Trade;
 use super::transforms::{shuffled, with_duplicates};
-use super::{Label, Settings, Simulator};
+use super::{DAYS, FACTS_A_DAY, Label, Settings, Simulator};
 
 fn market(facts: u64, seed: u64, misbehaviour: bool) -> (Vec<Record>, Vec<Label>) {
     let mut simulator = Simulator::new(Settings { misbehaviour, ..Settings::new(facts, seed) });
@@ -255,6 +255,33 @@ fn memory_follows_the_live_bills() {
     assert!((190_000..210_000).contains(&facts), "{facts}");
     assert!(most < facts / 8 && lots < facts / 10, "{most} waiting, {lots} lots for {facts} facts");
     assert_eq!(simulator.live_lots(), 0, "every life ends");
+}
+
+#[test]
+fn a_longer_market_needs_no_more_memory() {
+    let peak = |facts, days| {
+        let mut simulator = Simulator::new(Settings { days, ..Settings::new(facts, 5) });
+        let (mut lots, mut waiting, mut told) = (0, 0, 0_u64);
+        while let Some(record) = simulator.next() {
+            told += u64::from(matches!(record, Record::Fact(_)));
+            waiting = waiting.max(simulator.waiting());
+            lots = lots.max(simulator.live_lots());
+        }
+        assert!(told.abs_diff(facts) <= facts / 20, "{told} facts instead of {facts}");
+        [lots, waiting]
+    };
+    // As many facts a day, twice and four times as many in all.
+    let [once, twice, longer] =
+        [(220_000, 364), (440_000, 728), (880_000, 1_456)].map(|(facts, days)| peak(facts, days));
+    for (most, base) in twice.into_iter().chain(longer).zip(once.into_iter().cycle()) {
+        assert!(most.abs_diff(base) <= base / 6, "{once:?}, {twice:?}, {longer:?}");
+    }
+    // Nobody names the days: a market does not become denser than the limit.
+    for facts in [10_000, 9_000_000, 10_000_000, 100_000_000] {
+        let days = Settings::new(facts, 5).days;
+        assert!(days >= DAYS && facts <= u64::from(days) * FACTS_A_DAY, "{facts} facts in {days} days");
+    }
+    assert_eq!(Settings::new(9_000_000, 5).days, DAYS);
 }
 
 #[test]

@@ -25,9 +25,11 @@ pub struct SimulateArgs {
     /// File for the planted cases, one JSON object a line
     #[arg(long, default_value = "labels.ndjson")]
     pub labels: PathBuf,
-    /// Calendar days on which bills are issued; their lives go on for half a year more
-    #[arg(long, default_value_t = 182, value_parser = clap::value_parser!(u32).range(7..=3_650))]
-    pub days: u32,
+    /// Calendar days on which bills are issued; their lives go on for half a year more. Without it 182, and as many more as keep
+    /// a day at 50,000 facts: memory follows the facts of a day, so that a larger market needs no more. Few days for many facts
+    /// need more memory
+    #[arg(long, value_parser = clap::value_parser!(u32).range(7..=3_650))]
+    pub days: Option<u32>,
     /// Every week of issues has planted cases and near misses of every pattern, whatever the size of the market
     #[arg(long)]
     pub every_week: bool,

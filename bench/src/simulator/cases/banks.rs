@@ -1,10 +1,11 @@
 //! Cases 8 to 10: funding channels, forged paper, a bank that is none.
 
-use billwatch_market::fact::{Source, behaviour};
+use billwatch_market::fact::{Field, Source, Value, behaviour};
 
 use super::scene::Scene;
 use crate::simulator::draft::Party;
 use crate::simulator::life::{Bill, Kind};
+use crate::simulator::reference::account_number;
 use crate::simulator::story::{FAIR_RATE, MILLION};
 
 /// Case 8. Bills of a shell acceptor are discounted by one small bank at the price of bank credit and pass three more banks
@@ -117,12 +118,16 @@ pub(super) fn forged_paper(scene: &mut Scene) {
     scene.story.put(fact);
 }
 
-/// Case 10. In a small bank's name an interbank account is opened far away; whoever has it accepts and discounts some 2 billion
-/// CNY in that name within days.
+/// Case 10. With forged papers an account is opened in a small bank's name at a bank far away, which from then on signs for it as
+/// its agent; whoever has the account accepts and discounts some 2 billion CNY in that name within days.
 pub(super) fn impostor_bank(scene: &mut Scene) {
     // A village bank: 3 billion CNY of assets.
     let bank = scene.story.member_in(207, "150000", None, 3_000 * MILLION);
     let begin = scene.story.begin;
+    let name = "锡林草原村镇银行股份有限公司";
+    scene.name(bank, name);
+    // An account is an enterprise's (`ent_id` of MST.ACO), so the register of accounts knows the bank as one of this name.
+    let in_its_name = scene.remote_company(name, 4_000);
     let drawers = [scene.story.company(), scene.story.company(), scene.story.company(), scene.story.company()];
     for nth in 0..20usize {
         let day = scene.story.business_day(begin, nth as u32 / 7);
@@ -130,14 +135,25 @@ pub(super) fn impostor_bank(scene: &mut Scene) {
         scene.story.wait(20 * (nth as i64 % 7));
         let payee = scene.story.company();
         let mut bill = scene.story.bill(Kind::Bank, 100 * MILLION, (drawers[nth % 4], bank, payee), 180);
+        bill.agent_signs_for = Some(bank.id);
         scene.story.accepted_with(&mut bill, 0);
         if nth == 4 {
+            scene.demand(
+                "P201",
+                bank.id,
+                "the fifth acceptance that an agent signs for a bank that had none, on day 0",
+            );
             scene.demand("P048", bank.id, "the fifth acceptance, on day 0: a sixth of the bank's assets");
         }
         scene.story.taken(&mut bill);
         scene.story.discount(&mut bill, payee, bank, FAIR_RATE);
         if nth == 5 {
             scene.demand("P195", bank.id, "the sixth discount of its own acceptance, on day 0");
+        }
+    }
+    for fact in &mut scene.story.facts {
+        if fact.initiator() == Some(bank.id) && matches!(fact.behaviour, behaviour::ACC_SGN | behaviour::DSC_SGN) {
+            fact.set(Field::InitiatorAccount, Value::Text(account_number(in_its_name)));
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::simulator::draft::Party;
 use crate::simulator::life::{Bill, Kind};
 use crate::simulator::reference::Registration;
 use crate::simulator::story::Story;
+use crate::simulator::tables::city;
 use crate::simulator::world::PROVINCES;
 
 /// One case being told.
@@ -70,7 +71,10 @@ impl<'s, 'a> Scene<'s, 'a> {
         for fact in &mut self.story.facts[from..] {
             match fact.behaviour {
                 behaviour::MST_ENR => {
-                    fact.set(Field::Province, Value::Code(billwatch_market::ids::Code::of(elsewhere)))
+                    fact.set(Field::Province, Value::Code(billwatch_market::ids::Code::of(elsewhere)));
+                    if let Some(city) = city(elsewhere, party.id.number()) {
+                        fact.set(Field::City, Value::Code(city));
+                    }
                 }
                 behaviour::MST_ACO => fact.set(Field::OpenDate, Value::Date(begin)),
                 _ => {}
@@ -79,7 +83,8 @@ impl<'s, 'a> Scene<'s, 'a> {
         party
     }
 
-    fn name(&mut self, party: Party, name: &'static str) {
+    /// The name under which somebody stands in the register and on bills.
+    pub fn name(&mut self, party: Party, name: &'static str) {
         self.names.insert(party.id, name);
     }
 
@@ -104,6 +109,7 @@ impl<'s, 'a> Scene<'s, 'a> {
             let told = fact.bill_id.is_some_and(|bill| self.false_texts.contains(&bill));
             for (id, name) in [
                 (Field::EntId, Field::Name),
+                (Field::LegalInstId, Field::Name),
                 (Field::DrawerId, Field::DrawerName),
                 (Field::AcceptorId, Field::AcceptorName),
                 (Field::PayeeId, Field::PayeeName),

@@ -1,4 +1,4 @@
-//! Cases of false identity: P149, P196, P197.
+//! Cases of false identity: P149, P196, P197, P201.
 
 use billwatch_market::fact::{Field, Value};
 use billwatch_market::ids::BillId;
@@ -11,6 +11,7 @@ pub(super) const CASES: &[Injector] = &[
     light("P149", named_otherwise_in_the_request),
     light("P196", dressed_as_a_bank_bill),
     light("P197", acceptor_named_otherwise),
+    light("P201", signed_by_an_agent),
 ];
 
 fn commercial(story: &mut Story) -> Bill {
@@ -77,4 +78,40 @@ fn acceptor_named_otherwise(story: &mut Story) {
     let request = story.put(fact);
     story.signed(&mut bill, request, 0, true);
     story.unused(&mut bill);
+}
+
+/// An agent signs a member's first acceptances, five of them for new drawers: at once, within a week, or beside an acceptance of
+/// the member's own. The miss: four, the member signs the fifth, or had accepted for its drawer before.
+fn signed_by_an_agent(story: &mut Story) {
+    let bank = story.member(203);
+    let (variant, positive) = (story.variant, story.positive);
+    // Seven days after an acceptance of its own, which the window must not reach; six days are within it.
+    let (first, later) = story.days_apart(story.begin, if variant == 2 { 7 } else { 6 });
+    story.on(first);
+    let known = story.company();
+    if variant == 2 {
+        let payee = story.company();
+        let mut bill = story.bill(Kind::Bank, 1_000_000 * CNY, (known, bank, payee), 120);
+        story.accepted(&mut bill);
+        story.unused(&mut bill);
+    }
+    let count = if !positive && variant == 0 { 4 } else { 5 };
+    let mut last = first;
+    for nth in 0..count {
+        last = if variant == 2 || variant == 1 && nth == 4 { later } else { first };
+        story.on(last);
+        story.wait(5 * i64::from(nth));
+        let drawer = if !positive && variant == 2 && nth == 4 { known } else { story.company() };
+        let payee = story.company();
+        let mut bill = story.bill(Kind::Bank, 1_000_000 * CNY, (drawer, bank, payee), 120);
+        let by_itself = !positive && variant == 1 && nth == 4;
+        bill.agent_signs_for = (!by_itself).then_some(bank.id);
+        story.accepted(&mut bill);
+        story.unused(&mut bill);
+    }
+    story.label(
+        bank.id,
+        last,
+        "five first acceptances by an agent for new drawers; miss: four, own signature, a known drawer",
+    );
 }

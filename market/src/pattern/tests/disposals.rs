@@ -2,7 +2,7 @@
 
 use super::{
     holds,
-    market::{Market, Terms, bank, day, ent, int, text, yuan},
+    market::{Market, Terms, bank, code, day, ent, int, text, yuan},
     quiet,
 };
 use crate::{
@@ -162,4 +162,30 @@ fn p200_guarantees_asked_of_several() {
     holds("P200", &case(ent(8), "2025-03-30"), &["E0000000001 2025-03-30"]);
     quiet("P200", &case(ent(8), "2025-03-31"));
     quiet("P200", &case(ent(7), "2025-03-30"));
+}
+
+#[test]
+fn p201_first_acceptances_by_an_agent() {
+    // Four on the first day, the fifth on another, maybe by the bank itself, maybe for a drawer whom it knows.
+    let case = |on: &str, agent: bool, known: bool| {
+        let mut market = Market::new();
+        let mut accept = |date: &str, drawer: u64, agent: bool| {
+            market.at(date, "09:00");
+            let bill = market.register_bill(&Terms { drawer: ent(drawer), ..Terms::default() });
+            let about = Some((bill, Range::WHOLE));
+            market.fact("ACC.REQ", about, ent(drawer), bank(1), &[]);
+            let signed = [(Field::SignatureAgent, code("PS00"))];
+            market.fact("ACC.SGN", about, bank(1), ent(drawer), if agent { &signed } else { &[] });
+        };
+        if known {
+            accept("2025-02-24", 25, false);
+        }
+        (21..25).for_each(|drawer| accept("2025-03-03", drawer, true));
+        accept(on, 25, agent);
+        market
+    };
+    holds("P201", &case("2025-03-09", true, false), &["100101 2025-03-09"]);
+    quiet("P201", &case("2025-03-10", true, false));
+    quiet("P201", &case("2025-03-09", false, false));
+    quiet("P201", &case("2025-03-09", true, true));
 }
