@@ -10,6 +10,7 @@ use super::{
     state::{Flag, PayState, Status},
 };
 use crate::{
+    defaults::redeem_date,
     fact::{Fact, Field, behaviour},
     ids::{Code, Day, InstId, PartyId},
 };
@@ -346,11 +347,6 @@ fn open_deal(lot: &Lot, reading: &Reading<'_>, request: Option<Request>) -> Repo
     } else {
         (fact.party(Field::BuyerId).or(answerer), fact.inst(Field::BuyerInst), fact.inst(Field::SellerInst))
     };
-    let settle_date = fact.date(Field::SettleDate).unwrap_or(fact.biz_date);
-    let by_term = || {
-        let days = fact.int(Field::RepoDays).and_then(|days| i32::try_from(days).ok())?;
-        Some(Day(settle_date.0.saturating_add(days)))
-    };
     let of_lot = |field: Field| fact.int(field).map(|sum| share_of(lot, fact, sum));
     RepoDeal {
         behaviour: fact.behaviour,
@@ -364,7 +360,11 @@ fn open_deal(lot: &Lot, reading: &Reading<'_>, request: Option<Request>) -> Repo
         rate_e4: fact.int(Field::RateE4),
         since: fact.event_time,
         since_date: fact.biz_date,
-        redeem_date: fact.date(Field::RedeemDate).or(fact.date(Field::RedeemClose)).or_else(by_term),
+        // The last day of a redemption window, where a discount with redemption names no day.
+        redeem_date: match (fact.date(Field::RedeemDate), fact.date(Field::RedeemClose)) {
+            (None, Some(close)) => Some(close),
+            _ => redeem_date(fact, reading.calendar),
+        },
         overdue: false,
     }
 }
