@@ -18,6 +18,10 @@ use crate::{
 /// Days from the due date within which a presentation is in time (domain.md 7).
 const PRESENTATION_DAYS: i32 = 10;
 
+/// Quote methods of a listing and of an offer in discount-through (derived.csv `event.quote_method`).
+const LISTED: Code = Code::of("QM05");
+const OFFERED: Code = Code::of("QM02");
+
 /// Reasons of PAY.REJ that make no overdue event (derived.csv `overdue event`).
 const EXCUSED: [Code; 7] = [
     Code::of("DC00"),
@@ -121,6 +125,10 @@ fn change_request(lot: &mut Lot, reading: &Reading<'_>, flag_before: Flag, pay_b
             pay_before,
             non_transferable: fact.code(Field::Transferable) == Some(NOT_TRANSFERABLE),
             cut: false,
+            mode: match fact.behaviour {
+                behaviour::RDC_BRQ | behaviour::RDC_RRQ => fact.code(Field::RediscountPurpose),
+                _ => fact.code(Field::QuoteMethod),
+            },
         });
     } else if !is_held_open(lot.flag) {
         lot.request = None;
@@ -132,6 +140,9 @@ fn change_request(lot: &mut Lot, reading: &Reading<'_>, flag_before: Flag, pay_b
                 request.counterparty = fact.party(Field::DiscounterId).or(request.counterparty);
                 request.deal = fact.text(Field::DealId).map(TextHash::of).or(request.deal);
             }
+            // The mandate comes before the quote: what opens the deal is the listing or the offer.
+            behaviour::DTH_LST => request.mode = fact.code(Field::QuoteMethod).or(Some(LISTED)),
+            behaviour::DTH_QTE => request.mode = fact.code(Field::QuoteMethod).or(Some(OFFERED)),
             _ => {}
         }
     }

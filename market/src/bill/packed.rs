@@ -376,7 +376,10 @@ fn pack_request(request: &Request, to: &mut Packer) {
     to.time(request.since);
     to.day(request.since_date);
     to.byte((request.flag_before as u8) << 4 | request.pay_before as u8);
-    to.byte(u8::from(request.non_transferable) | u8::from(request.cut) << 1);
+    to.byte(u8::from(request.non_transferable) | u8::from(request.cut) << 1 | u8::from(request.mode.is_some()) << 2);
+    if request.mode.is_some() {
+        to.code(request.mode);
+    }
 }
 
 fn unpack_request(from: &mut Unpacker<'_>) -> Request {
@@ -395,6 +398,7 @@ fn unpack_request(from: &mut Unpacker<'_>) -> Request {
         pay_before,
         non_transferable: marks & 1 != 0,
         cut: marks & 2 != 0,
+        mode: if marks & 4 != 0 { from.code() } else { None },
     }
 }
 
