@@ -129,6 +129,7 @@ fn change_request(lot: &mut Lot, reading: &Reading<'_>, flag_before: Flag, pay_b
                 behaviour::RDC_BRQ | behaviour::RDC_RRQ => fact.code(Field::RediscountPurpose),
                 _ => fact.code(Field::QuoteMethod),
             },
+            queued_at: None,
         });
     } else if !is_held_open(lot.flag) {
         lot.request = None;
@@ -141,6 +142,7 @@ fn change_request(lot: &mut Lot, reading: &Reading<'_>, flag_before: Flag, pay_b
                 request.deal = fact.text(Field::DealId).map(TextHash::of).or(request.deal);
             }
             // The mandate comes before the quote: what opens the deal is the listing or the offer.
+            behaviour::PAY_QUE => request.queued_at = request.queued_at.or(Some(fact.event_time)),
             behaviour::DTH_LST => request.mode = fact.code(Field::QuoteMethod).or(Some(LISTED)),
             behaviour::DTH_QTE => request.mode = fact.code(Field::QuoteMethod).or(Some(OFFERED)),
             _ => {}

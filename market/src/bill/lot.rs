@@ -73,6 +73,8 @@ pub struct Request {
     /// What the request says and its answers may leave out: the purpose of a rediscount, of any other request the quote
     /// method. One of them suffices: a rediscount has but one quote method.
     pub mode: Option<Code>,
+    /// Instant of the first PAY.QUE of the presentation, ms: it waits for cash since then.
+    pub queued_at: Option<i64>,
 }
 
 impl Request {
