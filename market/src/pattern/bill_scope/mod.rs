@@ -190,6 +190,10 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
                 let from = lot.overdue_since.or(lot.answer_due).filter(|_| lot.is_live());
                 from.map(day_number)
             }
+            Derived::LotSeenOverdueFrom => {
+                let lot = self.lot.filter(|lot| lot.is_live())?;
+                lot.overdue_since.or(lot.answer_due.map(|due| due.plus(1))).map(day_number)
+            }
         }
     }
 
