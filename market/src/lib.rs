@@ -15,6 +15,7 @@ pub mod codec;
 pub mod columns;
 pub mod company_names;
 pub mod corrections;
+mod defaults;
 mod draft;
 pub mod evaluator;
 pub mod fact;

@@ -10,12 +10,17 @@ use super::{
     state::{Flag, PayState, Status},
 };
 use crate::{
+    defaults::redeem_date,
     fact::{Fact, Field, behaviour},
     ids::{Code, Day, InstId, PartyId},
 };
 
 /// Days from the due date within which a presentation is in time (domain.md 7).
 const PRESENTATION_DAYS: i32 = 10;
+
+/// Quote methods of a listing and of an offer in discount-through (derived.csv `event.quote_method`).
+const LISTED: Code = Code::of("QM05");
+const OFFERED: Code = Code::of("QM02");
 
 /// Reasons of PAY.REJ that make no overdue event (derived.csv `overdue event`).
 const EXCUSED: [Code; 7] = [
@@ -120,6 +125,11 @@ fn change_request(lot: &mut Lot, reading: &Reading<'_>, flag_before: Flag, pay_b
             pay_before,
             non_transferable: fact.code(Field::Transferable) == Some(NOT_TRANSFERABLE),
             cut: false,
+            mode: match fact.behaviour {
+                behaviour::RDC_BRQ | behaviour::RDC_RRQ => fact.code(Field::RediscountPurpose),
+                _ => fact.code(Field::QuoteMethod),
+            },
+            queued_at: None,
         });
     } else if !is_held_open(lot.flag) {
         lot.request = None;
@@ -131,6 +141,10 @@ fn change_request(lot: &mut Lot, reading: &Reading<'_>, flag_before: Flag, pay_b
                 request.counterparty = fact.party(Field::DiscounterId).or(request.counterparty);
                 request.deal = fact.text(Field::DealId).map(TextHash::of).or(request.deal);
             }
+            // The mandate comes before the quote: what opens the deal is the listing or the offer.
+            behaviour::PAY_QUE => request.queued_at = request.queued_at.or(Some(fact.event_time)),
+            behaviour::DTH_LST => request.mode = fact.code(Field::QuoteMethod).or(Some(LISTED)),
+            behaviour::DTH_QTE => request.mode = fact.code(Field::QuoteMethod).or(Some(OFFERED)),
             _ => {}
         }
     }
@@ -346,11 +360,6 @@ fn open_deal(lot: &Lot, reading: &Reading<'_>, request: Option<Request>) -> Repo
     } else {
         (fact.party(Field::BuyerId).or(answerer), fact.inst(Field::BuyerInst), fact.inst(Field::SellerInst))
     };
-    let settle_date = fact.date(Field::SettleDate).unwrap_or(fact.biz_date);
-    let by_term = || {
-        let days = fact.int(Field::RepoDays).and_then(|days| i32::try_from(days).ok())?;
-        Some(Day(settle_date.0.saturating_add(days)))
-    };
     let of_lot = |field: Field| fact.int(field).map(|sum| share_of(lot, fact, sum));
     RepoDeal {
         behaviour: fact.behaviour,
@@ -364,7 +373,11 @@ fn open_deal(lot: &Lot, reading: &Reading<'_>, request: Option<Request>) -> Repo
         rate_e4: fact.int(Field::RateE4),
         since: fact.event_time,
         since_date: fact.biz_date,
-        redeem_date: fact.date(Field::RedeemDate).or(fact.date(Field::RedeemClose)).or_else(by_term),
+        // The last day of a redemption window, where a discount with redemption names no day.
+        redeem_date: match (fact.date(Field::RedeemDate), fact.date(Field::RedeemClose)) {
+            (None, Some(close)) => Some(close),
+            _ => redeem_date(fact, reading.calendar),
+        },
         overdue: false,
     }
 }

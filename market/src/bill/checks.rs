@@ -8,6 +8,7 @@ use super::{
     state::{Flag, Risk},
 };
 use crate::{
+    catalogue::calendar::Calendar,
     fact::{Fact, Field, Range, behaviour},
     ids::PartyId,
 };
@@ -16,13 +17,14 @@ use crate::{
 pub(super) struct Reading<'a> {
     pub fact: &'a Fact,
     pub law: &'a BehaviourLaw,
+    pub calendar: &'a Calendar,
     pub initiator: Option<PartyId>,
     pub counterparty: Option<PartyId>,
 }
 
 impl<'a> Reading<'a> {
-    pub fn new(fact: &'a Fact, law: &'a BehaviourLaw) -> Self {
-        Reading { fact, law, initiator: fact.initiator(), counterparty: fact.counterparty() }
+    pub fn new(fact: &'a Fact, law: &'a BehaviourLaw, calendar: &'a Calendar) -> Self {
+        Reading { fact, law, calendar, initiator: fact.initiator(), counterparty: fact.counterparty() }
     }
 
     /// The party whose debt a recourse fact is about.

@@ -35,8 +35,8 @@ impl Bill {
             (_, None) => Outcome::none(Effect::IllegalState),
             (_, Some(header)) if !range_fits(fact, header) => Outcome::none(Effect::BadRange),
             (Kind::MakesBill, Some(_)) => Outcome::none(Effect::IllegalState),
-            (Kind::EachLot, Some(_)) => self.act_on_each(&Reading::new(fact, law)),
-            (Kind::AllLots, Some(_)) => self.act_on_all(&Reading::new(fact, law)),
+            (Kind::EachLot, Some(_)) => self.act_on_each(&Reading::new(fact, law, &laws.calendar)),
+            (Kind::AllLots, Some(_)) => self.act_on_all(&Reading::new(fact, law, &laws.calendar)),
         };
         if law.kept && outcome.effect.counts() {
             self.journal.note(fact);

@@ -10,12 +10,9 @@ use crate::{
     ids::Day,
 };
 
-/// One behaviour in the life of a bill. Packed to 4 bytes of alignment: half of a bill's memory would be padding else.
+/// One behaviour in the life of a bill.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[repr(C, packed(4))]
 pub struct Happened {
-    /// Instant of the first fact, ms.
-    pub first_at: i64,
     /// Business date of the first fact, by order.
     pub first_on: Day,
     /// Business date of the last fact, by order.
@@ -33,7 +30,7 @@ pub struct Journal(pub(super) Vec<Happened>);
 impl Journal {
     /// What is known about a behaviour; `None` when it never happened or is not kept.
     pub fn get(&self, behaviour: Behaviour) -> Option<Happened> {
-        self.0.iter().find(|known| { known.behaviour } == behaviour).copied()
+        self.0.iter().find(|known| known.behaviour == behaviour).copied()
     }
 
     /// True when the behaviour happened.
@@ -47,17 +44,16 @@ impl Journal {
     }
 
     pub(super) fn note(&mut self, fact: &Fact) {
-        match self.0.iter_mut().find(|known| { known.behaviour } == fact.behaviour) {
+        match self.0.iter_mut().find(|known| known.behaviour == fact.behaviour) {
             Some(known) => {
                 known.last_on = fact.biz_date;
-                known.count = { known.count }.saturating_add(1);
+                known.count = known.count.saturating_add(1);
             }
             None => {
                 if self.0.len() == self.0.capacity() {
                     self.0.reserve_exact(2);
                 }
                 self.0.push(Happened {
-                    first_at: fact.event_time,
                     first_on: fact.biz_date,
                     last_on: fact.biz_date,
                     behaviour: fact.behaviour,

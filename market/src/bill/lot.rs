@@ -70,6 +70,11 @@ pub struct Request {
     pub non_transferable: bool,
     /// The request cut the lot: its refusal, withdrawal or clean-up makes an SPL.RST.
     pub cut: bool,
+    /// What the request says and its answers may leave out: the purpose of a rediscount, of any other request the quote
+    /// method. One of them suffices: a rediscount has but one quote method.
+    pub mode: Option<Code>,
+    /// Instant of the first PAY.QUE of the presentation, ms: it waits for cash since then.
+    pub queued_at: Option<i64>,
 }
 
 impl Request {

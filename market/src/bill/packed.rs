@@ -66,7 +66,6 @@ impl Bill {
         to.number(self.journal.0.len() as u64);
         for happened in self.journal.iter() {
             to.behaviour(happened.behaviour);
-            to.time(happened.first_at);
             to.day(happened.first_on);
             to.day(happened.last_on);
             to.number(u64::from(happened.count));
@@ -107,7 +106,6 @@ impl Bill {
         for _ in 0..happened {
             self.journal.0.push(Happened {
                 behaviour: from.behaviour(),
-                first_at: from.time(),
                 first_on: from.day(),
                 last_on: from.day(),
                 count: from.small(),
@@ -376,7 +374,14 @@ fn pack_request(request: &Request, to: &mut Packer) {
     to.time(request.since);
     to.day(request.since_date);
     to.byte((request.flag_before as u8) << 4 | request.pay_before as u8);
-    to.byte(u8::from(request.non_transferable) | u8::from(request.cut) << 1);
+    let marks = [request.non_transferable, request.cut, request.mode.is_some(), request.queued_at.is_some()];
+    to.byte(marks.iter().rev().fold(0, |byte, mark| byte << 1 | u8::from(*mark)));
+    if request.mode.is_some() {
+        to.code(request.mode);
+    }
+    if let Some(queued_at) = request.queued_at {
+        to.time(queued_at);
+    }
 }
 
 fn unpack_request(from: &mut Unpacker<'_>) -> Request {
@@ -395,6 +400,8 @@ fn unpack_request(from: &mut Unpacker<'_>) -> Request {
         pay_before,
         non_transferable: marks & 1 != 0,
         cut: marks & 2 != 0,
+        mode: if marks & 4 != 0 { from.code() } else { None },
+        queued_at: if marks & 8 != 0 { Some(from.time()) } else { None },
     }
 }
 

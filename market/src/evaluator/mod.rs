@@ -7,6 +7,8 @@
 //! Begin with [`evaluate`]. Alerts have their own plain evaluator, [`crate::pattern::plain`]; [`EveryView`] has both.
 
 mod every_view;
+#[cfg(test)]
+mod tests;
 
 pub use self::every_view::{EveryView, Mark};
 

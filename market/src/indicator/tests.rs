@@ -454,6 +454,30 @@ fn df2_claims_that_nobody_settles() {
 }
 
 #[test]
+fn sums_and_codes_that_were_not_sent_have_their_defaults() {
+    let mut market = recourse(10, 1);
+    for fact in &mut market.facts {
+        fact.fields.retain(|(field, _)| !matches!(field, Field::ClaimFen | Field::PaidFen));
+    }
+    market.clock_at_end_of("2025-04-07");
+    assert_eq!(value(&market, "DF2", "E0000000001", "2025-04-07").value(), number("0.08"), "the amount of each");
+    // A queue that never ended: what began it needs no result.
+    let mut market = failing(yuan(5_000), "CAB");
+    market.at("2025-03-05", "10:00");
+    let queue = [(Field::QueueId, text("Q7")), (Field::SettleFen, int(yuan(10_000)))];
+    market.fact("CSH.QUE", None, PartyId::SYSTEM, bank(4), &queue);
+    market.instant(market.now() + 31 * 60_000);
+    market.fact(
+        "CSH.QUE",
+        None,
+        PartyId::SYSTEM,
+        bank(4),
+        &[&queue[..], &[(Field::SettlementResult, code("OK"))]].concat(),
+    );
+    assert_eq!(value(&market, "LQ3", "100104", "2025-03-05").value(), number("0.001"));
+}
+
+#[test]
 fn df2_redemptions_that_fail_and_are_cured() {
     let case = |cured: Option<&str>| {
         let mut market = leaning_on_repo(yuan(1_000_000));

@@ -8,6 +8,7 @@ use super::day_types::{DAY_TYPES, day_type_bits};
 use crate::{
     bill::{BillKind, Flag, PayState, Risk, Status},
     catalogue::{Catalogue, calendar::Calendar},
+    defaults::settlement_result,
     fact::{BEHAVIOUR_CODES, Behaviour, FIELDS, Field, SOURCES, Source},
     ids::Day,
     items::{Enumeration, Item, Items, MissingEnumeration, Row, Vocabulary},
@@ -415,16 +416,7 @@ fn behaviour_meaning(behaviour: Behaviour, catalogue: &Catalogue, vocabulary: &V
     } else {
         defaults.push((Field::RejectReason, Item::NA));
     }
-    let result = if ends(&[".SET", ".RED", ".ERD", ".ORD"]) {
-        Some("OK")
-    } else if ends(&[".FLD", ".RDF"]) {
-        Some("FAIL_CASH")
-    } else if ends(&[".QUE"]) {
-        Some("QUEUED")
-    } else {
-        None
-    };
-    let result = result.map(|code| item(known.settlement_result, code));
+    let result = settlement_result(code).map(|code| item(known.settlement_result, code));
     let guarantee = match &code[..3] {
         "GUD" => Some("GT1"),
         "GUA" => Some("GT2"),

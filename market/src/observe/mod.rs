@@ -247,7 +247,7 @@ impl<'a> Observation<'a> {
                 None => self.meaning.business_kind,
             }),
             Name::EndorsementKind => take(self.field_item(Field::EndorsementKind)),
-            Name::RediscountPurpose => take(self.field_item(Field::RediscountPurpose)),
+            Name::RediscountPurpose => take(self.rediscount_purpose()),
             Name::Product => {
                 if self.by_supply_chain() && fact.bill_id.is_some() {
                     match self.meaning.product {
@@ -333,8 +333,23 @@ impl<'a> Observation<'a> {
         if let Some(item) = self.meaning.quote_method {
             return item;
         }
-        let opened = self.lot_before().and_then(|lot| lot.request).map(|request| request.behaviour);
-        opened.and_then(|opened| self.meanings.of(opened).quote_method).unwrap_or(Item::UNKNOWN)
+        let Some(request) = self.lot_before().and_then(|lot| lot.request) else { return Item::UNKNOWN };
+        match (request.mode, self.meanings.field_enumeration(Field::QuoteMethod)) {
+            (Some(sent), Some(methods)) => self.meanings.vocabulary.row(methods, sent).item(methods),
+            _ => self.meanings.of(request.behaviour).quote_method.unwrap_or(Item::UNKNOWN),
+        }
+    }
+
+    fn rediscount_purpose(&self) -> Item {
+        let sent = self.fact.code(Field::RediscountPurpose);
+        let asked = || {
+            let request = self.lot_before()?.request?;
+            request.mode.filter(|_| matches!(request.behaviour, behaviour::RDC_BRQ | behaviour::RDC_RRQ))
+        };
+        match (sent.or_else(asked), self.meanings.field_enumeration(Field::RediscountPurpose)) {
+            (Some(code), Some(purposes)) => self.meanings.vocabulary.row(purposes, code).item(purposes),
+            _ => self.meaning.default_item(Field::RediscountPurpose),
+        }
     }
 
     fn list_type(&self) -> Item {

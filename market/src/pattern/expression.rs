@@ -20,6 +20,10 @@ pub trait Scope {
         let _ = variable;
         None
     }
+    /// What `present` asks of a variable: that it is there. A field of the fact must have been sent, its default is not asked.
+    fn is_present(&self, variable: &Variable) -> bool {
+        self.variable(variable).is_some()
+    }
     /// A parameter of the rule, by its place in the rule.
     fn parameter(&self, place: usize) -> Option<Number> {
         let _ = place;
@@ -287,9 +291,17 @@ fn day_number(day: Day) -> Number {
 
 fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> Option<Number> {
     if function == Pure::Present {
-        return Some(arguments[0].value(scope).is_some().into());
+        return Some(is_present(&arguments[0], scope).into());
     }
     pure_of(function, &values(arguments, scope)?)
+}
+
+/// What `present` means.
+pub(super) fn is_present(node: &Node, scope: &impl Scope) -> bool {
+    match node {
+        Node::Variable(variable) => scope.is_present(variable),
+        _ => node.value(scope).is_some(),
+    }
 }
 
 /// A function of numbers that are there.

@@ -117,7 +117,9 @@ fn aspects_read(emit: &Emit) -> u8 {
                 Node::Variable(Variable::Derived(Derived::LotFlag)) => aspect::FLAG,
                 // A discount makes a holder.
                 Node::Variable(Variable::Derived(Derived::LotDiscounted)) => aspect::HOLDER,
-                Node::Variable(Variable::Derived(Derived::LotOverdueFrom)) => aspect::OVERDUE,
+                Node::Variable(Variable::Derived(Derived::LotOverdueFrom | Derived::LotSeenOverdueFrom)) => {
+                    aspect::OVERDUE
+                }
                 Node::Variable(Variable::Party(Role::Holder) | Variable::Attribute(Role::Holder, _)) => aspect::HOLDER,
                 Node::Variable(Variable::Party(Role::RepoSeller | Role::RepoBuyer)) => aspect::REPO,
                 // Whoever discounts a lot becomes its holder.

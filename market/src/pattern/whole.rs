@@ -10,7 +10,7 @@
 use smallvec::SmallVec;
 
 use super::{
-    expression::{Node, Operator, Scope, pure_of, values},
+    expression::{Node, Operator, Scope, is_present, pure_of, values},
     number::Number,
     vocabulary::Pure,
 };
@@ -164,9 +164,11 @@ pub(super) fn among(value: i128, list: &[Node], scope: &impl Scope) -> i128 {
 }
 
 fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> i128 {
+    if function == Pure::Present {
+        return is_present(&arguments[0], scope).into();
+    }
     let first = arguments[0].whole(scope);
     if first == UNKNOWN {
-        // Also for `present`: what is not whole may still be there.
         return UNKNOWN;
     }
     let extreme = |better: fn(i128, i128) -> i128| {
@@ -177,7 +179,7 @@ fn pure(function: Pure, arguments: &[Node], scope: &impl Scope) -> i128 {
         })
     };
     match function {
-        Pure::Present => 1,
+        Pure::Present => UNKNOWN,
         Pure::Absolute => first.checked_abs().unwrap_or(UNKNOWN),
         Pure::Least => extreme(i128::min),
         Pure::Greatest => extreme(i128::max),

@@ -333,7 +333,7 @@ impl Reference {
             }
             behaviour::MST_ENF => {
                 let financials = Financials {
-                    date: fact.date(Field::FinancialsDate),
+                    date: Some(fact.date(Field::FinancialsDate).unwrap_or(fact.biz_date)),
                     revenue_12m_fen: fact.int(Field::Revenue12mFen),
                     net_assets_fen: fact.int(Field::NetAssetsFen),
                     vat_invoiced_12m_fen: fact.int(Field::VatInvoiced12mFen),
@@ -424,7 +424,8 @@ impl Reference {
                 set(&mut self.accounts, party, fact, from, present, change);
             }
             behaviour::MST_TRD => {
-                let trader = Trader { status: row(known.participant_status, Field::TraderStatus), validity };
+                let status = fact.code(Field::TraderStatus).unwrap_or(Code::of("ACTIVE"));
+                let trader = Trader { status: self.vocabulary.row(known.participant_status, status), validity };
                 let key = party.zip(hash(Field::TraderId));
                 set(&mut self.traders, key, fact, from, present, trader);
             }

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     bill::{Lot, Surety, TextHash},
     books::range_mark,
+    defaults::{redeem_date, settle_date, settlement_result},
     fact::{Behaviour, Field, Value},
     ids::{Code, Day, PartyId},
     key_group::stable_hash64,
@@ -189,6 +190,10 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
                 let from = lot.overdue_since.or(lot.answer_due).filter(|_| lot.is_live());
                 from.map(day_number)
             }
+            Derived::LotSeenOverdueFrom => {
+                let lot = self.lot.filter(|lot| lot.is_live())?;
+                lot.overdue_since.or(lot.answer_due.map(|due| due.plus(1))).map(day_number)
+            }
         }
     }
 
@@ -208,9 +213,10 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
         self.registry.curve_e4(class, self.price_days()?, self.moment())
     }
 
+    /// A field with its default (facts.md 1).
     fn field(&self, field: Field) -> Option<Number> {
-        let fact = self.sight.fact();
-        match fact.get(field)? {
+        let Some(sent) = self.sight.fact().get(field) else { return self.default_of(field) };
+        match sent {
             Value::Int(value) => Some((*value).into()),
             Value::Bool(value) => Some((*value).into()),
             Value::Date(day) => Some(day_number(*day)),
@@ -221,6 +227,24 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
             Value::Text(text) if text.len() <= 16 && text.is_ascii() => Some(text_number(text)),
             Value::Text(text) => Some(text_hash(text)),
             Value::Id(_) | Value::Codes(_) => None,
+        }
+    }
+
+    /// What an absent field counts as: sums, dates and the codes that rules compare (fields.csv `default_when_absent`).
+    fn default_of(&self, field: Field) -> Option<Number> {
+        let fact = self.sight.fact();
+        match field {
+            Field::SettleDate => Some(day_number(settle_date(fact, self.registry.calendar()))),
+            Field::RedeemDate => redeem_date(fact, self.registry.calendar()).map(day_number),
+            Field::PaidFen | Field::ClaimFen | Field::GuaranteeFen | Field::EnhanceFen | Field::SecuredFen => {
+                self.sight.amount_fen().map(Number::from)
+            }
+            Field::PenaltyFen => Some(Number::ZERO),
+            Field::BillCount => Some(1.into()),
+            Field::SettlementResult => {
+                settlement_result(fact.behaviour.code()).map(|code| code_number(&Code::of(code)))
+            }
+            _ => None,
         }
     }
 }
@@ -234,6 +258,13 @@ impl<S: Sight, R: Registry> Scope for BillScope<'_, S, R> {
             Variable::Attribute(role, field) => {
                 self.registry.attribute(self.party(*role)?, self.sight.branch(*role), *field, self.moment())
             }
+        }
+    }
+
+    fn is_present(&self, variable: &Variable) -> bool {
+        match variable {
+            Variable::Field(field) => self.sight.fact().get(*field).is_some(),
+            _ => self.variable(variable).is_some(),
         }
     }
 

@@ -137,10 +137,13 @@ impl<S: Sight, R: Registry> BillScope<'_, S, R> {
                 });
                 longest.map(Number::from)
             }
-            History::MinutesSince => {
-                let journal = &self.sight.bill()?.journal;
-                let first = behaviours.iter().filter_map(|kind| journal.get(*kind)).map(|seen| seen.first_at).min()?;
-                Some(minutes(fact.event_time - first).into())
+            History::QueuedMinutes => {
+                let mut first: Option<i64> = None;
+                self.sight.lots_before(&mut |lot| {
+                    let queued = lot.request.as_ref().and_then(|request| request.queued_at);
+                    first = [first, queued].into_iter().flatten().min();
+                });
+                Some(minutes(fact.event_time - first?).into())
             }
             History::DisposedBefore => {
                 let party = arguments.first().copied().and_then(as_party)?;
@@ -210,7 +213,7 @@ impl<S: Sight, R: Registry> BillScope<'_, S, R> {
             | History::Hops
             | History::BoughtTodayFen
             | History::WaitedMs
-            | History::MinutesSince
+            | History::QueuedMinutes
             | History::DayOf
             | History::CountOnDay
             | History::Times

@@ -410,6 +410,40 @@ fn p191_a_bank_fails_at_clearing() {
 }
 
 #[test]
+fn p191_counts_the_queued_parts_of_a_package_only() {
+    let case = |queued: usize, ended_by: &str| {
+        let mut market = Market::new();
+        market.at("2025-03-11", "09:00");
+        let terms = Terms { acceptor: bank(4), due_in: 31, divisible: true, ..Terms::default() };
+        let bill = market.draw(&terms);
+        let face = terms.face as u64;
+        // Four parts: three of a hundred fen, and the rest.
+        let parts = [(1, 100, 3), (101, 200, 4), (201, 300, 5), (301, face, 2)];
+        for (start, end, holder) in &parts[..3] {
+            market.endorse_part(bill, range(*start, *end), ent(2), ent(*holder));
+        }
+        market.at("2025-04-11", "09:00");
+        market.fact("PAY.MAT", Some((bill, range(1, face))), PartyId::SYSTEM, ent(2), &[]);
+        for (start, end, holder) in parts {
+            market.fact("PAY.REQ", Some((bill, range(start, end))), ent(holder), bank(4), &[]);
+        }
+        let begun = market.now();
+        for (start, end, _) in &parts[..queued] {
+            market.fact("PAY.QUE", Some((bill, range(*start, *end))), PartyId::SYSTEM, bank(4), &[]);
+        }
+        market.instant(begun + 90 * 60_000);
+        for (start, end, holder) in parts {
+            market.fact(ended_by, Some((bill, range(start, end))), PartyId::SYSTEM, ent(holder), &[]);
+        }
+        market
+    };
+    quiet("P191", &case(1, "PAY.SET"));
+    quiet("P191", &case(2, "PAY.SET"));
+    holds("P191", &case(3, "PAY.SET"), &["100104 2025-04-11"]);
+    holds("P191", &case(3, "PAY.SUB"), &["100104 2025-04-11"]);
+}
+
+#[test]
 fn p193_a_group_draws_and_discounts_on_one_day() {
     let case = |accepted: i64, discounted: i64, other: bool| {
         let mut market = Market::new();

@@ -156,6 +156,22 @@ fn p060_overdue_share() {
 }
 
 #[test]
+fn p060_waits_for_the_answer_until_the_day_has_ended() {
+    let case = |accepted_on: &str| {
+        let mut market = Market::new();
+        let terms = Terms { kind: "CAB", acceptor: ent(5), due_in: 30, ..Terms::default() };
+        market.at("2025-03-01", "09:00");
+        let bill = market.draw(&terms);
+        // Presented on the last day for the answer, and not answered.
+        market.at("2025-03-31", "09:00").present(bill, ent(2), ent(5));
+        market.at(accepted_on, "10:00").accept(&terms);
+        market
+    };
+    quiet("P060", &case("2025-03-31"));
+    holds("P060", &case("2025-04-01"), &["E0000000005 2025-04-01"]);
+}
+
+#[test]
 fn p049_margin_over_10_percent_of_deposits() {
     let case = |margin: i64| {
         let mut market = Market::new();

@@ -45,6 +45,18 @@ fn p145_no_recent_financials() {
     quiet("P145", &case(Some("2024-01-28"), most - 1));
 }
 
+#[test]
+fn p145_statement_without_a_date_is_of_its_business_date() {
+    let case = |reported: &str| {
+        let mut market = Market::new();
+        market.at(reported, "09:00").figure(ent(1), Field::Revenue12mFen, yuan(1));
+        market.at("2025-03-03", "09:00").accept(&Terms { face: yuan(50_000_000), ..Terms::default() });
+        market
+    };
+    quiet("P145", &case("2025-01-06"));
+    holds("P145", &case("2024-01-25"), &["E0000000001 2025-03-03"]);
+}
+
 /// A commercial acceptance through an account at bank 3, whose branch lies in a province, opened on a day.
 fn through_account(province: &str, opened: &str, face: i64, days: &[&str]) -> Market {
     let branch = Value::Inst(InstId(100_103_009));
@@ -220,10 +232,12 @@ fn p161_an_unauthorised_trader() {
         let fields = [
             (Field::LegalInstId, Value::Party(bank(2))),
             (Field::TraderId, text("T1")),
-            (Field::TraderStatus, code(status)),
             (Field::ToDate, Value::Date(day(to))),
+            (Field::TraderStatus, code(status)),
         ];
-        market.fact("MST.TRD", None, bank(2), PartyId::SYSTEM, &fields);
+        // A status that is not sent is ACTIVE.
+        let fields = if status.is_empty() { &fields[..3] } else { &fields[..] };
+        market.fact("MST.TRD", None, bank(2), PartyId::SYSTEM, fields);
         market.at("2025-03-03", "09:00");
         let bill = market.draw(&Terms::default());
         market.discount(bill, ent(2), bank(2), 12_000);
@@ -236,6 +250,7 @@ fn p161_an_unauthorised_trader() {
     holds("P161", &case("ACTIVE", "2025-03-02", "T1"), &["100102 2025-03-03"]);
     holds("P161", &case("ACTIVE", "2025-03-03", "T2"), &["100102 2025-03-03"]);
     quiet("P161", &case("ACTIVE", "2025-03-03", "T1"));
+    quiet("P161", &case("", "2025-03-03", "T1"));
 }
 
 #[test]

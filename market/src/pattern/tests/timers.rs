@@ -2,7 +2,7 @@
 
 use super::{
     holds,
-    market::{Market, Terms, bank, day, ent, int, range, text},
+    market::{Market, Terms, bank, code, day, ent, int, range, text},
     quiet,
 };
 use crate::{
@@ -254,4 +254,36 @@ fn p127_deal_not_settled_by_cut_off() {
     holds("P127", &case(cut_off + 1, "IBT.SET"), &["IB1 2025-03-04"]);
     quiet("P127", &case(cut_off, "IBT.SET"));
     quiet("P127", &case(cut_off, "IBT.FLD"));
+}
+
+#[test]
+fn p127_settlement_date_that_was_not_sent() {
+    // T0: the business date, Monday; T1: the next business day.
+    for (speed, due) in [(None, "2025-03-03"), (Some("T0"), "2025-03-03"), (Some("T1"), "2025-03-04")] {
+        let (mut market, bill) = held();
+        let about = Some((bill, Range::WHOLE));
+        let mut fields = vec![
+            (Field::DealId, text("IB1")),
+            (Field::RateE4, int(12_000)),
+            (Field::SellerId, Value::Party(bank(2))),
+            (Field::BuyerId, Value::Party(bank(3))),
+        ];
+        market.fact("IBT.QTE", about, bank(2), bank(3), &fields[..2]);
+        market.fact("IBT.QAC", about, bank(3), bank(2), &fields[..2]);
+        fields.extend(speed.map(|speed| (Field::SettlementSpeed, code(speed))));
+        market.fact("IBT.DEL", about, PartyId::SYSTEM, bank(3), &fields);
+        market.clock_at_end_of("2025-03-10");
+        holds("P127", &market, &[&format!("IB1 {due}")]);
+    }
+}
+
+#[test]
+fn p122_redemption_date_that_was_not_sent() {
+    // Settled on the next business day, seven days after it.
+    let (mut market, bill) = held();
+    let fields = [(Field::SettlementSpeed, code("T1"))];
+    market.repo(bill, bank(2), bank(3), &fields);
+    let deal = market.last().text(Field::DealId).unwrap().to_owned();
+    market.clock_at_end_of("2025-03-31");
+    holds("P122", &market, &[&format!("{deal} 2025-03-11")]);
 }

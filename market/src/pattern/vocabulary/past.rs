@@ -58,8 +58,8 @@ words! {
         BoughtTodayFen = "bought_today_fen" / (0, 0),
         /// `waited_ms()`: how long the answered request was open.
         WaitedMs = "waited_ms" / (0, 0),
-        /// `minutes_since('A')`: whole minutes since the first such fact on the bill.
-        MinutesSince = "minutes_since" / (0, 0),
+        /// `queued_minutes()`: whole minutes since the first PAY.QUE of the presentation that the fact ends.
+        QueuedMinutes = "queued_minutes" / (0, 0),
         /// `disposed_before(p)`: p gave some lot in the range away, or pledged it, and does not have it back.
         DisposedBefore = "disposed_before" / (1, 1),
         /// `on_repo_to_other(p)`: some lot in the range stood out on repo to another than p before the fact.

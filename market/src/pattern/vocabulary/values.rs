@@ -137,6 +137,9 @@ words! {
         LotRepo = "lot_repo",
         /// First day on which the lot counts as overdue, when its facts so far make it so (stock scope).
         LotOverdueFrom = "lot_overdue_from",
+        /// First day whose facts see the lot as overdue: for want of an answer it is so only at the end of the last day for it
+        /// (stock scope).
+        LotSeenOverdueFrom = "lot_seen_overdue_from",
         /// Circulation flag of the lot (stock scope): 'TF0301'.
         LotFlag = "lot_flag",
         /// Somebody discounted the lot (stock scope).
