@@ -22,7 +22,7 @@ fn counted(market: &Market, theme: &str, dimension: &str, item: &str) -> Option<
         grain: Grain::Whole,
         measures: vec!["cnt".into()],
     };
-    views.ask(&question).unwrap().first().map(|row| row.values[0].1.clone())
+    views.ask(&question).unwrap().first().map(|row| row.values[0].1)
 }
 
 fn once() -> Option<Value> {
