@@ -141,8 +141,8 @@ fn change_request(lot: &mut Lot, reading: &Reading<'_>, flag_before: Flag, pay_b
                 request.counterparty = fact.party(Field::DiscounterId).or(request.counterparty);
                 request.deal = fact.text(Field::DealId).map(TextHash::of).or(request.deal);
             }
-            // The mandate comes before the quote: what opens the deal is the listing or the offer.
             behaviour::PAY_QUE => request.queued_at = request.queued_at.or(Some(fact.event_time)),
+            // The mandate comes before the quote: what opens the deal is the listing or the offer.
             behaviour::DTH_LST => request.mode = fact.code(Field::QuoteMethod).or(Some(LISTED)),
             behaviour::DTH_QTE => request.mode = fact.code(Field::QuoteMethod).or(Some(OFFERED)),
             _ => {}
