@@ -301,7 +301,7 @@ fn change_rare(lot: &mut Lot, header: &Header, reading: &Reading<'_>, request: O
         }
         behaviour::RPO_RDF => {
             if let Some(deal) = &mut lot.rare_mut().repo {
-                deal.overdue = true;
+                deal.failed_on.get_or_insert(fact.biz_date);
             }
         }
         behaviour::DRD_SGN
@@ -365,7 +365,7 @@ fn open_deal(lot: &Lot, reading: &Reading<'_>, request: Option<Request>) -> Repo
         since: fact.event_time,
         since_date: fact.biz_date,
         redeem_date: fact.date(Field::RedeemDate).or(fact.date(Field::RedeemClose)).or_else(by_term),
-        overdue: false,
+        failed_on: None,
     }
 }
 

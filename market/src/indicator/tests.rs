@@ -481,6 +481,37 @@ fn df2_redemptions_that_fail_and_are_cured() {
 }
 
 #[test]
+fn df2_a_cure_is_of_its_own_deal() {
+    let mut market = Market::new();
+    market.at("2025-01-06", "09:00");
+    let bill = market.draw(&Terms::default());
+    market.discount(bill, ent(2), bank(4), 12_000);
+    let about = Some((bill, Range::WHOLE));
+    // Failed and cured the next day; in March the same bill goes out again, and nobody cures that.
+    for (opened, failed, cured, deal) in
+        [("2025-01-07", "2025-01-14", Some("2025-01-15"), "R1"), ("2025-03-03", "2025-03-10", None, "R2")]
+    {
+        market.at(opened, "09:00");
+        repo(&mut market, bill, yuan(1_000_000), 7, deal);
+        let fields = [
+            (Field::DealId, text(deal)),
+            (Field::RedeemFen, int(yuan(1_000_000))),
+            (Field::SellerId, Value::Party(bank(4))),
+            (Field::BuyerId, Value::Party(bank(6))),
+        ];
+        market.at(failed, "16:00").fact("RPO.RDF", about, PartyId::SYSTEM, bank(6), &fields);
+        if let Some(date) = cured {
+            market.at(date, "10:00").fact("RPO.ORD", about, PartyId::SYSTEM, bank(4), &fields);
+        }
+    }
+    market.clock_at_end_of("2025-03-11");
+    let figure_of = |day: &str| figure(&value(&market, "DF2", "100104", day), "repo_ratio");
+    assert_eq!(figure_of("2025-01-15"), whole(0), "cured in time");
+    assert_eq!(figure_of("2025-03-11"), whole(1), "never cured");
+    explained(&market, "DF2", bank(4), "2025-03-11");
+}
+
+#[test]
 fn what_is_revoked_was_never_counted() {
     let mut market = short_of_cash(yuan(300_000));
     let cash = market.facts.iter().find(|fact| fact.behaviour.code() == "CSH.DEP").unwrap().event_id;

@@ -20,7 +20,7 @@ use super::{
     whole::{UNKNOWN, whole_of},
 };
 use crate::{
-    bill::{Lot, Surety, TextHash},
+    bill::{Lot, RepoDeal, Surety, TextHash},
     books::range_mark,
     fact::{Behaviour, Field, Value},
     ids::{Code, Day, PartyId},
@@ -176,6 +176,8 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
                 let deal = self.lot?.repo()?;
                 Some(i64::from(deal.redeem_date?.0 - deal.since_date.0).into())
             }
+            Derived::OpenDealSince => Some(self.open_deal()?.since.into()),
+            Derived::OpenDealFailedOn => self.open_deal()?.failed_on.map(day_number),
             Derived::RangeMark => {
                 let range = self.lot.map_or(fact.range, |lot| lot.range);
                 Some(range_mark(fact.bill_id?, range).into())
@@ -190,6 +192,13 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
                 from.map(day_number)
             }
         }
+    }
+
+    /// The repo-like deal in which the range stood before the fact, of its first lot that stood in one.
+    fn open_deal(&self) -> Option<RepoDeal> {
+        let mut deal = None;
+        self.sight.lots_before(&mut |lot| deal = deal.or(lot.repo().copied()));
+        deal
     }
 
     fn lot_fen(&self) -> Option<i64> {
