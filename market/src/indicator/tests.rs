@@ -317,6 +317,17 @@ fn ms2_turnover_of_the_discounted_balance() {
     explained(&market, "MS2", bank(4), "2025-03-04");
 }
 
+/// Ten discounts and ten lines of `deals` deals of one class and tenor.
+fn deals_of_ten_lines(deals: u64) -> Market {
+    let mut market = two_markets(12_000, 13_000, 0);
+    for number in 0..10 {
+        let bill = market.draw(&Terms::default());
+        market.discount(bill, ent(2), bank(4), 12_000);
+        market.sell(bill, bank(4), bank(6), 13_000, &format!("D{}", number % deals));
+    }
+    market
+}
+
 /// Ten discounts and ten deals of one class and tenor, at these rates.
 fn two_markets(discount: i64, deal: i64, deals: u64) -> Market {
     let mut market = Market::new();
@@ -351,6 +362,15 @@ fn ms3_rates_that_stand_on_their_head() {
     assert_eq!(of_classes.len(), 1, "{of_classes:?}");
     assert_eq!(value(&two_markets(12_000, 12_999, 10), "MS3", "market", "2025-03-03").level, None);
     assert_eq!(value(&two_markets(12_000, 13_000, 9), "MS3", "market", "2025-03-03").value(), whole(0), "nine deals");
+}
+
+#[test]
+fn ms3_the_lines_of_a_deal_are_one_deal() {
+    let cases = [(10, 10), (9, 0)];
+    for (deals, expected) in cases {
+        let found = value(&deals_of_ten_lines(deals), "MS3", "market", "2025-03-03");
+        assert_eq!((figure(&found, "deal_cnt"), found.value()), (whole(deals as i64), whole(expected)));
+    }
 }
 
 /// Presentations of an acceptor: (kind, acceptor, days overdue of each, whether it is paid later).
