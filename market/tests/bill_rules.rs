@@ -208,7 +208,7 @@ fn repo_binds_the_lot_to_its_deal() {
     assert_eq!(life.effect_with("BRP.RED", SYSTEM, BANK, 1, FACE, &sides), Effect::NoOpenRequest);
     assert_eq!(life.effect_with("DRD.REQ", BANK, OTHER_BANK, 1, FACE, &[]), Effect::NoOpenRequest);
     life.applied_with("RPO.RDF", SYSTEM, OTHER_BANK, 1, FACE, &sides);
-    assert!(life.bill.lots[0].repo().unwrap().overdue);
+    assert!(life.bill.lots[0].repo().unwrap().failed_on.is_some());
     // facts.md 9.3: still open at the due date.
     life.today = day(DUE);
     life.applied("PAY.MAT", SYSTEM, BANK, 1, FACE);

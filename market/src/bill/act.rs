@@ -315,7 +315,7 @@ fn change_rare(lot: &mut Lot, header: &Header, reading: &Reading<'_>, request: O
         }
         behaviour::RPO_RDF => {
             if let Some(deal) = &mut lot.rare_mut().repo {
-                deal.overdue = true;
+                deal.failed_on.get_or_insert(fact.biz_date);
             }
         }
         behaviour::DRD_SGN
@@ -378,7 +378,7 @@ fn open_deal(lot: &Lot, reading: &Reading<'_>, request: Option<Request>) -> Repo
             (None, Some(close)) => Some(close),
             _ => redeem_date(fact, reading.calendar),
         },
-        overdue: false,
+        failed_on: None,
     }
 }
 

@@ -69,9 +69,9 @@ impl Journal {
 }
 
 /// Behaviours outside payment, recourse and loss-freeze whose first or last date a rule asks for.
-const KEPT: [&str; 18] = [
+const KEPT: [&str; 17] = [
     "ISS.REG", "ISS.RVK", "ACC.REQ", "ACC.SGN", "ACC.CNL", "RCV.SGN", "RCV.CLR", "NTR.SGN", "PLG.SGN", "PLR.SGN",
-    "DSC.SET", "IBT.SET", "RPO.SET", "RPO.RDF", "BRP.SET", "PPR.ACC", "PPR.DSC", "DIS.BIL",
+    "DSC.SET", "IBT.SET", "RPO.SET", "BRP.SET", "PPR.ACC", "PPR.DSC", "DIS.BIL",
 ];
 
 /// True when the journal keeps the behaviour: the list above, and all of PAY.*, RCS.*, PDR.*, LSF.*.

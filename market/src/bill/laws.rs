@@ -245,7 +245,7 @@ fn law(
         kind,
         sender: sender(code, suffix, role, !answers.is_empty()),
         recourse: recourse(code),
-        may_cut: MAY_CUT.contains(&number),
+        may_cut: may_cut(number),
         blocked_by_risk: blocked_by_risk(code, suffix, group),
         opens,
         fails_request: matches!(suffix, "REJ" | "WDR" | "CLR") || matches!(code, "DTH.ENX" | "OPY.ULK"),
@@ -267,6 +267,11 @@ const MAY_CUT: [Behaviour; 8] = [
     behaviour::OPY_LCK,
     behaviour::SCB_DSC,
 ];
+
+/// True when a fact of the behaviour may cut a lot.
+pub fn may_cut(behaviour: Behaviour) -> bool {
+    MAY_CUT.contains(&behaviour)
+}
 
 /// facts.md 4.2 number 6.
 fn blocked_by_risk(code: &str, suffix: &str, group: &str) -> bool {

@@ -111,8 +111,8 @@ pub struct RepoDeal {
     pub since_date: Day,
     /// Agreed redemption date (DSR: last day of redemption); default settle date + repo_days.
     pub redeem_date: Option<Day>,
-    /// An RPO.RDF was applied.
-    pub overdue: bool,
+    /// Business date of the first RPO.RDF that was applied.
+    pub failed_on: Option<Day>,
 }
 
 /// A recourse notice that is still open.

@@ -23,7 +23,7 @@ mod state;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-pub(crate) use self::act::settles;
+pub(crate) use self::{act::settles, laws::may_cut};
 pub use self::{
     header::{BillKind, Disclosure, Header, NOT_TRANSFERABLE, TextHash, makes_bill},
     journal::{Happened, Journal},

@@ -422,7 +422,7 @@ fn pack_rare(rare: &Rare, to: &mut Packer) {
         to.time(deal.since);
         to.day(deal.since_date);
         to.maybe_day(deal.redeem_date);
-        to.byte(u8::from(deal.overdue));
+        to.maybe_day(deal.failed_on);
     }
     if let Some(agreement) = &rare.agreement {
         to.party(Some(agreement.debtor));
@@ -498,6 +498,6 @@ fn unpack_deal(from: &mut Unpacker<'_>) -> RepoDeal {
         since: from.time(),
         since_date: from.day(),
         redeem_date: from.maybe_day(),
-        overdue: from.byte() != 0,
+        failed_on: from.maybe_day(),
     }
 }

@@ -317,6 +317,17 @@ fn ms2_turnover_of_the_discounted_balance() {
     explained(&market, "MS2", bank(4), "2025-03-04");
 }
 
+/// Ten discounts and ten lines of `deals` deals of one class and tenor.
+fn deals_of_ten_lines(deals: u64) -> Market {
+    let mut market = two_markets(12_000, 13_000, 0);
+    for number in 0..10 {
+        let bill = market.draw(&Terms::default());
+        market.discount(bill, ent(2), bank(4), 12_000);
+        market.sell(bill, bank(4), bank(6), 13_000, &format!("D{}", number % deals));
+    }
+    market
+}
+
 /// Ten discounts and ten deals of one class and tenor, at these rates.
 fn two_markets(discount: i64, deal: i64, deals: u64) -> Market {
     let mut market = Market::new();
@@ -351,6 +362,15 @@ fn ms3_rates_that_stand_on_their_head() {
     assert_eq!(of_classes.len(), 1, "{of_classes:?}");
     assert_eq!(value(&two_markets(12_000, 12_999, 10), "MS3", "market", "2025-03-03").level, None);
     assert_eq!(value(&two_markets(12_000, 13_000, 9), "MS3", "market", "2025-03-03").value(), whole(0), "nine deals");
+}
+
+#[test]
+fn ms3_the_lines_of_a_deal_are_one_deal() {
+    let cases = [(10, 10), (9, 0)];
+    for (deals, expected) in cases {
+        let found = value(&deals_of_ten_lines(deals), "MS3", "market", "2025-03-03");
+        assert_eq!((figure(&found, "deal_cnt"), found.value()), (whole(deals as i64), whole(expected)));
+    }
 }
 
 /// Presentations of an acceptor: (kind, acceptor, days overdue of each, whether it is paid later).
@@ -502,6 +522,37 @@ fn df2_redemptions_that_fail_and_are_cured() {
     explained(&failed, "DF2", bank(4), "2025-03-11");
     assert_eq!(value(&case(Some("2025-03-11")), "DF2", "100104", "2025-03-11").value(), whole(0), "cured in time");
     assert_eq!(value(&case(Some("2025-03-12")), "DF2", "100104", "2025-03-12").value(), whole(1), "too late");
+}
+
+#[test]
+fn df2_a_cure_is_of_its_own_deal() {
+    let mut market = Market::new();
+    market.at("2025-01-06", "09:00");
+    let bill = market.draw(&Terms::default());
+    market.discount(bill, ent(2), bank(4), 12_000);
+    let about = Some((bill, Range::WHOLE));
+    // Failed and cured the next day; in March the same bill goes out again, and nobody cures that.
+    for (opened, failed, cured, deal) in
+        [("2025-01-07", "2025-01-14", Some("2025-01-15"), "R1"), ("2025-03-03", "2025-03-10", None, "R2")]
+    {
+        market.at(opened, "09:00");
+        repo(&mut market, bill, yuan(1_000_000), 7, deal);
+        let fields = [
+            (Field::DealId, text(deal)),
+            (Field::RedeemFen, int(yuan(1_000_000))),
+            (Field::SellerId, Value::Party(bank(4))),
+            (Field::BuyerId, Value::Party(bank(6))),
+        ];
+        market.at(failed, "16:00").fact("RPO.RDF", about, PartyId::SYSTEM, bank(6), &fields);
+        if let Some(date) = cured {
+            market.at(date, "10:00").fact("RPO.ORD", about, PartyId::SYSTEM, bank(4), &fields);
+        }
+    }
+    market.clock_at_end_of("2025-03-11");
+    let figure_of = |day: &str| figure(&value(&market, "DF2", "100104", day), "repo_ratio");
+    assert_eq!(figure_of("2025-01-15"), whole(0), "cured in time");
+    assert_eq!(figure_of("2025-03-11"), whole(1), "never cured");
+    explained(&market, "DF2", bank(4), "2025-03-11");
 }
 
 #[test]

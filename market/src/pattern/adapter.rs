@@ -324,6 +324,10 @@ impl Registry for MarketRegistry<'_> {
         code_of(vocabulary.code_text(vocabulary.known.province, province))
     }
 
+    fn head_office(&self, branch: InstId, moment: Moment) -> Option<PartyId> {
+        self.reference.institution(None, Some(branch), moment.at).map(|institution| institution.legal)
+    }
+
     fn background_fen(&self, drawer: PartyId, number: u64, moment: Moment) -> Option<i64> {
         let said = self.reference.contract_by_hash(drawer, number, moment.at).iter().rev().map(|entry| &entry.value);
         said.filter_map(|background| {

@@ -29,7 +29,7 @@ use crate::{
     corrections::{effective, effective_at},
     fact::{EventId, Fact, Field, Value, behaviour},
     fact_scope::{FactScope, Home, scope},
-    ids::{Code, Day, PartyId},
+    ids::{Code, Day, InstId, PartyId},
     reference_data::Reference,
 };
 
@@ -111,8 +111,8 @@ impl Patterns {
     }
 
     /// Parties whose reference data a rule reads beside that of the named ones: who shares an address or representative with
-    /// one of them (`sharing`), whose names are protected (`lookalike_province`), and whose branches keep the accounts that
-    /// `facts` name (`acceptor_bank_province`).
+    /// one of them (`sharing`), whose names are protected (`lookalike_province`), whose branches keep the accounts that
+    /// `facts` name (`acceptor_bank_province`), and to whom the branches belong that stand as keys (`head_office`).
     pub fn kin(
         &self,
         pattern: PatternIndex,
@@ -121,15 +121,19 @@ impl Patterns {
         named: impl IntoIterator<Item = PartyId>,
     ) -> BTreeSet<PartyId> {
         let rule = self.rule(pattern);
-        let (mut shares, mut compares, mut banks) = (false, false, false);
+        let (mut shares, mut compares, mut banks, mut owners) = (false, false, false, false);
         let mut read = |node: &Node| {
             node.walk(&mut |node| {
                 shares |= matches!(node, Node::Lookup(Lookup::Sharing, _));
                 compares |= matches!(node, Node::Lookup(Lookup::LookalikeProvince, _));
+                owners |= matches!(node, Node::Lookup(Lookup::HeadOffice, _));
                 banks |= matches!(node, Node::Variable(Variable::Derived(Derived::AcceptorBankProvince)));
             });
         };
         rule.judged_by().for_each(&mut read);
+        if let Scope::Peer(peer) = &rule.scope {
+            peer.group.iter().for_each(&mut read);
+        }
         let windows = keyed_of(rule).map_or(&[][..], |keyed| &keyed.windows);
         let features = windows.iter().map(|window| &self.compiled.features[usize::from(window.feature.0)]);
         features.flat_map(|feature| &feature.emits).filter_map(|emit| emit.condition.as_ref()).for_each(&mut read);
@@ -141,8 +145,14 @@ impl Patterns {
                 _ => None,
             }));
         }
+        let named: Vec<PartyId> = named.into_iter().collect();
+        if owners {
+            // A branch as a key is its number alone.
+            let branches = named.iter().filter_map(|party| u32::try_from(party.bits()).ok());
+            kin.extend(branches.flat_map(|branch| reference.legals_of(InstId(branch))));
+        }
         if shares {
-            named.into_iter().for_each(|party| kin.extend(reference.sharers(party)));
+            named.iter().for_each(|party| kin.extend(reference.sharers(*party)));
         }
         if compares {
             kin.extend(reference.protected());

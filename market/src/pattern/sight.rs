@@ -93,6 +93,8 @@ pub trait Registry {
     fn account_opened(&self, party: PartyId, branch: InstId, moment: Moment) -> Option<Day>;
     /// Province of a branch.
     fn branch_province(&self, branch: InstId, moment: Moment) -> Option<Code>;
+    /// Legal institution of a branch, by the register; `None` when the branch is not registered.
+    fn head_office(&self, branch: InstId, moment: Moment) -> Option<PartyId>;
     /// Fen of the contract, else the invoice, of a drawer; `number`: hash of its number.
     fn background_fen(&self, drawer: PartyId, number: u64, moment: Moment) -> Option<i64>;
     /// The trader is registered for a legal institution, active and in time.

@@ -80,6 +80,11 @@ impl Institutions {
         version(&self.branches.get(&branch)?.versions, at)
     }
 
+    /// Every legal institution to which a branch ever belonged.
+    pub fn legals_of(&self, branch: InstId) -> impl Iterator<Item = PartyId> + '_ {
+        self.branches.get(&branch).into_iter().flat_map(|history| history.versions.iter().map(|(_, known)| known.legal))
+    }
+
     /// True when another branch has taken over this one.
     pub fn is_succeeded(&self, branch: InstId, at: i64) -> bool {
         self.successors.get(&branch).is_some_and(|timeline| timeline.at(at).is_some())

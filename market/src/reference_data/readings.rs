@@ -47,6 +47,11 @@ impl Reference {
         }
     }
 
+    /// Every legal institution to which a branch ever belonged.
+    pub fn legals_of(&self, branch: InstId) -> impl Iterator<Item = PartyId> + '_ {
+        self.institutions.legals_of(branch)
+    }
+
     /// Every legal institution that ever had a branch, in no order.
     pub fn legal_institutions(&self) -> impl Iterator<Item = PartyId> + '_ {
         self.institutions.legals()

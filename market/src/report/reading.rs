@@ -89,7 +89,7 @@ fn lot_state(name: ReportName, lot: &Lot, seen: &Observation<'_>) -> Option<Item
         ReportName::OpenDeal => {
             smallvec![lot.repo().map_or(Item::NA, |deal| seen.meanings.behaviour_item(deal.behaviour))]
         }
-        ReportName::DealOverdue => yes_no(seen, lot.repo().is_some_and(|deal| deal.overdue)),
+        ReportName::DealOverdue => yes_no(seen, lot.repo().is_some_and(|deal| deal.failed_on.is_some())),
         ReportName::Request => {
             smallvec![lot.request.map_or(Item::NA, |request| seen.meanings.behaviour_item(request.behaviour))]
         }

@@ -17,7 +17,7 @@ use super::{Store, StoreError, file_error};
 use crate::limits::CHECKPOINTS_KEPT;
 
 /// Form of the state tables. A build that reads another form must not touch them.
-pub const STATE_VERSION: u32 = 7;
+pub const STATE_VERSION: u32 = 8;
 
 const MANIFEST: &str = "BILLWATCH-MANIFEST";
 

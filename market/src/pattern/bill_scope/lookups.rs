@@ -3,7 +3,7 @@
 use super::{as_day, as_i64, as_party, day_number, party_number};
 use crate::{
     fact::Behaviour,
-    ids::{Code, PartyId},
+    ids::{Code, InstId, PartyId},
     pattern::{
         number::Number,
         sight::{Moment, Registry},
@@ -74,8 +74,8 @@ pub(crate) fn lookup(
             registry.reference_rate_e4(kind, as_i64(*arguments.get(1)?)?, moment)?.into()
         }
         Lookup::HeadOffice => {
-            let branch = u64::try_from(arguments.first()?.as_whole()?).ok()?;
-            party_number(PartyId::legal(branch / 1_000))
+            let branch = u32::try_from(arguments.first()?.as_whole()?).ok()?;
+            party_number(registry.head_office(InstId(branch), moment)?)
         }
         Lookup::IsBusinessDay => registry.calendar().is_business_day(as_day(*arguments.first()?)?).into(),
         Lookup::BusinessDays => {

@@ -20,7 +20,7 @@ use super::{
     whole::{UNKNOWN, whole_of},
 };
 use crate::{
-    bill::{Lot, Surety, TextHash},
+    bill::{Lot, RepoDeal, Surety, TextHash},
     books::range_mark,
     defaults::{redeem_date, settle_date, settlement_result},
     fact::{Behaviour, Field, Value},
@@ -177,6 +177,8 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
                 let deal = self.lot?.repo()?;
                 Some(i64::from(deal.redeem_date?.0 - deal.since_date.0).into())
             }
+            Derived::OpenDealSince => Some(self.open_deal()?.since.into()),
+            Derived::OpenDealFailedOn => self.open_deal()?.failed_on.map(day_number),
             Derived::RangeMark => {
                 let range = self.lot.map_or(fact.range, |lot| lot.range);
                 Some(range_mark(fact.bill_id?, range).into())
@@ -195,6 +197,13 @@ impl<'a, S: Sight, R: Registry> BillScope<'a, S, R> {
                 lot.overdue_since.or(lot.answer_due.map(|due| due.plus(1))).map(day_number)
             }
         }
+    }
+
+    /// The repo-like deal in which the range stood before the fact, of its first lot that stood in one.
+    fn open_deal(&self) -> Option<RepoDeal> {
+        let mut deal = None;
+        self.sight.lots_before(&mut |lot| deal = deal.or(lot.repo().copied()));
+        deal
     }
 
     fn lot_fen(&self) -> Option<i64> {

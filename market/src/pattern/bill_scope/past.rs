@@ -2,7 +2,7 @@
 
 use super::{BillScope, as_day, as_i64, as_party, day_number, text_whole};
 use crate::{
-    bill::{Flag, Lot, RepoDeal, Step},
+    bill::{Flag, Lot, RepoDeal, Step, may_cut},
     fact::{Behaviour, FIELDS, Field, Range, behaviour},
     ids::{Day, PartyId},
     pattern::{
@@ -403,14 +403,14 @@ fn is_on_repo_to_other(lot: &Lot, party: PartyId) -> bool {
     lot.flag == Flag::AwaitingRedemption && lot.repo().filter(is_repo).is_some_and(|deal| deal.buyer != party)
 }
 
-/// True when live lots make up the range of the fact; a request may cut the last of them.
+/// True when live lots make up the range of the fact; what may cut a lot may take a part of the outer ones.
 fn is_covered(sight: &impl Sight) -> bool {
     let range = sight.fact().range;
     let Some(bill) = sight.bill().filter(|bill| !bill.lots.is_empty()) else { return true };
-    let is_answer = !sight.fact().behaviour.code().ends_with(".REQ");
+    let keeps_lots = !may_cut(sight.fact().behaviour);
     let sticks_out = |lot: &Lot| range != Range::WHOLE && (lot.range.start < range.start || range.end < lot.range.end);
     let touched = || bill.lots.iter().filter(|lot| overlap(lot.range, range));
-    touched().all(|lot| lot.is_live() && !(is_answer && sticks_out(lot)))
+    touched().all(|lot| lot.is_live() && !(keeps_lots && sticks_out(lot)))
 }
 
 /// The field that the first argument stands for.

@@ -174,6 +174,9 @@ impl<R: Registry> Registry for Noting<'_, R> {
     fn branch_province(&self, branch: InstId, moment: Moment) -> Option<Code> {
         self.note(self.inner.branch_province(branch, moment))
     }
+    fn head_office(&self, branch: InstId, moment: Moment) -> Option<PartyId> {
+        self.note(self.inner.head_office(branch, moment))
+    }
     fn background_fen(&self, drawer: PartyId, number: u64, moment: Moment) -> Option<i64> {
         self.note(self.inner.background_fen(drawer, number, moment))
     }

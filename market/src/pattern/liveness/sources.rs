@@ -229,17 +229,13 @@ fn source_of(node: &Node) -> Option<(Source, Option<Number>)> {
             Lookup::BackgroundFen => register(Held::TradeBackgrounds),
             Lookup::Sharing => register(Held::Enterprises),
             Lookup::LookalikeProvince => register_or(Held::Enterprises, 0),
-            Lookup::Tier => register(Held::Institutions),
+            Lookup::Tier | Lookup::HeadOffice => register(Held::Institutions),
             Lookup::ReferenceRate => match arguments.first()? {
                 Node::Constant(kind) => Some((Source::Rate(Code::parse(&number_text(*kind)?)?), None)),
                 _ => None,
             },
             Lookup::CreditLineFen => register(Held::CreditLines),
-            Lookup::IsEnterprise
-            | Lookup::HeadOffice
-            | Lookup::BusinessDay
-            | Lookup::IsBusinessDay
-            | Lookup::BusinessDays => None,
+            Lookup::IsEnterprise | Lookup::BusinessDay | Lookup::IsBusinessDay | Lookup::BusinessDays => None,
         },
         Node::History(History::NameDistance, ..) => register(Held::Parties),
         Node::History(History::TraderActive, ..) => register_or(Held::Traders, 0),

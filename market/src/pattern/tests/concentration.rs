@@ -236,23 +236,27 @@ fn p104_is_judged_on_days_of_change() {
 
 #[test]
 fn p107_one_drawer_or_group_to_capital() {
-    let case = |bills: &[(u64, i64, i64)]| {
+    let with_capital = |capital, bills: &[(u64, i64, i64)]| {
         let mut market = Market::new();
         for number in [11, 12] {
             market.register(number, &[(Field::GroupId, Value::Party(PartyId::group(1)))]);
         }
-        market.at("2025-01-31", "09:00").figure(bank(1), Field::NetCapitalFen, yuan(10_000_000));
+        market.at("2025-01-31", "09:00").figure(bank(1), Field::NetCapitalFen, capital);
         market.at("2025-03-03", "09:00");
         for (drawer, face, margin) in bills {
             market.accept(&Terms { drawer: ent(*drawer), face: *face, margin: *margin, ..Terms::default() });
         }
         market
     };
+    let case = |bills: &[(u64, i64, i64)]| with_capital(yuan(10_000_000), bills);
     holds("P107", &case(&[(3, yuan(2_000_000), yuan(1_000_000) - 1)]), &["100101 2025-03-03"]);
     quiet("P107", &case(&[(3, yuan(2_000_000), yuan(1_000_000))]));
     let group = |more| case(&[(11, yuan(750_000), 0), (12, yuan(750_000) + more, 0)]);
     holds("P107", &group(1), &["100101 2025-03-03"]);
     quiet("P107", &group(0));
+    for nothing_left in [0, -1] {
+        holds("P107", &with_capital(nothing_left, &[(3, yuan(1), 0)]), &["100101 2025-03-03"]);
+    }
 }
 
 #[test]

@@ -196,3 +196,17 @@ fn p019_recourse_without_dishonour() {
     quiet("P019", &case(true, "RT00").0);
     quiet("P019", &case(false, "RT01").0);
 }
+
+#[test]
+fn p019_a_refusal_before_the_due_date_is_no_dishonour() {
+    let mut market = Market::new();
+    market.at("2025-03-01", "09:00");
+    let bill = market.draw(&Terms { due_in: 30, ..Terms::default() });
+    let about = Some((bill, Range::WHOLE));
+    market.at("2025-03-20", "09:00").fact("PAY.ERQ", about, ent(2), bank(1), &[]);
+    market.fact("PAY.ERJ", about, bank(1), ent(2), &[]);
+    market.at("2025-03-31", "09:00").fact("PAY.MAT", about, PartyId::SYSTEM, ent(2), &[]);
+    let kind = [(Field::RecourseType, code("RT00")), (Field::ClaimFen, Value::Int(1))];
+    market.fact("RCS.NTC", about, ent(2), ent(1), &kind);
+    holds("P019", &market, &[&format!("{bill} 2025-03-31")]);
+}

@@ -2,7 +2,7 @@
 
 use super::{
     alerts_of, holds, judge,
-    market::{Market, Terms, bank, code, ent, int, yuan},
+    market::{Market, Terms, bank, code, ent, int, text, yuan},
     quiet,
 };
 use crate::{
@@ -196,14 +196,50 @@ fn p167_dependence_on_repo() {
     quiet("P167", &later);
 }
 
+fn register_branch(market: &mut Market, branch: InstId, of: u64) {
+    let fields = [(Field::ParticipantCode, Value::Inst(branch)), (Field::LegalInstId, Value::Party(bank(of)))];
+    market.fact("MST.ISN", None, PartyId::SYSTEM, bank(of), &fields);
+}
+
+#[test]
+fn p168_the_register_says_whose_a_branch_is() {
+    // By its digits the second branch would be another bank's.
+    let case = |owner: u64, moved: bool| {
+        let mut market = Market::new();
+        market.at("2025-03-03", "09:00");
+        let billion = yuan(1_000_000_000);
+        for (branch, face, of) in [(100_102_001, billion + 1, 2), (100_103_007, billion, owner)] {
+            let branch = InstId(branch);
+            register_branch(&mut market, branch, of);
+            market.discounted(&Terms { face, ..Terms::default() }, bank(of), 12_000);
+            market.last().set(Field::DiscounterInst, Value::Inst(branch));
+        }
+        if moved {
+            let change = [
+                (Field::ParticipantCode, Value::Inst(InstId(100_103_007))),
+                (Field::FieldName, text("legal_inst_id")),
+                (Field::NewValue, text("100102")),
+            ];
+            market.at("2025-03-20", "09:00").fact("MST.ISC", None, bank(2), PartyId::SYSTEM, &change);
+        }
+        market.clock_at_end_of("2025-03-31");
+        market
+    };
+    holds("P168", &case(2, false), &["100102001 2025-03-31"]);
+    quiet("P168", &case(3, false));
+    holds("P168", &case(3, true), &["100102001 2025-03-31"]);
+}
+
 #[test]
 fn p168_one_branch_among_its_own() {
     let case = |large: i64, other: i64| {
         let mut market = Market::new();
         market.at("2025-03-03", "09:00");
         for (branch, face) in [(1u32, large), (2, other)] {
+            let branch = InstId(100_102_000 + branch);
+            register_branch(&mut market, branch, 2);
             market.discounted(&Terms { face, ..Terms::default() }, bank(2), 12_000);
-            market.last().set(Field::DiscounterInst, Value::Inst(InstId(100_102_000 + branch)));
+            market.last().set(Field::DiscounterInst, Value::Inst(branch));
         }
         market.clock_at_end_of("2025-03-31");
         market

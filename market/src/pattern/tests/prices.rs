@@ -253,7 +253,8 @@ fn face_of(fen: i64, gap: i64) -> i64 {
 /// 3 March to 1 September 2025, a Monday.
 fn deal(market: &mut Market, face: i64, from: u64, to: u64, rate: i64) {
     let bill = market.discounted(&Terms { face, due_in: 182, ..Terms::default() }, bank(from), 12_000);
-    market.sell(bill, bank(from), bank(to), rate, "IB1");
+    let name = format!("IB{}", market.facts.len());
+    market.sell(bill, bank(from), bank(to), rate, &name);
 }
 
 #[test]
@@ -296,6 +297,22 @@ fn p140_losses_on_one_side() {
     quiet("P140", &case(8, 2, rest - 1));
     quiet("P140", &case(8, 1, rest));
     quiet("P140", &case(8, 3, rest));
+}
+
+#[test]
+fn p140_the_lines_of_a_deal_are_one_deal() {
+    let case = |deals: usize| {
+        let mut market = with_curves();
+        market.at("2025-03-03", "09:00");
+        for number in 0..10 {
+            let terms = Terms { face: face_of(yuan(500_000), 3_000), due_in: 182, ..Terms::default() };
+            let bill = market.discounted(&terms, bank(2), 12_000);
+            market.sell(bill, bank(2), bank(3), 15_000, &format!("IB{}", number % deals));
+        }
+        market
+    };
+    holds("P140", &case(10), &["100102 2025-03-03"]);
+    quiet("P140", &case(9));
 }
 
 #[test]

@@ -201,6 +201,25 @@ fn p181_a_range_that_no_lots_make_up() {
 }
 
 #[test]
+fn p181_what_may_cut_takes_a_part_of_a_lot() {
+    let case = |behaviour| {
+        let mut market = Market::new();
+        market.at("2025-03-01", "09:00");
+        let bill = market.draw(&Terms { divisible: true, ..Terms::default() });
+        market.fact("END.REQ", Some((bill, range(1, 100))), ent(2), ent(3), &[]);
+        // The lot is locked: without effect.
+        market.fact(behaviour, Some((bill, range(1, 50))), ent(2), bank(2), &[]);
+        (market, bill)
+    };
+    for behaviour in ["DSC.REQ", "DTH.ENT", "OPY.LCK", "SCB.DSC"] {
+        quiet("P181", &case(behaviour).0);
+    }
+    // A request too, but it may not cut.
+    let (market, bill) = case("PAY.REQ");
+    holds("P181", &market, &[&format!("{bill} 2025-03-01")]);
+}
+
+#[test]
 fn p175_facts_that_come_late() {
     let case = |late: usize, minutes_ms: i64| {
         let mut market = Market::new();

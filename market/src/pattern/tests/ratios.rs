@@ -55,7 +55,7 @@ fn p048_is_judged_on_a_new_balance_sheet_and_falls_with_payment() {
 
 #[test]
 fn p052_commercial_acceptance_over_net_assets() {
-    let case = |face| {
+    let case = |face, net_assets| {
         let mut market = Market::new();
         market.at("2025-01-31", "09:00");
         market.fact(
@@ -63,13 +63,16 @@ fn p052_commercial_acceptance_over_net_assets() {
             None,
             bank(1),
             PartyId::SYSTEM,
-            &[(Field::EntId, Value::Party(ent(5))), (Field::NetAssetsFen, int(yuan(10_000_000)))],
+            &[(Field::EntId, Value::Party(ent(5))), (Field::NetAssetsFen, int(net_assets))],
         );
         market.at("2025-03-01", "09:00").accept(&Terms { kind: "CAB", acceptor: ent(5), face, ..Terms::default() });
         market
     };
-    holds("P052", &case(yuan(5_000_000) + 1), &["E0000000005 2025-03-01"]);
-    quiet("P052", &case(yuan(5_000_000)));
+    holds("P052", &case(yuan(5_000_000) + 1, yuan(10_000_000)), &["E0000000005 2025-03-01"]);
+    quiet("P052", &case(yuan(5_000_000), yuan(10_000_000)));
+    for nothing_left in [0, -1] {
+        holds("P052", &case(yuan(1), nothing_left), &["E0000000005 2025-03-01"]);
+    }
 }
 
 #[test]

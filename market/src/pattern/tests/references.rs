@@ -1,7 +1,7 @@
 //! ratio-vs-reference: turnover, capital, credit lines, and money that goes round.
 
 use super::{
-    holds,
+    alerts_of, holds, judge,
     market::{Market, Terms, bank, day, ent, int, text, yuan},
     quiet,
 };
@@ -43,6 +43,18 @@ fn p051_finance_company_beyond_its_capital() {
     quiet("P051", &case(yuan(6_000_000), 5, true));
     quiet("P051", &case(yuan(6_000_000) + 1, 2, true));
     quiet("P051", &case(yuan(6_000_000) + 1, 5, false));
+}
+
+#[test]
+fn p051_a_finance_company_without_capital() {
+    for nothing_left in [0, -1] {
+        let mut market = Market::new();
+        sheet(&mut market, "2025-01-31", bank(5), &[(Field::NetCapitalFen, nothing_left)]);
+        market.at("2025-03-03", "09:00");
+        market.accept(&Terms { kind: "FAB", acceptor: bank(5), face: yuan(1), ..Terms::default() });
+        let found = judge(&market.facts, market.clock());
+        assert!(alerts_of(&found, "P051").contains(&"100105 2025-03-03".to_owned()), "{nothing_left}");
+    }
 }
 
 #[test]

@@ -150,6 +150,11 @@ words! {
         LotRepoRate = "lot_repo_rate_e4",
         /// Calendar days from the first leg of the lot's open repo-like deal to its redemption (stock scope).
         LotRepoDays = "lot_repo_days",
+        /// Instant at which the repo-like deal was opened that the range of the fact stood in before the fact, ms: with the range
+        /// it tells the deals of one bill apart.
+        OpenDealSince = "open_deal_since",
+        /// First day on which the redemption of that deal failed (RPO.RDF); no value while it did not.
+        OpenDealFailedOn = "open_deal_failed_on",
         /// A number for the range of the fact, or of the lot (stock scope): marks of ranges that lie end to end add up to that of the
         /// whole, so that equal sums of marks mean equal sets of ranges, however they are cut.
         RangeMark = "range_mark",
