@@ -1,7 +1,7 @@
 //! ratio-vs-reference: turnover, capital, credit lines, and money that goes round.
 
 use super::{
-    alerts_of, holds, judge,
+    holds,
     market::{Market, Terms, bank, day, ent, int, text, yuan},
     quiet,
 };
@@ -52,8 +52,8 @@ fn p051_a_finance_company_without_capital() {
         sheet(&mut market, "2025-01-31", bank(5), &[(Field::NetCapitalFen, nothing_left)]);
         market.at("2025-03-03", "09:00");
         market.accept(&Terms { kind: "FAB", acceptor: bank(5), face: yuan(1), ..Terms::default() });
-        let found = judge(&market.facts, market.clock());
-        assert!(alerts_of(&found, "P051").contains(&"100105 2025-03-03".to_owned()), "{nothing_left}");
+        // Without any bill there is nothing to compare.
+        holds("P051", &market, &["100105 2025-03-03"]);
     }
 }
 
