@@ -37,7 +37,7 @@ fn every_question_is_answered_in_three_forms() {
     let alert_id = alert["alert_id"].as_str().unwrap();
     cluster.json(&["alerts", "handle", alert_id, "--status", "ACK", "--by", "tester"]);
     let evidence = cluster.json(&["alerts", "explain", alert_id]);
-    let facts = std::fs::read_to_string(example("a-reference.facts.ndjson")).unwrap();
+    let facts = std::fs::read_to_string(example("c-split-package.facts.ndjson")).unwrap();
     let mut facts = facts.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let bill = facts.find_map(|fact| fact["bill_id"].as_str().map(str::to_owned)).unwrap();
     let bill = bill.as_str();
