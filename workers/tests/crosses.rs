@@ -190,8 +190,8 @@ fn an_order_that_this_catalogue_does_not_know_is_passed_over() {
     };
     let actions = vec![action(&id, "NONE"), action("none", "ACK"), action(&id, "ACK")];
     engine.order(Kind::AlertActions(v1::AlertActions { actions }));
-    engine.order(keep(&crosses[0]));
     engine.feed(&market.facts, Some(market.clock)).unwrap();
+    engine.order(keep(&crosses[0]));
     finish(&mut engine, 2, 1);
     assert_equal(&mut engine, &views(&market, &catalogue, &crosses[..1], Sets::None), "what is known is kept");
 }

@@ -233,7 +233,7 @@ fn p161_an_unauthorised_trader() {
             (Field::LegalInstId, Value::Party(bank(2))),
             (Field::TraderId, text("T1")),
             (Field::ToDate, Value::Date(day(to))),
-            (Field::TraderStatus, code(status)),
+            (Field::TraderStatus, code(if status.is_empty() { "NA" } else { status })),
         ];
         // A status that is not sent is ACTIVE.
         let fields = if status.is_empty() { &fields[..3] } else { &fields[..] };
