@@ -66,27 +66,24 @@ impl LogReader {
         }
         let missing = || LogError::Damaged { path: dir.to_owned(), offset: 0, what: "no segment" };
         let (file, segment) = chosen.ok_or_else(missing)?;
-        Ok(LogReader {
-            dir: dir.to_owned(),
-            file,
-            path: segment.path,
-            offset: SEGMENT_HEADER_BYTES as u64,
-            base: segment.base,
-            next_epoch: epoch,
-        })
+        Ok(LogReader { next_epoch: epoch, ..Self::behind_header(dir, file, segment) })
     }
 
     /// Stands before the first frame of a segment.
     fn in_segment(dir: &Path, path: &Path) -> Result<Self, LogError> {
         let (file, segment) = open(path)?;
-        Ok(LogReader {
+        Ok(Self::behind_header(dir, file, segment))
+    }
+
+    fn behind_header(dir: &Path, file: BufReader<File>, segment: segment::Segment) -> Self {
+        LogReader {
             dir: dir.to_owned(),
             file,
             path: segment.path,
             offset: SEGMENT_HEADER_BYTES as u64,
             base: segment.base,
             next_epoch: segment.first_epoch,
-        })
+        }
     }
 
     /// Goes to a frame of the segment. What lies near is in the buffer already.
